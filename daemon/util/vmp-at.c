@@ -1,0 +1,333 @@
+/* Files beneath a directory descriptor: nothing here follows a link or leaves the directory. */
+#include "config.h"
+
+#include "vmp-at.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "vmp-error.h"
+#include "vmp-fd.h"
+#include "vmp-name.h"
+
+static int
+openat2_retry (int dirfd, const char *path, const struct open_how *how)
+{
+  int fd;
+
+  /* EAGAIN is the kernel saying that a rename raced with the resolution of "..". */
+  for (guint attempt = 0; attempt < 16; attempt++)
+    {
+      fd = (int) syscall (SYS_openat2, dirfd, path, how, sizeof *how);
+      if (fd >= 0 || (errno != EINTR && errno != EAGAIN))
+        break;
+    }
+  return fd;
+}
+
+/* Opens @path, relative and beneath @dirfd, without following any link on the way. FIFOs do not
+ * block; the caller checks the type with vmp_fd_check_regular() or …_directory(). */
+int
+vmp_at_open (int dirfd, const char *path, int flags, mode_t mode, GError **error)
+{
+  struct open_how how = {
+    .flags = (guint64) (flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+    .mode = (flags & (O_CREAT | __O_TMPFILE)) != 0 ? mode : 0,
+    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+  };
+  int fd = openat2_retry (dirfd, path, &how);
+
+  if (fd < 0)
+    vmp_error_set_errno (error, errno, "Cannot open “%s”", path);
+  return fd;
+}
+
+/* Opens an absolute path as whoever the process is; for paths that a caller or the configuration
+ * names. Links are followed there, as the caller could follow them; magic links are not. */
+int
+vmp_at_open_absolute (const char *path, int flags, GError **error)
+{
+  struct open_how how = {
+    .flags = (guint64) (flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+    .resolve = RESOLVE_NO_MAGICLINKS,
+  };
+  int fd = openat2_retry (AT_FDCWD, path, &how);
+
+  if (fd < 0)
+    vmp_error_set_errno (error, errno, "Cannot open “%s”", path);
+  return fd;
+}
+
+gboolean
+vmp_at_mkdir (int dirfd, const char *name, mode_t mode, GError **error)
+{
+  if (mkdirat (dirfd, name, mode) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot make the folder “%s”", name);
+  return TRUE;
+}
+
+/* Makes @path and what is missing above it, beneath @dirfd. */
+gboolean
+vmp_at_mkdir_parents (int dirfd, const char *path, mode_t mode, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (path, "/", -1);
+  vmp_autofd int at = -1;
+
+  for (gsize i = 0; parts[i] != NULL; i++)
+    {
+      int parent = at >= 0 ? at : dirfd;
+      int next;
+
+      if (mkdirat (parent, parts[i], mode) < 0 && errno != EEXIST)
+        return vmp_error_set_errno (error, errno, "Cannot make the folder “%s”", path);
+      next = vmp_at_open (parent, parts[i], O_RDONLY | O_DIRECTORY, 0, error);
+      if (next < 0)
+        return FALSE;
+      vmp_fd_clear (&at);
+      at = next;
+    }
+  return TRUE;
+}
+
+gboolean
+vmp_at_exists (int dirfd, const char *path)
+{
+  struct stat st;
+
+  return fstatat (dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+gboolean
+vmp_at_rename_noreplace (int from_dirfd, const char *from, int to_dirfd, const char *to,
+                         GError **error)
+{
+  if (renameat2 (from_dirfd, from, to_dirfd, to, RENAME_NOREPLACE) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot move “%s” to its place", to);
+  return TRUE;
+}
+
+/* Tree deeper than any that vmport makes: a guard against a loop, not a limit anyone meets. */
+#define MAX_DEPTH 64
+
+static gboolean
+remove_children (int dirfd, guint depth, GError **error)
+{
+  g_autoptr (GPtrArray) names = vmp_at_list (dirfd, ".", G_MAXUINT, error);
+
+  if (names == NULL)
+    return FALSE;
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      vmp_autofd int child = -1;
+
+      if (unlinkat (dirfd, name, 0) == 0 || errno == ENOENT)
+        continue;
+      if (errno != EISDIR && errno != EPERM)
+        return vmp_error_set_errno (error, errno, "Cannot remove “%s”", name);
+      if (depth >= MAX_DEPTH)
+        return vmp_error_set (error, VMPORT_ERROR_FAILED, "“%s” is too deep to remove", name);
+      child = vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, error);
+      if (child < 0 || !remove_children (child, depth + 1, error))
+        return FALSE;
+      if (unlinkat (dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return vmp_error_set_errno (error, errno, "Cannot remove the folder “%s”", name);
+    }
+  return TRUE;
+}
+
+/* Removes @name beneath @dirfd with all that is in it; one that is not there is no error. */
+gboolean
+vmp_at_remove_tree (int dirfd, const char *name, GError **error)
+{
+  vmp_autofd int fd = -1;
+
+  if (unlinkat (dirfd, name, 0) == 0 || errno == ENOENT)
+    return TRUE;
+  if (errno != EISDIR && errno != EPERM)
+    return vmp_error_set_errno (error, errno, "Cannot remove “%s”", name);
+  fd = vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, error);
+  if (fd < 0 || !remove_children (fd, 0, error))
+    return FALSE;
+  if (unlinkat (dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+    return vmp_error_set_errno (error, errno, "Cannot remove the folder “%s”", name);
+  return TRUE;
+}
+
+/* Flushes a file or a directory, entries included, to the disk. */
+gboolean
+vmp_at_sync (int dirfd, const char *path, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open (dirfd, path, O_RDONLY, 0, error);
+
+  if (fd < 0)
+    return FALSE;
+  if (fsync (fd) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", path);
+  return TRUE;
+}
+
+static gint
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+/* The names in @path beneath @dirfd, sorted by bytes, without "." and "..". More than @max is an
+ * error: a directory with a million entries is not a package. */
+GPtrArray *
+vmp_at_list (int dirfd, const char *path, guint max, GError **error)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  vmp_autofd int fd = vmp_at_open (dirfd, path, O_RDONLY | O_DIRECTORY, 0, error);
+  struct dirent *entry;
+  DIR *dir;
+  int saved_errno;
+
+  if (fd < 0)
+    return NULL;
+  dir = fdopendir (fd);
+  if (dir == NULL)
+    {
+      vmp_error_set_errno (error, errno, "Cannot list “%s”", path);
+      return NULL;
+    }
+  vmp_fd_steal (&fd);
+  while (errno = 0, (entry = readdir (dir)) != NULL)
+    {
+      if (strcmp (entry->d_name, ".") == 0 || strcmp (entry->d_name, "..") == 0)
+        continue;
+      if (names->len >= max)
+        {
+          closedir (dir);
+          vmp_error_set (error, VMPORT_ERROR_CORRUPT, "“%s” has more than %u entries", path, max);
+          return NULL;
+        }
+      g_ptr_array_add (names, g_strdup (entry->d_name));
+    }
+  saved_errno = errno;
+  closedir (dir);
+  if (saved_errno != 0)
+    {
+      vmp_error_set_errno (error, saved_errno, "Cannot list “%s”", path);
+      return NULL;
+    }
+  g_ptr_array_sort (names, compare_names);
+  return g_steal_pointer (&names);
+}
+
+/* Reads all of @fd, a regular file of at most @max bytes; @what names it in errors. */
+GBytes *
+vmp_fd_read_all (int fd, gsize max, const char *what, GError **error)
+{
+  g_autoptr (GByteArray) content = g_byte_array_new ();
+  struct stat st;
+
+  if (!vmp_fd_check_regular (fd, what, error))
+    return NULL;
+  if (fstat (fd, &st) < 0)
+    {
+      vmp_error_set_errno (error, errno, "Cannot examine %s", what);
+      return NULL;
+    }
+  if ((guint64) st.st_size > max)
+    {
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                     "%s has %" G_GUINT64_FORMAT " bytes; at most %" G_GSIZE_FORMAT " are read", what,
+                     (guint64) st.st_size, max);
+      return NULL;
+    }
+  for (;;)
+    {
+      guint8 buffer[16384];
+      ssize_t n = pread (fd, buffer, sizeof buffer, content->len);
+
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        {
+          vmp_error_set_errno (error, errno, "Cannot read %s", what);
+          return NULL;
+        }
+      if (n == 0)
+        break;
+      if (content->len + (gsize) n > max)
+        {
+          vmp_error_set (error, VMPORT_ERROR_CORRUPT, "%s grew while it was read", what);
+          return NULL;
+        }
+      g_byte_array_append (content, buffer, (guint) n);
+    }
+  return g_byte_array_free_to_bytes (g_steal_pointer (&content));
+}
+
+/* Reads a whole regular file beneath @dirfd. */
+GBytes *
+vmp_at_read (int dirfd, const char *path, gsize max, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open (dirfd, path, O_RDONLY, 0, error);
+  g_autofree char *what = g_strdup_printf ("“%s”", path);
+
+  return fd < 0 ? NULL : vmp_fd_read_all (fd, max, what, error);
+}
+
+gboolean
+vmp_fd_write_all (int fd, const void *data, gsize size, const char *what, GError **error)
+{
+  const guint8 *at = data;
+
+  while (size > 0)
+    {
+      ssize_t n = write (fd, at, size);
+
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return vmp_error_set_errno (error, errno, "Cannot write %s", what);
+      at += n;
+      size -= (gsize) n;
+    }
+  return TRUE;
+}
+
+/* Makes a new file with @content, flushed; one that is there already is an error. */
+gboolean
+vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open (dirfd, path, O_WRONLY | O_CREAT | O_EXCL, mode, error);
+  gsize size;
+  const void *data = g_bytes_get_data (content, &size);
+
+  if (fd < 0 || !vmp_fd_write_all (fd, data, size, path, error))
+    return FALSE;
+  if (fsync (fd) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", path);
+  return TRUE;
+}
+
+/* Puts @content in place of what @name holds, if anything: after a crash it is the old content or
+ * the new one. @name is one component. */
+gboolean
+vmp_at_replace (int dirfd, const char *name, GBytes *content, mode_t mode, GError **error)
+{
+  g_autofree char *token = vmp_name_new_token ();
+  g_autofree char *temporary = g_strdup_printf (".%s.%s", name, token);
+
+  if (!vmp_at_write (dirfd, temporary, content, mode, error))
+    {
+      unlinkat (dirfd, temporary, 0);
+      return FALSE;
+    }
+  if (renameat (dirfd, temporary, dirfd, name) < 0)
+    {
+      vmp_error_set_errno (error, errno, "Cannot replace “%s”", name);
+      unlinkat (dirfd, temporary, 0);
+      return FALSE;
+    }
+  return vmp_at_sync (dirfd, ".", error);
+}

@@ -1,0 +1,22 @@
+/* Files beneath a directory descriptor: nothing here follows a link or leaves the directory. */
+#pragma once
+
+#include <gio/gio.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+int vmp_at_open (int dirfd, const char *path, int flags, mode_t mode, GError **error);
+int vmp_at_open_absolute (const char *path, int flags, GError **error);
+gboolean vmp_at_mkdir (int dirfd, const char *name, mode_t mode, GError **error);
+gboolean vmp_at_mkdir_parents (int dirfd, const char *path, mode_t mode, GError **error);
+gboolean vmp_at_exists (int dirfd, const char *path);
+gboolean vmp_at_rename_noreplace (int from_dirfd, const char *from, int to_dirfd, const char *to,
+                                  GError **error);
+gboolean vmp_at_remove_tree (int dirfd, const char *name, GError **error);
+gboolean vmp_at_sync (int dirfd, const char *path, GError **error);
+GPtrArray *vmp_at_list (int dirfd, const char *path, guint max, GError **error);
+GBytes *vmp_at_read (int dirfd, const char *path, gsize max, GError **error);
+GBytes *vmp_fd_read_all (int fd, gsize max, const char *what, GError **error);
+gboolean vmp_fd_write_all (int fd, const void *data, gsize size, const char *what, GError **error);
+gboolean vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error);
+gboolean vmp_at_replace (int dirfd, const char *name, GBytes *content, mode_t mode, GError **error);

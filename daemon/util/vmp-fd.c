@@ -1,0 +1,67 @@
+/* File descriptors with an owner. */
+#include "config.h"
+
+#include "vmp-fd.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "vmp-error.h"
+
+int
+vmp_fd_dup (int fd, GError **error)
+{
+  int copy = fcntl (fd, F_DUPFD_CLOEXEC, 3);
+
+  if (copy < 0)
+    vmp_error_set_errno (error, errno, "Cannot duplicate a file descriptor");
+  return copy;
+}
+
+/* Is @fd a regular file, and not an O_PATH handle that no read can use? */
+gboolean
+vmp_fd_check_regular (int fd, const char *what, GError **error)
+{
+  struct stat st;
+  int flags = fcntl (fd, F_GETFL);
+
+  if (flags < 0 || fstat (fd, &st) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot examine %s", what);
+  if ((flags & O_PATH) != 0)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          "%s was opened with O_PATH and cannot be read", what);
+  if (!S_ISREG (st.st_mode))
+    return vmp_error_set (error, VMPORT_ERROR_UNSAFE, "%s is not a regular file", what);
+  return TRUE;
+}
+
+gboolean
+vmp_fd_check_directory (int fd, const char *what, GError **error)
+{
+  struct stat st;
+  int flags = fcntl (fd, F_GETFL);
+
+  if (flags < 0 || fstat (fd, &st) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot examine %s", what);
+  if (!S_ISDIR (st.st_mode))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "%s is not a directory", what);
+  if ((flags & O_PATH) != 0)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          "%s was opened with O_PATH; open it for reading", what);
+  return TRUE;
+}
+
+/* Does anyone, in any process, still hold the file for writing or map it so?
+ *
+ * A read lease on a descriptor that is open read-only is granted by the kernel only where no
+ * writer is left. It is given back at once: later writers need a name, and the caller of this
+ * function keeps the name to itself. Where the file system knows no leases the answer is TRUE,
+ * since absence was not shown. */
+gboolean
+vmp_fd_has_writer (int fd)
+{
+  if (fcntl (fd, F_SETLEASE, F_RDLCK) < 0)
+    return TRUE;
+  fcntl (fd, F_SETLEASE, F_UNLCK);
+  return FALSE;
+}

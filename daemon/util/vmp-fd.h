@@ -1,0 +1,34 @@
+/* File descriptors with an owner. */
+#pragma once
+
+#include <glib.h>
+#include <unistd.h>
+#include <errno.h>
+
+static inline void
+vmp_fd_clear (int *fd)
+{
+  int saved_errno = errno;
+
+  if (*fd >= 0)
+    close (*fd);
+  *fd = -1;
+  errno = saved_errno;
+}
+
+static inline int
+vmp_fd_steal (int *fd)
+{
+  int stolen = *fd;
+
+  *fd = -1;
+  return stolen;
+}
+
+/* GLib has g_autofd from 2.76 on; Debian 12 has 2.74. */
+#define vmp_autofd __attribute__ ((cleanup (vmp_fd_clear)))
+
+int vmp_fd_dup (int fd, GError **error);
+gboolean vmp_fd_check_regular (int fd, const char *what, GError **error);
+gboolean vmp_fd_check_directory (int fd, const char *what, GError **error);
+gboolean vmp_fd_has_writer (int fd);

@@ -1,0 +1,57 @@
+/* Copies one file into another: holes stay holes, clones where the file system can, digests in
+ * the same pass. */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  VMP_COPIER_NONE = 0,
+  VMP_COPIER_VERITY = 1 << 0, /* compute the fs-verity digest */
+  VMP_COPIER_SHA256 = 1 << 1, /* compute the linear SHA-256 */
+} VmpCopierFlags;
+
+/* Bytes that replace what the source has at @offset (an overlay's backing name). With
+ * @before_digest the digests cover them (export), else they cover the source (import). A patch
+ * lies within the source's size. */
+typedef struct
+{
+  guint64 offset;
+  GBytes *bytes;
+  gboolean before_digest;
+} VmpCopierPatch;
+
+/* Called from the copying thread after every chunk (at most 4 MiB) with the payload bytes of that
+ * chunk, and with 0 from time to time in long holes. It may block (bandwidth limit, suspend).
+ * FALSE with @error set stops the copy (cancel). */
+typedef gboolean (*VmpCopierProgress) (guint64 bytes, gpointer user_data, GError **error);
+
+typedef struct
+{
+  guint64 size;      /* of the file */
+  guint64 copied;    /* payload bytes read and written, or copied in the kernel */
+  guint64 cloned;    /* payload bytes shared with the source */
+  char *verity;      /* hex, with VMP_COPIER_VERITY */
+  char *sha256;      /* hex, with VMP_COPIER_SHA256 */
+} VmpCopierResult;
+
+void vmp_copier_result_clear (VmpCopierResult *result);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VmpCopierResult, vmp_copier_result_clear)
+
+/* The payload of @fd in bytes: its data extents by SEEK_DATA, clipped to its size. */
+gboolean vmp_copier_measure (int fd, guint64 *size, guint64 *payload, GError **error);
+
+/* Copies all of @source (regular, readable) into @target (regular, new and empty, read-write).
+ * With @target -1 nothing is written: the pass only reads and computes digests (verification).
+ * @what names the file in errors. Does not flush: see vmp_copier_sync(). A source whose size, inode times change
+ * while it is read is FileInUse. Blocking: run it in a thread. */
+gboolean vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
+                         const VmpCopierPatch *patches, gsize n_patches,
+                         VmpCopierProgress progress, gpointer user_data,
+                         VmpCopierResult *result, GError **error);
+
+gboolean vmp_copier_sync (int target, const char *what, GError **error);
+
+G_END_DECLS

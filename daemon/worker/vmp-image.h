@@ -1,0 +1,41 @@
+/* What an image's header says, read by bounded parsers of our own: qcow2, vmdk, vhd, vhdx, raw. */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  char *format;         /* the stated one */
+  guint64 virtual_size; /* bytes the guest sees */
+  char *backing_file;   /* as the header spells it, or NULL */
+  char *backing_format; /* as the header spells it, or NULL */
+  guint n_snapshots;    /* internal snapshots (qcow2) */
+  gboolean encrypted;
+  gboolean dirty;       /* qcow2's dirty or corrupt bit */
+} VmpImageInfo;
+
+void vmp_image_info_clear (VmpImageInfo *info);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VmpImageInfo, vmp_image_info_clear)
+
+/* Formats that vmport takes in a package: "qcow2", "raw", "vmdk", "vpc" (VHD), "vhdx". */
+gboolean vmp_image_format_is_known (const char *format);
+const char *vmp_image_format_extension (const char *format);
+
+/* Reads the header of @fd, which is stated to be @format. Errors: Corrupt (not that format,
+ * broken, out of bounds), Unsafe (an external data file, json: or protocol names, an absolute
+ * extent, unknown incompatible features; a file stated as raw that begins as another format is
+ * Unsafe too), @what names the file. @fd need only be readable; its offset is not used. A backing file name is
+ * reported, not judged, save for json: and protocol prefixes, which are Unsafe. */
+gboolean vmp_image_inspect (int fd, const char *format, const char *what, VmpImageInfo *info,
+                            GError **error);
+
+/* The bytes to put at @offset of an overlay so that its header names @backing_file of
+ * @backing_format, without moving anything else: at most the header's own cluster is rewritten.
+ * NotSupported for formats other than qcow2, and where the name does not fit. */
+gboolean vmp_image_backing_patch (int fd, const char *what, const char *backing_file,
+                                  const char *backing_format, guint64 *offset, GBytes **bytes,
+                                  GError **error);
+
+G_END_DECLS

@@ -1,0 +1,24 @@
+/* fs-verity digests (SHA-256, 4096-byte blocks, no salt), built while a file streams by. */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+#define VMP_VERITY_BLOCK 4096
+#define VMP_SHA256_SIZE 32
+
+typedef struct _VmpVerity VmpVerity;
+
+VmpVerity *vmp_verity_new (void);
+void vmp_verity_free (VmpVerity *self);
+/* The next @size bytes of the file, of any size. */
+void vmp_verity_update (VmpVerity *self, const void *data, gsize size);
+/* The next @size bytes are zeros (a hole): costs the logarithm of @size. */
+void vmp_verity_update_zeros (VmpVerity *self, guint64 size);
+/* The file digest as `fsverity digest` prints it, in lower-case hex. Ends the stream. */
+char *vmp_verity_finish (VmpVerity *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpVerity, vmp_verity_free)
+
+G_END_DECLS

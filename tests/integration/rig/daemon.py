@@ -1,0 +1,162 @@
+"""vmportd as the tests run it: started, stopped, killed, and looked after."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+from .loop import DEADLINE, deadline, wait_gone
+
+WORKER = 'vmport-worker'
+
+
+class Process:
+    """A process that is not ours, by what /proc says of it."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    @property
+    def status(self):
+        return (pathlib.Path('/proc') / str(self.pid) / 'status').read_text()
+
+    @property
+    def uids(self):
+        """Real, effective, saved, file system."""
+        return tuple(map(int, re.search(r'^Uid:\s(.*)$', self.status, re.M).group(1).split()))
+
+    @property
+    def state(self):
+        return re.search(r'^State:\s(\w)', self.status, re.M).group(1)
+
+    def kill(self, number):
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def stop(self):
+        """Stops it, and returns when the kernel has."""
+        self.kill(signal.SIGSTOP)
+        in_time = deadline()
+        while in_time():
+            try:
+                if self.state in 'TtZX':
+                    return
+            except (FileNotFoundError, ProcessLookupError):
+                return
+        raise AssertionError(f'process {self.pid} does not stop')
+
+    def resume(self):
+        self.kill(signal.SIGCONT)
+
+
+def processes(name=None, parent=None):
+    """The running processes of a name or parent, zombies left out."""
+    result = []
+    for entry in os.listdir('/proc'):
+        if not entry.isdigit():
+            continue
+        try:
+            text = pathlib.Path('/proc', entry, 'stat').read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        comm = text[text.index('(') + 1:text.rindex(')')]
+        state, ppid = text[text.rindex(')') + 2:].split()[:2]
+        if state in 'ZX' or (name and comm != name) or (parent and int(ppid) != parent):
+            continue
+        result.append(Process(int(entry)))
+    return result
+
+
+class Daemon:
+    """One vmportd with a state directory and a configuration of its own.
+
+    It runs with G_DEBUG=fatal-warnings: whatever it or a library complains about ends it, and
+    check() reports that with its log.
+    """
+
+    def __init__(self, bus, prefix, folder, **keys):
+        self.bus, self.folder, self.prefix = bus, folder, prefix
+        self.state = folder / 'state'
+        self.store = self.state / 'store'
+        self.config = folder / 'vmport.conf'
+        self.log_file = folder / 'vmportd.log'
+        self.program = f'{prefix}/libexec/vmportd'
+        self.worker = None
+        self.keys = keys
+        self.process = None
+        self.killed = False
+        self.start()
+
+    def configure(self, **keys):
+        """Changes vmport.conf, which is read at the next start."""
+        self.keys.update(keys)
+
+    def start(self):
+        lines = ''.join(f'{key}={value}\n' for key, value in self.keys.items())
+        self.config.write_text(f'[vmport]\n{lines}')
+        command = [self.program, f'--config={self.config}', f'--state-directory={self.state}']
+        if self.worker:
+            command.append(f'--worker={self.worker}')
+        environment = {key: value for key, value in os.environ.items() if key != 'LISTEN_FDS'}
+        environment.update(G_DEBUG='fatal-warnings', LC_ALL='C.UTF-8')
+        with open(self.log_file, 'a') as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, cwd='/', env=environment)
+        self.killed = False
+        self.name = self.bus.wait_owned('org.vmport', self.process, self.log)
+
+    def log(self):
+        return self.log_file.read_text(errors='replace')
+
+    def workers(self, uid=None):
+        """Its worker processes; with uid those that have become that user already."""
+        return [process for process in processes(WORKER)
+                if uid is None or self._uid(process) == uid]
+
+    @staticmethod
+    def _uid(process):
+        try:
+            return process.uids[1]
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+
+    def kill(self):
+        """SIGKILL, as the kernel does it when memory runs out; its workers must go as well."""
+        left = processes(parent=self.process.pid)
+        self.process.kill()
+        self.process.wait(DEADLINE)
+        self.killed = True
+        for process in left:
+            process.resume()
+            wait_gone(process.pid, 'a worker of the killed vmportd')
+
+    def stop(self):
+        """SIGTERM; it must end well, and all that it started with it."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(DEADLINE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(DEADLINE)
+                raise AssertionError(f'vmportd does not end on SIGTERM:\n{self.log()}') from None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def check(self):
+        """What holds after every test."""
+        status = self.process.returncode
+        assert self.killed or status == 0, \
+            f'vmportd ended with status {status}; it said:\n{self.log()}'
+        bad = [line for line in self.log().splitlines()
+               if re.search(r'CRITICAL|WARNING \*\*|ERROR \*\*|AddressSanitizer|runtime error', line)]
+        assert not bad, 'vmportd complained:\n' + '\n'.join(bad)
+        left = processes(WORKER)
+        for process in left:
+            process.kill(signal.SIGKILL)
+        assert not left, f'{len(left)} workers were left after vmportd had ended'

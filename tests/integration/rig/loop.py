@@ -1,0 +1,67 @@
+"""Waiting: everything happens in GLib's main loop, and every wait has a deadline."""
+
+import select
+import os
+import time
+
+from gi.repository import GLib
+
+# Long enough for a loaded machine: it is spent only by a test that fails.
+DEADLINE = 60
+
+
+def wait_for(predicate, what, timeout=DEADLINE):
+    """Runs the main loop until predicate() is true and returns its value."""
+    context = GLib.MainContext.default()
+    expired = []
+
+    def expire():
+        expired.append(True)
+        return GLib.SOURCE_REMOVE
+
+    source = GLib.timeout_source_new(int(timeout * 1000))
+    source.set_callback(lambda *_: expire())
+    source.attach(context)
+    try:
+        while True:
+            value = predicate()
+            if value:
+                return value
+            if expired:
+                raise AssertionError(f'waited {timeout} s in vain for {what}')
+            context.iteration(True)
+    finally:
+        source.destroy()
+
+
+def run_for(seconds):
+    """Runs the main loop for a while: only to see that something does *not* happen."""
+    over = []
+    GLib.timeout_add(int(seconds * 1000), lambda: over.append(True))
+    wait_for(lambda: over, 'the time to pass', seconds + 10)
+
+
+def drain():
+    """Dispatches what has arrived already."""
+    while GLib.MainContext.default().iteration(False):
+        pass
+
+
+def wait_gone(pid, what, timeout=DEADLINE):
+    """Waits until a process that need not be a child has ended."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        poller = select.poll()
+        poller.register(fd, select.POLLIN)
+        assert poller.poll(timeout * 1000), f'{what} (pid {pid}) was still there after {timeout} s'
+    finally:
+        os.close(fd)
+
+
+def deadline(timeout=DEADLINE):
+    """A function that tells whether the time is not up yet, for loops that watch the kernel."""
+    end = time.monotonic() + timeout
+    return lambda: time.monotonic() < end

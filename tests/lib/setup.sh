@@ -1,0 +1,81 @@
+# What tests/check and tests/demo share: packages, the build, and a private view of the host.
+#
+# Sourced by bash with -euo pipefail. Whoever sources it sets nothing; it sets:
+#   VMPORT_SOURCE     the source tree
+#   VMPORT_BUILD_DIR  the build directory (given in the environment, or _build-check in the tree)
+#   VMPORT_PREFIX     where the build is installed, inside the private view alone
+#   VMPORT_CACHE      where the tests' guest keeps its kernel (given, or in the build directory)
+
+VMPORT_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+VMPORT_BUILD_DIR=$(realpath -m "${VMPORT_BUILD_DIR:-$VMPORT_SOURCE/_build-check}")
+VMPORT_PREFIX=/run/vmport-check
+VMPORT_CACHE=$(realpath -m "${VMPORT_CACHE:-$VMPORT_BUILD_DIR/cache}")
+export VMPORT_SOURCE VMPORT_BUILD_DIR VMPORT_PREFIX VMPORT_CACHE
+
+VMPORT_PACKAGES=(
+  # to build
+  gcc gettext gobject-introspection libc6-dev libgirepository1.0-dev libglib2.0-dev
+  libglib2.0-dev-bin libjson-glib-dev libpolkit-gobject-1-dev libseccomp-dev libssl-dev
+  libsystemd-dev libxml2-dev meson ninja-build pkg-config python3-docutils
+  # to run
+  dbus dbus-daemon libglib2.0-bin polkitd systemd
+  # to test
+  bsdutils btrfs-progs e2fsprogs fsverity libxml2-utils mount passwd procps python3
+  python3-dbus python3-gi python3-pytest qemu-system-x86 qemu-utils strace util-linux xfsprogs
+)
+
+say () { printf '%s\n' "$*" >&2; }
+die () { say "$(basename "$0"): $*"; exit 1; }
+
+need_root () {
+  [ "$(id -u)" = 0 ] || die "this starts a system bus and makes users of its own, in a private view of the host: run it as root (sudo $0)"
+}
+
+apt () {
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >&2
+}
+
+install_packages () {
+  local package missing=()
+
+  command -v dpkg-query >/dev/null || die "this needs Debian's packages; on another system install what tests/lib/setup.sh lists and set VMPORT_NO_PACKAGES=1"
+  for package in "${VMPORT_PACKAGES[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing+=("$package")
+  done
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  say "Installing ${#missing[@]} packages: ${missing[*]}"
+  # The lists of a fresh system are empty or name versions that are gone.
+  apt install --no-install-recommends -y "${missing[@]}" 2>/dev/null ||
+    { apt update && apt install --no-install-recommends -y "${missing[@]}"; } ||
+    die "cannot install ${missing[*]}"
+}
+
+# Builds into $VMPORT_BUILD_DIR; says nothing unless something is wrong.
+build () {
+  local log
+
+  log=$(mktemp)
+  mkdir -p "$VMPORT_BUILD_DIR"
+  if ! {
+    if [ -f "$VMPORT_BUILD_DIR/build.ninja" ]; then
+      meson configure "$VMPORT_BUILD_DIR" -Dwerror=true --prefix="$VMPORT_PREFIX"
+    else
+      # The system's own Python is the one that has the modules of the packages above.
+      PATH=/usr/bin:/bin:/usr/sbin:/sbin meson setup "$VMPORT_BUILD_DIR" "$VMPORT_SOURCE" \
+        --werror --prefix="$VMPORT_PREFIX" --libdir=lib
+    fi && PATH=/usr/bin:/bin:/usr/sbin:/sbin ninja -C "$VMPORT_BUILD_DIR"
+  } >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    die "the build failed"
+  fi
+  rm -f "$log"
+}
+
+# Runs a command where /etc, /run and polkit's folders are copies, the build is installed under
+# $VMPORT_PREFIX, and every process that is left at the end is killed. Nothing of it reaches the
+# host: the mounts and processes are those of namespaces that end with the command.
+run_privately () {
+  unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
+    bash "$VMPORT_SOURCE/tests/lib/private.sh" "$@"
+}

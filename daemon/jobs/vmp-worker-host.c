@@ -107,7 +107,7 @@ on_tick (gpointer data)
 }
 
 static void
-on_exit (GObject *source, GAsyncResult *result, gpointer data)
+on_exited (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpWorkerHost *self = data; /* alive: finalize waits for this */
 
@@ -138,7 +138,7 @@ spawn (VmpWorkerHost *self, const char *program, int child_end, GError **error)
       g_prefix_error (error, _ ("Cannot start a worker: "));
       return FALSE;
     }
-  g_subprocess_wait_async (self->process, NULL, on_exit, self);
+  g_subprocess_wait_async (self->process, NULL, on_exited, self);
   return TRUE;
 }
 

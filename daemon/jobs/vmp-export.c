@@ -122,34 +122,6 @@ add_member (Export *self, guint source, const char *name, VmpRole role)
   return member;
 }
 
-static const char *
-extension_of (const char *format)
-{
-  return strcmp (format, "vpc") == 0 ? "vhd" : format;
-}
-
-/* An image's name in the package: its own, ended as its format is, and told apart from the others. */
-static char *
-name_image (Export *self, const char *path, const char *format)
-{
-  g_autofree char *base = g_path_get_basename (path);
-  g_autofree char *ending = g_strdup_printf (".%s", extension_of (format));
-  g_autofree char *clean = vmp_name_clean (base, 120);
-  g_autofree char *named = NULL;
-  g_autofree char *unique = NULL;
-
-  if (g_str_has_suffix (clean, ending) && strlen (clean) > strlen (ending))
-    named = g_steal_pointer (&clean);
-  else
-    {
-      if (g_str_has_suffix (clean, ".img"))
-        clean[strlen (clean) - strlen (".img")] = '\0';
-      named = g_strconcat (clean[0] != '\0' && clean[0] != '.' ? clean : "disk", ending, NULL);
-    }
-  unique = vmp_name_make_unique (named, self->taken);
-  return g_build_filename (VMP_PACKAGE_VHD_FOLDER, unique, NULL);
-}
-
 static gboolean
 add_disk (Export *self, guint disk, GError **error)
 {
@@ -161,6 +133,7 @@ add_disk (Export *self, guint disk, GError **error)
     {
       const char *path = vmp_domain_get_image_path (self->domain, disk, i);
       const char *format = vmp_domain_get_image_format (self->domain, disk, i);
+      g_autofree char *base = NULL;
       g_autofree char *name = NULL;
       guint source;
 
@@ -174,11 +147,12 @@ add_disk (Export *self, guint disk, GError **error)
           g_prefix_error (error, _ ("The disk “%s”: "), target);
           return FALSE;
         }
-      name = name_image (self, path, format);
+      base = vmp_package_name_image (path, format, self->taken);
+      name = g_build_filename (VMP_PACKAGE_VHD_FOLDER, base, NULL);
       vmp_package_disk_add_image (entry, path, format, name);
       if (above != NULL)
         {
-          above->backing = g_path_get_basename (name);
+          above->backing = g_strdup (base);
           above->backing_format = g_strdup (format);
         }
       above = add_member (self, source, name, VMP_ROLE_DISK);
@@ -195,7 +169,7 @@ eject (Export *self, guint disk)
     return;
   g_ptr_array_add (self->findings,
                    vmp_finding_new (VMP_FINDING_MEDIA_LEFT_BEHIND, "IncludeRemovableMedia", -1,
-                                    NULL, _ ("The medium in “%s” does not go along"),
+                                    _ ("The medium in “%s” does not go along"),
                                     vmp_domain_get_disk_target (self->domain, disk)));
   vmp_domain_set_images (self->domain, disk, nothing, nothing);
 }

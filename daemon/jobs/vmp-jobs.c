@@ -36,7 +36,6 @@ enum
 {
   SIGNAL_ADDED,
   SIGNAL_REMOVED,
-  SIGNAL_ENDED,
   N_SIGNALS
 };
 
@@ -83,9 +82,6 @@ vmp_jobs_class_init (VmpJobsClass *klass)
                                         NULL, G_TYPE_NONE, 1, VMP_TYPE_JOB);
   signals[SIGNAL_REMOVED] = g_signal_new ("removed", VMP_TYPE_JOBS, G_SIGNAL_RUN_LAST, 0, NULL,
                                           NULL, NULL, G_TYPE_NONE, 1, VMP_TYPE_JOB);
-  /* The job has told its end; what it held is free again. */
-  signals[SIGNAL_ENDED] = g_signal_new ("ended", VMP_TYPE_JOBS, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                                        NULL, G_TYPE_NONE, 1, VMP_TYPE_JOB);
 }
 
 static void
@@ -265,13 +261,28 @@ end_in_main (gpointer data)
 }
 
 static void
+take_in (VmpMachines *machines, const char *uuid)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (vmp_machines_load (machines, uuid, &error))
+    vmp_machines_emit_added (machines, uuid);
+  else
+    g_warning ("Cannot read the machine %s that was just made: %s", uuid, error->message);
+}
+
+static void
 finish_in_main (gpointer data)
 {
   Task *task = data;
   VmpJobs *self = task->jobs;
   VmpJob *job = vmp_run_get_job (task->run);
+  VmpMachines *machines = vmp_run_get_machines (task->run);
 
-  g_signal_emit (self, signals[SIGNAL_ENDED], 0, job);
+  if (task->error == NULL && vmp_run_get_defined (task->run) != NULL)
+    take_in (machines, vmp_run_get_defined (task->run));
+  /* Before anyone hears of the end, so that whoever does can go on with the machine. */
+  vmp_machines_release (machines, vmp_job_get_number (job));
   vmp_job_finish (job);
   keep_for_a_while (self, job);
   self->running--;

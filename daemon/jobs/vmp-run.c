@@ -17,6 +17,7 @@ struct _VmpRun
   const VmpWorkerConfig *config;
   GCancellable *cancellable;
   GPtrArray *undo; /* of GVariant a{sv} */
+  char *defined;
   gulong control_handler;
   GDBusConnection *followed; /* of the main thread */
 };
@@ -45,6 +46,7 @@ vmp_run_free (VmpRun *self)
   vmp_identity_unref (self->identity);
   g_object_unref (self->cancellable);
   g_ptr_array_unref (self->undo);
+  g_free (self->defined);
   g_free (self);
 }
 
@@ -388,6 +390,20 @@ vmp_run_set_detail (VmpRun *self, const char *key, GVariant *value)
   RunCall call = { .run = self, .key = key, .value = owned };
 
   vmp_run_in_main (detail_in_main, &call);
+}
+
+/* The machine that the job made; it enters the inventory once the job's success is recorded. */
+void
+vmp_run_set_defined (VmpRun *self, const char *uuid)
+{
+  g_free (self->defined);
+  self->defined = g_strdup (uuid);
+}
+
+const char *
+vmp_run_get_defined (VmpRun *self)
+{
+  return self->defined;
 }
 
 static void

@@ -51,6 +51,8 @@ gboolean vmp_run_drop_undo (VmpRun *self, guint slot, GError **error);
 gboolean vmp_run_rollback (VmpRun *self, GError **error);
 gboolean vmp_run_write_record (VmpRun *self, GError **error);
 void vmp_run_set_detail (VmpRun *self, const char *key, GVariant *value);
+void vmp_run_set_defined (VmpRun *self, const char *uuid);
+const char *vmp_run_get_defined (VmpRun *self);
 gboolean vmp_run_enter_last_step (VmpRun *self, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpRun, vmp_run_free)

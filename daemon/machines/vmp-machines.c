@@ -174,7 +174,7 @@ vmp_machines_is_mac_taken (VmpMachines *self, const char *mac)
   return FALSE;
 }
 
-/* Keeps an id, a name and MAC addresses for @job until vmp_machines_unreserve(), or says which of
+/* Keeps an id, a name and MAC addresses for @job until vmp_machines_release(), or says which of
  * them is taken. The caller has looked before; this closes the time between looking and taking. */
 gboolean
 vmp_machines_reserve (VmpMachines *self, const char *uuid, const char *name,
@@ -199,18 +199,28 @@ vmp_machines_reserve (VmpMachines *self, const char *uuid, const char *name,
   return TRUE;
 }
 
+/* Lets go all that @job reserved or held. */
 void
-vmp_machines_unreserve (VmpMachines *self, guint job)
+vmp_machines_release (VmpMachines *self, guint job)
 {
-  GPtrArray *reservations = get_books (self)->reservations;
+  Books *books = get_books (self);
+  g_autoptr (GPtrArray) freed = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer uuid, holder;
 
-  for (guint i = reservations->len; i > 0; i--)
+  for (guint i = books->reservations->len; i > 0; i--)
     {
-      Reservation *reservation = g_ptr_array_index (reservations, i - 1);
+      Reservation *reservation = g_ptr_array_index (books->reservations, i - 1);
 
       if (reservation->job == job)
-        g_ptr_array_remove_index_fast (reservations, i - 1);
+        g_ptr_array_remove_index_fast (books->reservations, i - 1);
     }
+  g_hash_table_iter_init (&iter, books->held);
+  while (g_hash_table_iter_next (&iter, &uuid, &holder))
+    if (GPOINTER_TO_UINT (holder) == job)
+      g_ptr_array_add (freed, g_strdup (uuid));
+  for (guint i = 0; i < freed->len; i++)
+    vmp_machines_let_go (self, g_ptr_array_index (freed, i));
 }
 
 /* Takes a machine for one job (or, with @job 0, for a call such as Delete). FALSE where another

@@ -66,7 +66,7 @@ GPtrArray *vmp_machines_list (VmpMachines *self);
 VmpMachine *vmp_machines_lookup (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_reserve (VmpMachines *self, const char *uuid, const char *name,
                                const char *const *macs, guint job, GError **error);
-void vmp_machines_unreserve (VmpMachines *self, guint job);
+void vmp_machines_release (VmpMachines *self, guint job);
 gboolean vmp_machines_is_uuid_taken (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_is_name_taken (VmpMachines *self, const char *name);
 gboolean vmp_machines_is_mac_taken (VmpMachines *self, const char *mac);

@@ -89,4 +89,8 @@ VmpPackageImage *vmp_package_disk_add_image (VmpPackageDisk *disk, const char *p
                                              const char *format, const char *file);
 GPtrArray *vmp_package_get_disks (VmpPackage *self); /* of VmpPackageDisk */
 
+/* A base name for an image that lies at @path: its own, ended as @format is, and told apart from
+ * those in @taken (casefolded names), to which it is added. */
+char *vmp_package_name_image (const char *path, const char *format, GHashTable *taken);
+
 G_END_DECLS

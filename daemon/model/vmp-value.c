@@ -18,21 +18,6 @@ static const char *const firmware_folders[] = {
   "/usr/lib/xen/boot/",
 };
 
-static const char *const channel_folders[] = {
-  "/var/lib/libvirt/qemu/channel/",
-  "/run/libvirt/qemu/channel/",
-  "/var/run/libvirt/qemu/channel/",
-};
-
-static gboolean
-has_prefix (const char *text, const char *const *prefixes, gsize n_prefixes)
-{
-  for (gsize i = 0; i < n_prefixes; i++)
-    if (g_str_has_prefix (text, prefixes[i]))
-      return TRUE;
-  return FALSE;
-}
-
 static gboolean
 is_word (const char *words, const char *text)
 {
@@ -159,27 +144,25 @@ normalize_path (const char *text, gboolean relative_too)
 }
 
 static char *
-normalize_prefixed (const char *text, const char *const *prefixes, gsize n_prefixes)
+normalize_firmware (const char *text)
 {
   g_autofree char *path = normalize_path (text, FALSE);
 
-  return path != NULL && has_prefix (path, prefixes, n_prefixes) ? g_steal_pointer (&path) : NULL;
+  for (gsize i = 0; path != NULL && i < G_N_ELEMENTS (firmware_folders); i++)
+    if (g_str_has_prefix (path, firmware_folders[i]))
+      return g_steal_pointer (&path);
+  return NULL;
 }
 
+/* Below /run or /var/lib, or in a home for the session driver: wherever it is, it is only ever
+ * dropped. */
 static char *
 normalize_channel (const char *text)
 {
-  g_autofree char *path = normalize_prefixed (text, channel_folders, G_N_ELEMENTS (channel_folders));
+  g_autofree char *path = normalize_path (text, FALSE);
 
-  if (path != NULL)
-    return g_steal_pointer (&path);
-  /* The session driver's lie beneath a home. */
-  path = normalize_path (text, FALSE);
-  if (path != NULL && strstr (path, "/libvirt/qemu/channel/") != NULL
-      && (g_str_has_prefix (path, "/home/") || g_str_has_prefix (path, "/root/")
-          || g_str_has_prefix (path, "/run/user/")))
-    return g_steal_pointer (&path);
-  return NULL;
+  return path != NULL && strstr (path, "/libvirt/qemu/channel/") != NULL ? g_steal_pointer (&path)
+                                                                         : NULL;
 }
 
 /* The value as the model keeps it, or NULL where @text is not of @type. Blanks around it count only
@@ -230,7 +213,7 @@ vmp_value_normalize (VmpValue type, const char *words, const char *text)
     case VMP_VALUE_FILE:
       return normalize_path (bare, TRUE);
     case VMP_VALUE_FIRMWARE:
-      return normalize_prefixed (bare, firmware_folders, G_N_ELEMENTS (firmware_folders));
+      return normalize_firmware (bare);
     case VMP_VALUE_CHANNEL:
       return normalize_channel (bare);
     case VMP_VALUE_PORTS:

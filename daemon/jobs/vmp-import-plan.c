@@ -1,0 +1,475 @@
+/* What an import would do: read from a package or a bare directory, and settled by its settings.
+ * This half reads; vmp-import-settle.c settles. */
+#include "config.h"
+
+#include "vmp-import-plan-private.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "vmp-error.h"
+#include "vmp-name.h"
+
+VmpImportFile *
+vmp_import_file_new (const char *path, const char *format)
+{
+  VmpImportFile *file = g_new0 (VmpImportFile, 1);
+
+  file->source = VMP_NO_SOURCE;
+  file->path = g_strdup (path);
+  file->format = g_strdup (format);
+  file->size = G_MAXUINT64;
+  return file;
+}
+
+static void
+import_file_free (gpointer data)
+{
+  VmpImportFile *file = data;
+
+  if (file == NULL)
+    return;
+  g_free (file->path);
+  g_free (file->format);
+  g_free (file->member);
+  g_free (file->base);
+  g_free (file->verity);
+  g_free (file->sha256);
+  g_free (file);
+}
+
+static void
+import_disk_free (gpointer data)
+{
+  VmpImportDisk *disk = data;
+
+  g_ptr_array_unref (disk->images);
+  g_free (disk);
+}
+
+VmpImportFile *
+vmp_import_disk_add_image (VmpImportDisk *disk, const char *path, const char *format)
+{
+  VmpImportFile *image = vmp_import_file_new (path, format);
+
+  g_ptr_array_add (disk->images, image);
+  return image;
+}
+
+void
+vmp_import_plan_free (VmpImportPlan *self)
+{
+  g_free (self->directory);
+  g_clear_object (&self->domain);
+  g_clear_object (&self->package);
+  g_clear_pointer (&self->unsafe, g_variant_unref);
+  g_strfreev (self->names);
+  g_strfreev (self->folders);
+  g_strfreev (self->networks);
+  g_free (self->configuration_verity);
+  g_clear_pointer (&self->prefilled, g_variant_unref);
+  g_clear_pointer (&self->sources, vmp_source_list_free);
+  g_clear_pointer (&self->disks, g_ptr_array_unref);
+  for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
+    import_file_free (self->files[i]);
+  g_clear_pointer (&self->findings, g_ptr_array_unref);
+  g_free (self);
+}
+
+static const struct
+{
+  VmpDomainFile file;
+  VmpRole role;
+} file_roles[] = {
+  { VMP_DOMAIN_FILE_KERNEL, VMP_ROLE_KERNEL }, { VMP_DOMAIN_FILE_INITRD, VMP_ROLE_INITRD },
+  { VMP_DOMAIN_FILE_DTB, VMP_ROLE_DTB },       { VMP_DOMAIN_FILE_LOADER, VMP_ROLE_LOADER },
+  { VMP_DOMAIN_FILE_NVRAM, VMP_ROLE_NVRAM },
+};
+
+/* The report is a worker's: data of the right types, checked again by the model. */
+static gboolean
+take_report (VmpImportPlan *self, GVariant *report, GError **error)
+{
+  g_autoptr (GVariant) domain = NULL;
+  g_autoptr (GVariant) package = NULL;
+
+  if (!g_variant_lookup (report, "Bare", "b", &self->bare)
+      || !g_variant_lookup (report, "Domain", "v", &domain)
+      || !g_variant_lookup (report, "Unsafe", "@a(ssb)", &self->unsafe))
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker's report is not complete");
+  self->domain = vmp_domain_new_from_variant (domain, error);
+  if (self->domain == NULL)
+    return FALSE;
+  if (vmp_domain_get_uuid (self->domain) == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker's report has no id");
+  g_variant_lookup (report, "Names", "^as", &self->names);
+  g_variant_lookup (report, "Folders", "^as", &self->folders);
+  g_variant_lookup (report, "ConfigurationVerity", "s", &self->configuration_verity);
+  if (self->bare)
+    return TRUE;
+  if (!g_variant_lookup (report, "Package", "v", &package))
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker's report has no package");
+  self->package = vmp_package_new_from_variant (package, error);
+  return self->package != NULL;
+}
+
+static gboolean
+has_name (VmpImportPlan *self, const char *name)
+{
+  return self->names != NULL && g_strv_contains ((const char *const *) self->names, name);
+}
+
+static void
+take_member (VmpImportPlan *self, VmpImportFile *file, const char *member)
+{
+  VmpPackageFile *listed;
+
+  file->member = g_strdup (member);
+  file->source = vmp_source_list_add_member (self->sources, member, file->format);
+  if (self->package == NULL || (listed = vmp_package_find_file (self->package, member)) == NULL)
+    return;
+  file->verity = g_strdup (listed->verity);
+  file->sha256 = g_strdup (listed->sha256);
+  file->size = listed->size;
+}
+
+static VmpPackageDisk *
+find_package_disk (VmpImportPlan *self, const char *target)
+{
+  GPtrArray *disks = vmp_package_get_disks (self->package);
+
+  for (guint i = 0; i < disks->len; i++)
+    {
+      VmpPackageDisk *disk = g_ptr_array_index (disks, i);
+
+      if (strcmp (disk->target, target) == 0)
+        return disk;
+    }
+  return NULL;
+}
+
+static gboolean
+add_package_images (VmpImportPlan *self, VmpImportDisk *disk, GError **error)
+{
+  const char *target = vmp_domain_get_disk_target (self->domain, disk->disk);
+  VmpPackageDisk *listed = find_package_disk (self, target);
+
+  if (listed == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                          _ ("The package's descriptor does not list the disk “%s”"), target);
+  for (guint i = 0; i < listed->images->len; i++)
+    {
+      VmpPackageImage *image = g_ptr_array_index (listed->images, i);
+      VmpImportFile *file = vmp_import_disk_add_image (disk, image->path, image->format);
+
+      if (image->file != NULL)
+        take_member (self, file, image->file);
+    }
+  return TRUE;
+}
+
+static void
+add_bare_images (VmpImportPlan *self, VmpImportDisk *disk)
+{
+  for (guint i = 0; i < vmp_domain_get_n_images (self->domain, disk->disk); i++)
+    {
+      const char *path = vmp_domain_get_image_path (self->domain, disk->disk, i);
+      g_autofree char *base = g_path_get_basename (path);
+      VmpImportFile *file = vmp_import_disk_add_image (
+          disk, path, vmp_domain_get_image_format (self->domain, disk->disk, i));
+
+      if (has_name (self, base))
+        take_member (self, file, base);
+    }
+}
+
+static gboolean
+add_disks (VmpImportPlan *self, GError **error)
+{
+  for (guint i = 0; i < vmp_domain_get_n_disks (self->domain); i++)
+    {
+      VmpImportDisk *disk;
+
+      if (vmp_domain_get_disk_device (self->domain, i) != VMP_DISK_DEVICE_DISK)
+        continue;
+      disk = g_new0 (VmpImportDisk, 1);
+      disk->disk = i;
+      disk->images = g_ptr_array_new_with_free_func (import_file_free);
+      g_ptr_array_add (self->disks, disk);
+      if (self->bare)
+        add_bare_images (self, disk);
+      else if (!add_package_images (self, disk, error))
+        return FALSE;
+      if (disk->images->len > VMP_PACKAGE_MAX_IMAGES)
+        return vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("The disk “%s” has too many images"),
+                              vmp_domain_get_disk_target (self->domain, i));
+    }
+  return TRUE;
+}
+
+static void
+add_files (VmpImportPlan *self)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (file_roles); i++)
+    {
+      VmpDomainFile which = file_roles[i].file;
+      const char *path = vmp_domain_get_file (self->domain, which);
+      g_autofree char *base = path != NULL ? g_path_get_basename (path) : NULL;
+      VmpPackageFile *listed = NULL;
+
+      if (path == NULL)
+        continue;
+      if (self->package != NULL)
+        listed = vmp_package_find_role (self->package, file_roles[i].role);
+      if (self->package != NULL ? listed == NULL : !has_name (self, base))
+        continue;
+      self->files[which] = vmp_import_file_new (path, NULL);
+      take_member (self, self->files[which], listed != NULL ? listed->name : base);
+    }
+}
+
+/* A lower image that the configuration of a bare directory does not spell out, but the overlay's
+ * header names, is taken where it lies beside it. TRUE while there was one more. */
+static gboolean
+extend_chains (VmpImportPlan *self)
+{
+  gboolean extended = FALSE;
+
+  for (guint i = 0; i < self->disks->len; i++)
+    {
+      VmpImportDisk *disk = g_ptr_array_index (self->disks, i);
+      VmpImportFile *last = disk->images->len > 0
+                                ? g_ptr_array_index (disk->images, disk->images->len - 1)
+                                : NULL;
+      const char *backing, *format;
+      g_autofree char *base = NULL;
+      GVariant *reading;
+
+      if (last == NULL || last->source == VMP_NO_SOURCE
+          || disk->images->len >= VMP_PACKAGE_MAX_IMAGES)
+        continue;
+      reading = vmp_source_list_get_reading (self->sources, last->source);
+      if (!g_variant_lookup (reading, "BackingFile", "&s", &backing)
+          || !g_variant_lookup (reading, "BackingFormat", "&s", &format))
+        continue;
+      base = g_path_get_basename (backing);
+      if (!has_name (self, base))
+        continue;
+      take_member (self, vmp_import_disk_add_image (disk, backing, format), base);
+      extended = TRUE;
+    }
+  return extended;
+}
+
+static gboolean
+send_sources (VmpImportPlan *self, GError **error)
+{
+  do
+    if (!vmp_source_list_send (self->sources, self->worker, error))
+      return FALSE;
+  while (self->bare && extend_chains (self));
+  return TRUE;
+}
+
+static gboolean
+can_read (VmpImportPlan *self, VmpImportFile *file)
+{
+  return file->source != VMP_NO_SOURCE
+         && vmp_source_list_check (self->sources, file->source, NULL);
+}
+
+static void
+prefill_disks (VmpImportPlan *self, GVariantDict *dict)
+{
+  g_autoptr (GStrvBuilder) current = g_strv_builder_new ();
+  g_autoptr (GStrvBuilder) source = g_strv_builder_new ();
+  g_autoptr (GStrvBuilder) target = g_strv_builder_new ();
+  g_auto (GStrv) current_strv = NULL;
+  g_auto (GStrv) source_strv = NULL;
+  g_auto (GStrv) target_strv = NULL;
+
+  for (guint i = 0; i < self->disks->len; i++)
+    {
+      VmpImportDisk *disk = g_ptr_array_index (self->disks, i);
+      VmpImportFile *top = disk->images->len > 0 ? g_ptr_array_index (disk->images, 0) : NULL;
+      g_autofree char *path = top != NULL && can_read (self, top)
+                                   ? g_build_filename (self->directory, top->member, NULL)
+                                   : g_strdup ("");
+
+      g_strv_builder_add (current, top != NULL ? top->path : "");
+      g_strv_builder_add (source, path);
+      g_strv_builder_add (target, "");
+    }
+  current_strv = g_strv_builder_end (current);
+  source_strv = g_strv_builder_end (source);
+  target_strv = g_strv_builder_end (target);
+  g_variant_dict_insert (dict, "CurrentResourcePaths", "^as", current_strv);
+  g_variant_dict_insert (dict, "SourceResourcePaths", "^as", source_strv);
+  g_variant_dict_insert (dict, "TargetResourcePaths", "^as", target_strv);
+}
+
+static void
+prefill_networks (VmpImportPlan *self, GVariantDict *dict)
+{
+  g_autoptr (GStrvBuilder) source = g_strv_builder_new ();
+  g_autoptr (GStrvBuilder) target = g_strv_builder_new ();
+  g_auto (GStrv) source_strv = NULL;
+  g_auto (GStrv) target_strv = NULL;
+
+  for (guint i = 0; i < vmp_domain_get_n_interfaces (self->domain); i++)
+    {
+      g_autofree char *connection = vmp_domain_get_interface_connection (self->domain, i);
+      gboolean here = g_strv_contains ((const char *const *) self->networks, connection);
+
+      g_strv_builder_add (source, connection);
+      g_strv_builder_add (target, here ? connection : "");
+    }
+  source_strv = g_strv_builder_end (source);
+  target_strv = g_strv_builder_end (target);
+  g_variant_dict_insert (dict, "SourceNetworkConnections", "^as", source_strv);
+  g_variant_dict_insert (dict, "TargetNetworkConnections", "^as", target_strv);
+}
+
+static void
+prefill_roots (VmpImportPlan *self, GVariantDict *dict)
+{
+  static const struct
+  {
+    const char *key;
+    const char *folder;
+  } roots[] = {
+    { "SourceVmDataRoot", VMP_PACKAGE_VM_FOLDER },
+    { "SourceSnapshotDataRoot", VMP_PACKAGE_SNAPSHOT_FOLDER },
+    { "SourceVhdDataRoot", VMP_PACKAGE_VHD_FOLDER },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (roots); i++)
+    {
+      gboolean there = self->folders != NULL
+                       && g_strv_contains ((const char *const *) self->folders, roots[i].folder);
+      g_autofree char *path = there ? g_build_filename (self->directory, roots[i].folder, NULL)
+                                    : g_strdup ("");
+
+      g_variant_dict_insert (dict, roots[i].key, "s", path);
+    }
+}
+
+static void
+prefill (VmpImportPlan *self)
+{
+  g_autoptr (GVariant) defaults = g_variant_ref_sink (
+      vmp_settings_defaults (VMP_SETTINGS_IMPORT, vmp_domain_get_uuid (self->domain)));
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, defaults);
+  g_variant_dict_insert (&dict, "Name", "s", vmp_domain_get_name (self->domain));
+  prefill_disks (self, &dict);
+  prefill_networks (self, &dict);
+  prefill_roots (self, &dict);
+  self->prefilled = g_variant_ref_sink (g_variant_dict_end (&dict));
+}
+
+/* Opens @directory through @worker and reads all that settings do not change. Blocking. */
+VmpImportPlan *
+vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, const char *directory, GError **error)
+{
+  g_autoptr (VmpImportPlan) self = g_new0 (VmpImportPlan, 1);
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GVariant) report = NULL;
+
+  self->run = run;
+  self->worker = worker;
+  self->directory = g_strdup (directory);
+  self->sources = vmp_source_list_new ();
+  self->disks = g_ptr_array_new_with_free_func (import_disk_free);
+  self->findings = vmp_findings_new ();
+  self->networks = vmp_machines_list_networks (vmp_run_get_machines (run));
+  reply = vmp_worker_host_call (worker, "OpenPackage",
+                                g_variant_new ("(s@a{sv})", directory,
+                                               g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL,
+                                                                    0)),
+                                "(a{sv})", NULL, NULL, error);
+  if (reply == NULL)
+    return NULL;
+  report = g_variant_get_child_value (reply, 0);
+  if (!take_report (self, report, error) || !add_disks (self, error))
+    return NULL;
+  add_files (self);
+  if (!send_sources (self, error))
+    return NULL;
+  prefill (self);
+  return g_steal_pointer (&self);
+}
+
+/* What GetImportSettings answers; borrowed. */
+GVariant *
+vmp_import_plan_get_prefilled (VmpImportPlan *self)
+{
+  return self->prefilled;
+}
+
+GPtrArray *
+vmp_import_plan_get_findings (VmpImportPlan *self)
+{
+  return self->findings;
+}
+
+VmpDomain *
+vmp_import_plan_get_domain (VmpImportPlan *self)
+{
+  return self->domain;
+}
+
+GPtrArray *
+vmp_import_plan_get_disks (VmpImportPlan *self)
+{
+  return self->disks;
+}
+
+VmpImportFile *
+vmp_import_plan_get_file (VmpImportPlan *self, VmpDomainFile file)
+{
+  return self->files[file];
+}
+
+VmpSourceList *
+vmp_import_plan_get_sources (VmpImportPlan *self)
+{
+  return self->sources;
+}
+
+/* The MAC addresses that the machine will have. */
+GStrv
+vmp_import_plan_get_macs (VmpImportPlan *self)
+{
+  g_autoptr (GStrvBuilder) macs = g_strv_builder_new ();
+
+  for (guint i = 0; i < vmp_domain_get_n_interfaces (self->domain); i++)
+    if (vmp_domain_get_interface_mac (self->domain, i) != NULL)
+      g_strv_builder_add (macs, vmp_domain_get_interface_mac (self->domain, i));
+  return g_strv_builder_end (macs);
+}
+
+/* How many bytes there are to copy. */
+guint64
+vmp_import_plan_get_payload (VmpImportPlan *self)
+{
+  guint64 payload = 0;
+
+  for (guint i = 0; i < self->disks->len; i++)
+    {
+      VmpImportDisk *disk = g_ptr_array_index (self->disks, i);
+
+      for (guint n = 0; n < disk->images->len; n++)
+        {
+          VmpImportFile *image = g_ptr_array_index (disk->images, n);
+
+          if (can_read (self, image))
+            payload += vmp_source_list_get_payload (self->sources, image->source);
+        }
+    }
+  for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
+    if (self->files[i] != NULL && can_read (self, self->files[i]))
+      payload += vmp_source_list_get_payload (self->sources, self->files[i]->source);
+  return payload;
+}

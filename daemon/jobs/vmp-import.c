@@ -1,0 +1,622 @@
+/* Import: a package or a bare directory into a manager, as a new machine. */
+#include "config.h"
+
+#include "vmp-import.h"
+
+#include <fcntl.h>
+#include <glib/gi18n-lib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vmp-error.h"
+#include "vmp-fd.h"
+#include "vmp-finding.h"
+#include "vmp-import-plan.h"
+#include "vmp-name.h"
+
+/* One file on its way to where the machine will have it. */
+typedef struct
+{
+  VmpImportFile *file;
+  char *member;     /* in the manager's place; NULL for a folder of the caller's choice */
+  char *folder;     /* of the caller's choice */
+  char *token;
+  char *final_path;
+  int writer;       /* until the worker has it */
+  int reader;       /* the same file, for reading alone */
+  const char *backing; /* what its header is to name, or NULL */
+  const char *backing_format;
+} Target;
+
+typedef struct
+{
+  VmpRun *run;
+  VmpImportRequest *request;
+  VmpWorkerHost *worker;
+  VmpWorkerHost *inspector;
+  VmpImportPlan *plan;
+  VmpPlace *place;
+  GPtrArray *targets;
+} Import;
+
+VmpImportRequest *
+vmp_import_request_new (const char *directory, VmpSettings *settings)
+{
+  VmpImportRequest *request = g_new0 (VmpImportRequest, 1);
+
+  request->directory = g_strdup (directory);
+  request->settings = settings != NULL ? g_object_ref (settings) : NULL;
+  return request;
+}
+
+void
+vmp_import_request_free (VmpImportRequest *request)
+{
+  g_free (request->directory);
+  g_clear_object (&request->settings);
+  g_free (request);
+}
+
+static void
+target_free (gpointer data)
+{
+  Target *target = data;
+
+  g_free (target->member);
+  g_free (target->folder);
+  g_free (target->token);
+  g_free (target->final_path);
+  vmp_fd_clear (&target->writer);
+  vmp_fd_clear (&target->reader);
+  g_free (target);
+}
+
+static void
+stop_worker (Import *self)
+{
+  if (self->worker == NULL)
+    return;
+  vmp_run_unfollow (self->run);
+  vmp_worker_host_stop (self->worker);
+  g_clear_object (&self->worker);
+}
+
+static void
+import_clear (Import *self)
+{
+  stop_worker (self);
+  g_clear_object (&self->inspector);
+  if (self->place != NULL)
+    vmp_machines_end (vmp_run_get_machines (self->run), self->place);
+  g_clear_pointer (&self->plan, vmp_import_plan_free);
+  g_clear_pointer (&self->targets, g_ptr_array_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Import, import_clear)
+
+typedef struct
+{
+  Import *import;
+  gboolean answer;
+  GError *error;
+} MainCall;
+
+static void
+reserve_in_main (gpointer data)
+{
+  MainCall *call = data;
+  Import *self = call->import;
+  VmpDomain *domain = vmp_import_plan_get_domain (self->plan);
+  g_auto (GStrv) macs = vmp_import_plan_get_macs (self->plan);
+  const char *policy = vmp_settings_get_string (self->request->settings, "MacAddresses");
+  static const char *const none[] = { NULL };
+  gboolean check_macs = strcmp (policy, "keep-if-free") != 0;
+
+  call->answer = vmp_machines_reserve (vmp_run_get_machines (self->run),
+                                       vmp_domain_get_uuid (domain), vmp_domain_get_name (domain),
+                                       check_macs ? (const char *const *) macs : none,
+                                       vmp_run_get_number (self->run), &call->error);
+}
+
+static gboolean
+reserve (Import *self, GError **error)
+{
+  MainCall call = { .import = self };
+
+  vmp_run_in_main (reserve_in_main, &call);
+  if (call.error != NULL)
+    g_propagate_error (error, call.error);
+  return call.answer;
+}
+
+static gboolean
+make_plan (Import *self, GError **error)
+{
+  GPtrArray *findings;
+
+  self->plan = vmp_import_plan_read (self->run, self->worker, self->request->directory, error);
+  if (self->plan == NULL || !vmp_import_plan_settle (self->plan, self->request->settings, error))
+    return FALSE;
+  findings = vmp_import_plan_get_findings (self->plan);
+  vmp_run_set_detail (self->run, "Findings", vmp_findings_to_variant (findings));
+  if (!vmp_findings_first_error (findings, error))
+    return FALSE;
+  vmp_job_post_total (vmp_run_get_job (self->run), vmp_import_plan_get_payload (self->plan));
+  return TRUE;
+}
+
+static Target *
+add_target (Import *self, VmpImportFile *file, const char *folder)
+{
+  Target *target = g_new0 (Target, 1);
+
+  target->file = file;
+  target->writer = target->reader = -1;
+  target->member = g_build_filename (folder, file->base, NULL);
+  g_ptr_array_add (self->targets, target);
+  return target;
+}
+
+static void
+plan_disks (Import *self)
+{
+  GPtrArray *disks = vmp_import_plan_get_disks (self->plan);
+  const char *root = vmp_settings_get_string (self->request->settings, "TargetVhdDataRoot");
+
+  for (guint i = 0; i < disks->len; i++)
+    {
+      VmpImportDisk *disk = g_ptr_array_index (disks, i);
+
+      for (guint n = 0; n < disk->images->len; n++)
+        {
+          VmpImportFile *image = g_ptr_array_index (disk->images, n);
+          VmpImportFile *below = n + 1 < disk->images->len
+                                     ? g_ptr_array_index (disk->images, n + 1)
+                                     : NULL;
+          Target *target = add_target (self, image, VMP_PACKAGE_VHD_FOLDER);
+
+          if (below != NULL)
+            {
+              target->backing = below->base;
+              target->backing_format = below->format;
+            }
+          if (root[0] == '\0')
+            continue;
+          g_clear_pointer (&target->member, g_free);
+          target->folder = g_strdup (root);
+          target->token = vmp_name_new_token ();
+          target->final_path = g_build_filename (root, image->base, NULL);
+        }
+    }
+}
+
+static void
+plan_files (Import *self)
+{
+  g_autofree char *folder = g_strdup_printf (
+      VMP_PACKAGE_VM_FOLDER "/%s",
+      vmp_domain_get_uuid (vmp_import_plan_get_domain (self->plan)));
+
+  for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
+    {
+      VmpImportFile *file = vmp_import_plan_get_file (self->plan, i);
+
+      if (file != NULL)
+        add_target (self, file, folder);
+    }
+}
+
+/* The staging place, announced before it is made, and told apart by inode once it is. */
+static gboolean
+make_place (Import *self, GError **error)
+{
+  VmpMachines *machines = vmp_run_get_machines (self->run);
+  const char *uuid = vmp_domain_get_uuid (vmp_import_plan_get_domain (self->plan));
+  g_autofree char *token = vmp_name_new_token ();
+  g_autoptr (GVariant) described = NULL;
+  GVariantDict description, entry;
+  guint slot;
+
+  g_variant_dict_init (&description, NULL);
+  g_variant_dict_insert (&description, "Token", "s", token);
+  g_variant_dict_init (&entry, NULL);
+  g_variant_dict_insert (&entry, "Kind", "s", "Place");
+  g_variant_dict_insert_value (&entry, "Description", g_variant_dict_end (&description));
+  slot = vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error);
+  if (slot == G_MAXUINT)
+    return FALSE;
+  self->place = vmp_machines_begin (machines, token, uuid, error);
+  if (self->place == NULL)
+    return FALSE;
+  described = vmp_machines_describe (machines, self->place);
+  g_variant_dict_init (&entry, NULL);
+  g_variant_dict_insert (&entry, "Kind", "s", "Place");
+  g_variant_dict_insert_value (&entry, "Description", described);
+  return vmp_run_set_undo (self->run, slot, g_variant_dict_end (&entry), error);
+}
+
+static gboolean
+announce_target (Import *self, Target *target, GError **error)
+{
+  g_autofree char *path = g_strdup_printf ("%s/.vmport-%s", target->folder, target->token);
+  GVariantDict entry;
+
+  g_variant_dict_init (&entry, NULL);
+  g_variant_dict_insert (&entry, "Kind", "s", "File");
+  g_variant_dict_insert (&entry, "Path", "s", path);
+  return vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error) != G_MAXUINT;
+}
+
+/* The worker made the file; what it says of it is believed as far as the descriptor shows it. */
+static gboolean
+take_made_target (Import *self, Target *target, GVariant *reading, GUnixFDList *fds,
+                  GError **error)
+{
+  GVariantDict entry;
+  struct stat st;
+  gint32 handle;
+
+  if (!g_variant_lookup (reading, "Fd", "h", &handle) || fds == NULL || handle < 0
+      || handle >= g_unix_fd_list_get_length (fds))
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker hands over no file");
+  target->reader = g_unix_fd_list_get (fds, handle, error);
+  if (target->reader < 0 || !vmp_fd_check_regular (target->reader, target->final_path, error))
+    return FALSE;
+  if (fstat (target->reader, &st) < 0
+      || st.st_uid != vmp_identity_get_uid (vmp_run_get_identity (self->run)))
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker hands over another's file");
+  g_variant_dict_init (&entry, NULL);
+  g_variant_dict_insert (&entry, "Kind", "s", "File");
+  g_variant_dict_insert (&entry, "Path", "s", target->final_path);
+  g_variant_dict_insert (&entry, "Device", "t", (guint64) st.st_dev);
+  g_variant_dict_insert (&entry, "Inode", "t", (guint64) st.st_ino);
+  return vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error) != G_MAXUINT;
+}
+
+static gboolean
+send_target (Import *self, guint id, GError **error)
+{
+  Target *target = g_ptr_array_index (self->targets, id);
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  g_autoptr (GUnixFDList) fds_out = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GVariant) reading = NULL;
+  GVariantBuilder builder;
+  GVariantDict options;
+  guint32 answered;
+
+  g_variant_dict_init (&options, NULL);
+  if (target->folder != NULL)
+    {
+      g_variant_dict_insert (&options, "Folder", "s", target->folder);
+      g_variant_dict_insert (&options, "Name", "s", target->file->base);
+      g_variant_dict_insert (&options, "Token", "s", target->token);
+    }
+  else
+    {
+      int handle = g_unix_fd_list_append (fds, target->writer, error);
+
+      if (handle < 0)
+        {
+          g_variant_dict_clear (&options);
+          return FALSE;
+        }
+      g_variant_dict_insert (&options, "Fd", "h", handle);
+    }
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(ua{sv})"));
+  g_variant_builder_add (&builder, "(u@a{sv})", id, g_variant_dict_end (&options));
+  reply = vmp_worker_host_call (self->worker, "AddTargets",
+                                g_variant_new ("(a(ua{sv}))", &builder), "(a(ua{sv}))", fds,
+                                &fds_out, error);
+  vmp_fd_clear (&target->writer);
+  if (reply == NULL)
+    return FALSE;
+  if (target->folder == NULL)
+    return TRUE;
+  if (g_variant_n_children (reply) != 1)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker does not say what it made");
+  g_variant_get (reply, "(@a(ua{sv}))", &reading);
+  if (g_variant_n_children (reading) != 1)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker does not say what it made");
+  {
+    g_autoptr (GVariant) made = NULL;
+
+    g_variant_get_child (reading, 0, "(u@a{sv})", &answered, &made);
+    return take_made_target (self, target, made, fds_out, error);
+  }
+}
+
+static gboolean
+make_targets (Import *self, GError **error)
+{
+  VmpMachines *machines = vmp_run_get_machines (self->run);
+
+  self->targets = g_ptr_array_new_with_free_func (target_free);
+  plan_disks (self);
+  plan_files (self);
+  for (guint i = 0; i < self->targets->len; i++)
+    {
+      Target *target = g_ptr_array_index (self->targets, i);
+
+      if (target->folder != NULL)
+        {
+          if (!announce_target (self, target, error))
+            return FALSE;
+        }
+      else
+        {
+          target->writer = vmp_machines_create_file (machines, self->place, target->member,
+                                                     &target->final_path, error);
+          target->reader = target->writer >= 0
+                               ? vmp_machines_reopen_file (machines, self->place, target->member,
+                                                           error)
+                               : -1;
+          if (target->reader < 0)
+            return FALSE;
+        }
+      if (!send_target (self, i, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static GVariant *
+copy_all (Import *self, GError **error)
+{
+  gboolean verify = vmp_settings_get_boolean (self->request->settings, "VerifyChecksums");
+  g_autoptr (GVariant) reply = NULL;
+  GVariantBuilder items;
+
+  g_variant_builder_init (&items, G_VARIANT_TYPE ("a(ua{sv})"));
+  for (guint i = 0; i < self->targets->len; i++)
+    {
+      Target *target = g_ptr_array_index (self->targets, i);
+      VmpImportFile *file = target->file;
+      GVariantDict options;
+
+      g_variant_dict_init (&options, NULL);
+      g_variant_dict_insert (&options, "Target", "u", i);
+      g_variant_dict_insert (&options, "Name", "s",
+                             file->member != NULL ? file->member : file->path);
+      if (verify && file->verity != NULL)
+        g_variant_dict_insert (&options, "Verity", "s", file->verity);
+      else if (verify && file->sha256 != NULL)
+        g_variant_dict_insert (&options, "Sha256", "s", file->sha256);
+      if (target->backing != NULL)
+        {
+          g_variant_dict_insert (&options, "BackingFile", "s", target->backing);
+          g_variant_dict_insert (&options, "BackingFormat", "s", target->backing_format);
+        }
+      g_variant_builder_add (&items, "(u@a{sv})", file->source, g_variant_dict_end (&options));
+    }
+  reply = vmp_worker_host_call (self->worker, "Copy", g_variant_new ("(a(ua{sv}))", &items),
+                                "(a(ua{sv}))", NULL, NULL, error);
+  return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
+}
+
+static gboolean
+publish_targets (Import *self, GError **error)
+{
+  g_autoptr (GVariant) reply = vmp_worker_host_call (self->worker, "PublishTargets", NULL, "()",
+                                                     NULL, NULL, error);
+
+  return reply != NULL;
+}
+
+/* The caller had these files open for writing, in a process of its own uid. Now that it is gone,
+ * nobody may be left who has. */
+static gboolean
+check_writers (Import *self, GError **error)
+{
+  for (guint i = 0; i < self->targets->len; i++)
+    {
+      Target *target = g_ptr_array_index (self->targets, i);
+
+      if (vmp_fd_has_writer (target->reader))
+        return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
+                              _ ("“%s” is still open for writing after its copy was made"),
+                              target->file->base);
+    }
+  return TRUE;
+}
+
+static gboolean
+judge_image (Target *target, GVariant *reading, GError **error)
+{
+  const char *backing = NULL, *format = NULL, *name, *message = "";
+
+  if (g_variant_lookup (reading, "ErrorName", "&s", &name))
+    {
+      g_variant_lookup (reading, "Message", "&s", &message);
+      return vmp_error_set (error, VMPORT_ERROR_UNSAFE, "%s", message);
+    }
+  g_variant_lookup (reading, "BackingFile", "&s", &backing);
+  g_variant_lookup (reading, "BackingFormat", "&s", &format);
+  if (g_strcmp0 (backing, target->backing) != 0
+      || (backing != NULL && g_strcmp0 (format, target->backing_format) != 0))
+    return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
+                          _ ("The copy of “%s” names another backing file than it should"),
+                          target->file->base);
+  return TRUE;
+}
+
+/* Bytes are judged where nobody can change them any more, by a process that never had to do with
+ * the caller. */
+static gboolean
+inspect (Import *self, GError **error)
+{
+  g_autoptr (VmpSourceList) images = vmp_source_list_new ();
+  g_autoptr (GArray) numbers = g_array_new (FALSE, FALSE, sizeof (guint));
+
+  vmp_job_post_progress (vmp_run_get_job (self->run), 0, "Verifying", "");
+  if (!check_writers (self, error))
+    return FALSE;
+  self->inspector = vmp_run_start_inspector (self->run, error);
+  if (self->inspector == NULL)
+    return FALSE;
+  for (guint i = 0; i < self->targets->len; i++)
+    {
+      Target *target = g_ptr_array_index (self->targets, i);
+      int fd;
+
+      if (target->file->format == NULL)
+        continue;
+      fd = vmp_fd_dup (target->reader, error);
+      if (fd < 0)
+        return FALSE;
+      vmp_source_list_add_fd (images, fd, target->file->base, target->file->format);
+      g_array_append_val (numbers, i);
+    }
+  if (!vmp_source_list_send (images, self->inspector, error))
+    return FALSE;
+  for (guint i = 0; i < numbers->len; i++)
+    if (!judge_image (g_ptr_array_index (self->targets, g_array_index (numbers, guint, i)),
+                      vmp_source_list_get_reading (images, i), error))
+      return FALSE;
+  vmp_worker_host_stop (self->inspector);
+  return TRUE;
+}
+
+static const char *
+final_path_of (Import *self, VmpImportFile *file)
+{
+  for (guint i = 0; i < self->targets->len; i++)
+    {
+      Target *target = g_ptr_array_index (self->targets, i);
+
+      if (target->file == file)
+        return target->final_path;
+    }
+  return NULL;
+}
+
+static void
+point_domain_at_files (Import *self)
+{
+  VmpDomain *domain = vmp_import_plan_get_domain (self->plan);
+  GPtrArray *disks = vmp_import_plan_get_disks (self->plan);
+
+  for (guint i = 0; i < disks->len; i++)
+    {
+      VmpImportDisk *disk = g_ptr_array_index (disks, i);
+      g_autoptr (GPtrArray) paths = g_ptr_array_new ();
+      g_autoptr (GPtrArray) formats = g_ptr_array_new ();
+
+      for (guint n = 0; n < disk->images->len; n++)
+        {
+          VmpImportFile *image = g_ptr_array_index (disk->images, n);
+
+          g_ptr_array_add (paths, (gpointer) final_path_of (self, image));
+          g_ptr_array_add (formats, image->format);
+        }
+      g_ptr_array_add (paths, NULL);
+      g_ptr_array_add (formats, NULL);
+      vmp_domain_set_images (domain, disk->disk, (const char *const *) paths->pdata,
+                             (const char *const *) formats->pdata);
+    }
+  for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
+    {
+      VmpImportFile *file = vmp_import_plan_get_file (self->plan, i);
+
+      vmp_domain_set_file (domain, i, file != NULL ? final_path_of (self, file) : NULL);
+    }
+}
+
+static gboolean
+define (Import *self, GError **error)
+{
+  VmpMachines *machines = vmp_run_get_machines (self->run);
+
+  point_domain_at_files (self);
+  vmp_job_post_progress (vmp_run_get_job (self->run), 0, "Syncing", "");
+  return vmp_machines_write_configuration (machines, self->place,
+                                           vmp_import_plan_get_domain (self->plan), error)
+         && vmp_machines_sync (machines, self->place, error)
+         && vmp_run_enter_last_step (self->run, error)
+         && vmp_machines_define (machines, self->place, error);
+}
+
+static GVariant *
+make_result (Import *self, GVariant *copied_items)
+{
+  const char *id = vmp_machines_get_id (vmp_run_get_machines (self->run));
+  g_autofree char *escaped = vmp_name_escape (id);
+  g_autofree char *element = vmp_name_uuid_to_path (
+      vmp_domain_get_uuid (vmp_import_plan_get_domain (self->plan)));
+  g_autofree char *path = g_strdup_printf ("/org/vmport/VirtualMachine/%s/%s", escaped, element);
+  guint64 copied = 0, cloned = 0, bytes;
+  GVariantDict result;
+
+  for (gsize i = 0; i < g_variant_n_children (copied_items); i++)
+    {
+      g_autoptr (GVariant) item = NULL;
+
+      g_variant_get_child (copied_items, i, "(u@a{sv})", NULL, &item);
+      if (g_variant_lookup (item, "Copied", "t", &bytes))
+        copied += bytes;
+      if (g_variant_lookup (item, "Cloned", "t", &bytes))
+        cloned += bytes;
+    }
+  g_variant_dict_init (&result, NULL);
+  g_variant_dict_insert (&result, "ImportedVirtualMachine", "o", path);
+  g_variant_dict_insert (&result, "BytesCopied", "t", copied);
+  g_variant_dict_insert (&result, "BytesCloned", "t", cloned);
+  g_variant_dict_insert (&result, "Files", "u", self->targets->len + 1);
+  g_variant_dict_insert_value (
+      &result, "Warnings",
+      vmp_findings_warnings_to_variant (vmp_import_plan_get_findings (self->plan)));
+  return g_variant_dict_end (&result);
+}
+
+GVariant *
+vmp_import_work (VmpRun *run, gpointer request, GError **error)
+{
+  g_auto (Import) self = { .run = run, .request = request };
+  g_autoptr (GVariant) copied = NULL;
+
+  self.worker = vmp_run_start_worker (run, error);
+  if (self.worker == NULL)
+    return NULL;
+  vmp_run_follow (run, self.worker);
+  if (!make_plan (&self, error) || !reserve (&self, error) || !make_place (&self, error)
+      || !make_targets (&self, error))
+    return NULL;
+  copied = copy_all (&self, error);
+  if (copied == NULL || !publish_targets (&self, error))
+    return NULL;
+  stop_worker (&self);
+  if (!inspect (&self, error) || !define (&self, error))
+    return NULL;
+  vmp_run_set_defined (run, vmp_domain_get_uuid (vmp_import_plan_get_domain (self.plan)));
+  return make_result (&self, copied);
+}
+
+GVariant *
+vmp_import_settings_work (VmpRun *run, gpointer data, GError **error)
+{
+  g_auto (Import) self = { .run = run, .request = data };
+
+  self.worker = vmp_run_start_worker (run, error);
+  if (self.worker == NULL)
+    return NULL;
+  self.plan = vmp_import_plan_read (run, self.worker, self.request->directory, error);
+  return self.plan != NULL ? g_variant_ref (vmp_import_plan_get_prefilled (self.plan)) : NULL;
+}
+
+GVariant *
+vmp_import_check_work (VmpRun *run, gpointer data, GError **error)
+{
+  g_auto (Import) self = { .run = run, .request = data };
+  GVariantDict dict;
+
+  self.worker = vmp_run_start_worker (run, error);
+  if (self.worker == NULL)
+    return NULL;
+  self.plan = vmp_import_plan_read (run, self.worker, self.request->directory, error);
+  if (self.plan == NULL || !vmp_import_plan_settle (self.plan, self.request->settings, error))
+    return NULL;
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert_value (
+      &dict, "Findings", vmp_findings_to_variant (vmp_import_plan_get_findings (self.plan)));
+  return g_variant_dict_end (&dict);
+}

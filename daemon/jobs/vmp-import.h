@@ -1,0 +1,24 @@
+/* Import: a package or a bare directory into a manager, as a new machine. */
+#pragma once
+
+#include "vmp-run.h"
+#include "vmp-settings.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  char *directory;
+  VmpSettings *settings;
+} VmpImportRequest;
+
+VmpImportRequest *vmp_import_request_new (const char *directory, VmpSettings *settings);
+void vmp_import_request_free (VmpImportRequest *request);
+
+/* VmpWorks over a VmpImportRequest: the import itself; what GetImportSettings answers (a{sv}); what
+ * CheckImport answers (aa{sv}, wrapped as the value "Findings"). */
+GVariant *vmp_import_work (VmpRun *run, gpointer request, GError **error);
+GVariant *vmp_import_settings_work (VmpRun *run, gpointer request, GError **error);
+GVariant *vmp_import_check_work (VmpRun *run, gpointer request, GError **error);
+
+G_END_DECLS

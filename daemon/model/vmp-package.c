@@ -1,0 +1,382 @@
+/* The package's descriptor: its content, and as plain data. */
+#include "config.h"
+
+#include "vmp-package-private.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "vmp-error.h"
+#include "vmp-name.h"
+
+#define VARIANT_TYPE "(sssa(ssttss)a(sa(sss)))"
+
+G_DEFINE_FINAL_TYPE (VmpPackage, vmp_package, G_TYPE_OBJECT)
+
+static const char *const role_names[] = {
+  [VMP_ROLE_CONFIGURATION] = "configuration",
+  [VMP_ROLE_DISK] = "disk",
+  [VMP_ROLE_MEDIA] = "media",
+  [VMP_ROLE_KERNEL] = "kernel",
+  [VMP_ROLE_INITRD] = "initrd",
+  [VMP_ROLE_DTB] = "dtb",
+  [VMP_ROLE_LOADER] = "loader",
+  [VMP_ROLE_NVRAM] = "nvram",
+  [VMP_ROLE_TPM] = "tpm",
+  [VMP_ROLE_STATE] = "state",
+  [VMP_ROLE_SNAPSHOT] = "snapshot",
+  [VMP_ROLE_SNAPSHOT_DISK] = "snapshot-disk",
+  [VMP_ROLE_SNAPSHOT_MEMORY] = "snapshot-memory",
+};
+
+G_STATIC_ASSERT (G_N_ELEMENTS (role_names) == VMP_N_ROLES);
+
+const char *
+vmp_role_to_string (VmpRole role)
+{
+  g_return_val_if_fail (role < VMP_N_ROLES, NULL);
+
+  return role_names[role];
+}
+
+gboolean
+vmp_role_from_string (const char *text, VmpRole *role)
+{
+  for (guint i = 0; i < VMP_N_ROLES; i++)
+    if (strcmp (role_names[i], text) == 0)
+      {
+        *role = (VmpRole) i;
+        return TRUE;
+      }
+  return FALSE;
+}
+
+static void
+file_free (VmpPackageFile *file)
+{
+  g_free (file->name);
+  g_free (file->verity);
+  g_free (file->sha256);
+  g_free (file);
+}
+
+static void
+image_free (VmpPackageImage *image)
+{
+  g_free (image->path);
+  g_free (image->format);
+  g_free (image->file);
+  g_free (image);
+}
+
+static void
+disk_free (VmpPackageDisk *disk)
+{
+  g_free (disk->target);
+  g_ptr_array_unref (disk->images);
+  g_free (disk);
+}
+
+static void
+vmp_package_finalize (GObject *object)
+{
+  VmpPackage *self = VMP_PACKAGE (object);
+
+  g_free (self->uuid);
+  g_free (self->name);
+  g_free (self->state);
+  g_ptr_array_unref (self->disks);
+  g_ptr_array_unref (self->files);
+  G_OBJECT_CLASS (vmp_package_parent_class)->finalize (object);
+}
+
+static void
+vmp_package_class_init (VmpPackageClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = vmp_package_finalize;
+}
+
+static void
+vmp_package_init (VmpPackage *self)
+{
+  self->disks = g_ptr_array_new_with_free_func ((GDestroyNotify) disk_free);
+  self->files = g_ptr_array_new_with_free_func ((GDestroyNotify) file_free);
+}
+
+VmpPackage *
+vmp_package_new (void)
+{
+  return g_object_new (VMP_TYPE_PACKAGE, NULL);
+}
+
+void
+vmp_package_set_machine (VmpPackage *self, const char *uuid, const char *name, const char *state)
+{
+  g_free (self->uuid);
+  g_free (self->name);
+  g_free (self->state);
+  self->uuid = g_strdup (uuid);
+  self->name = g_strdup (name);
+  self->state = g_strdup (state);
+}
+
+const char *
+vmp_package_get_uuid (VmpPackage *self)
+{
+  return self->uuid;
+}
+
+const char *
+vmp_package_get_name (VmpPackage *self)
+{
+  return self->name;
+}
+
+const char *
+vmp_package_get_state (VmpPackage *self)
+{
+  return self->state;
+}
+
+/* The caller fills in size, allocated bytes and digests. */
+VmpPackageFile *
+vmp_package_add_file (VmpPackage *self, const char *name, VmpRole role)
+{
+  VmpPackageFile *file = g_new0 (VmpPackageFile, 1);
+
+  file->name = g_strdup (name);
+  file->role = role;
+  g_ptr_array_add (self->files, file);
+  return file;
+}
+
+GPtrArray *
+vmp_package_get_files (VmpPackage *self)
+{
+  return self->files;
+}
+
+VmpPackageFile *
+vmp_package_find_file (VmpPackage *self, const char *name)
+{
+  for (guint i = 0; i < self->files->len; i++)
+    {
+      VmpPackageFile *file = g_ptr_array_index (self->files, i);
+
+      if (strcmp (file->name, name) == 0)
+        return file;
+    }
+  return NULL;
+}
+
+VmpPackageFile *
+vmp_package_find_role (VmpPackage *self, VmpRole role)
+{
+  for (guint i = 0; i < self->files->len; i++)
+    {
+      VmpPackageFile *file = g_ptr_array_index (self->files, i);
+
+      if (file->role == role)
+        return file;
+    }
+  return NULL;
+}
+
+VmpPackageDisk *
+vmp_package_add_disk (VmpPackage *self, const char *target)
+{
+  VmpPackageDisk *disk = g_new0 (VmpPackageDisk, 1);
+
+  disk->target = g_strdup (target);
+  disk->images = g_ptr_array_new_with_free_func ((GDestroyNotify) image_free);
+  g_ptr_array_add (self->disks, disk);
+  return disk;
+}
+
+/* @file is the member's name, or NULL where the image is not in the package. */
+VmpPackageImage *
+vmp_package_disk_add_image (VmpPackageDisk *disk, const char *path, const char *format,
+                            const char *file)
+{
+  VmpPackageImage *image = g_new0 (VmpPackageImage, 1);
+
+  image->path = g_strdup (path);
+  image->format = g_strdup (format);
+  image->file = g_strdup (file);
+  g_ptr_array_add (disk->images, image);
+  return image;
+}
+
+GPtrArray *
+vmp_package_get_disks (VmpPackage *self)
+{
+  return self->disks;
+}
+
+static const char *
+or_empty (const char *text)
+{
+  return text != NULL ? text : "";
+}
+
+static const char *
+or_null (const char *text)
+{
+  return text[0] != '\0' ? text : NULL;
+}
+
+/* The descriptor as plain data, losslessly; floating. It crosses D-Bus, which has no maybe type:
+ * what is absent is an empty string. */
+GVariant *
+vmp_package_to_variant (VmpPackage *self)
+{
+  GVariantBuilder files, disks;
+
+  g_variant_builder_init (&files, G_VARIANT_TYPE ("a(ssttss)"));
+  for (guint i = 0; i < self->files->len; i++)
+    {
+      VmpPackageFile *file = g_ptr_array_index (self->files, i);
+
+      g_variant_builder_add (&files, "(ssttss)", file->name, vmp_role_to_string (file->role),
+                             file->size, file->allocated, or_empty (file->verity),
+                             or_empty (file->sha256));
+    }
+  g_variant_builder_init (&disks, G_VARIANT_TYPE ("a(sa(sss))"));
+  for (guint i = 0; i < self->disks->len; i++)
+    {
+      VmpPackageDisk *disk = g_ptr_array_index (self->disks, i);
+
+      g_variant_builder_open (&disks, G_VARIANT_TYPE ("(sa(sss))"));
+      g_variant_builder_add (&disks, "s", disk->target);
+      g_variant_builder_open (&disks, G_VARIANT_TYPE ("a(sss)"));
+      for (guint j = 0; j < disk->images->len; j++)
+        {
+          VmpPackageImage *image = g_ptr_array_index (disk->images, j);
+
+          g_variant_builder_add (&disks, "(sss)", image->path, image->format,
+                                 or_empty (image->file));
+        }
+      g_variant_builder_close (&disks);
+      g_variant_builder_close (&disks);
+    }
+  return g_variant_new ("(sssa(ssttss)a(sa(sss)))", or_empty (self->uuid), or_empty (self->name),
+                        or_empty (self->state), &files, &disks);
+}
+
+static gboolean
+read_files (VmpPackage *self, GVariant *files, GError **error)
+{
+  gsize n = g_variant_n_children (files);
+
+  if (n > VMP_PACKAGE_MAX_FILES)
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                          _ ("The package has %" G_GSIZE_FORMAT " files; at most %d are read"), n,
+                          VMP_PACKAGE_MAX_FILES);
+  for (gsize i = 0; i < n; i++)
+    {
+      const char *name, *role_name, *verity, *sha256;
+      guint64 size, allocated;
+      VmpPackageFile *file;
+      VmpRole role;
+
+      g_variant_get_child (files, i, "(&s&stt&s&s)", &name, &role_name, &size, &allocated, &verity,
+                           &sha256);
+      if (!vmp_role_from_string (role_name, &role))
+        return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                              _ ("File %" G_GSIZE_FORMAT " of the package has an unknown role"),
+                              i + 1);
+      file = vmp_package_add_file (self, name, role);
+      file->size = size;
+      file->allocated = allocated;
+      file->verity = g_strdup (or_null (verity));
+      file->sha256 = g_strdup (or_null (sha256));
+    }
+  return TRUE;
+}
+
+static gboolean
+read_disks (VmpPackage *self, GVariant *disks, GError **error)
+{
+  gsize n = g_variant_n_children (disks);
+
+  if (n > VMP_PACKAGE_MAX_FILES)
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                          _ ("The package has %" G_GSIZE_FORMAT " disks; at most %d are read"), n,
+                          VMP_PACKAGE_MAX_FILES);
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) images = NULL;
+      const char *target;
+      VmpPackageDisk *disk;
+
+      g_variant_get_child (disks, i, "(&s@a(sss))", &target, &images);
+      disk = vmp_package_add_disk (self, target);
+      if (g_variant_n_children (images) > VMP_PACKAGE_MAX_IMAGES)
+        return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                              _ ("Disk %" G_GSIZE_FORMAT " of the package has more than %d images"),
+                              i + 1, VMP_PACKAGE_MAX_IMAGES);
+      for (gsize j = 0; j < g_variant_n_children (images); j++)
+        {
+          const char *path, *format, *file;
+
+          g_variant_get_child (images, j, "(&s&s&s)", &path, &format, &file);
+          vmp_package_disk_add_image (disk, path, format, or_null (file));
+        }
+    }
+  return TRUE;
+}
+
+/* The way back from vmp_package_to_variant(), for data from a process that is not trusted: checked
+ * as a descriptor from outside is. */
+VmpPackage *
+vmp_package_new_from_variant (GVariant *variant, GError **error)
+{
+  g_autoptr (VmpPackage) self = NULL;
+  g_autoptr (GVariant) files = NULL;
+  g_autoptr (GVariant) disks = NULL;
+  const char *uuid, *name, *state;
+
+  if (!g_variant_is_of_type (variant, G_VARIANT_TYPE (VARIANT_TYPE))
+      || g_variant_get_size (variant) > VMP_PACKAGE_MAX_BYTES || !g_variant_is_normal_form (variant))
+    {
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("The package's data is malformed"));
+      return NULL;
+    }
+  self = vmp_package_new ();
+  g_variant_get (variant, "(&s&s&s@a(ssttss)@a(sa(sss)))", &uuid, &name, &state, &files, &disks);
+  vmp_package_set_machine (self, uuid, name, state);
+  if (!read_files (self, files, error) || !read_disks (self, disks, error)
+      || !vmp_package_check (self, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+static const char *
+extension_of (const char *format)
+{
+  return strcmp (format, "vpc") == 0 ? "vhd" : format;
+}
+
+char *
+vmp_package_name_image (const char *path, const char *format, GHashTable *taken)
+{
+  g_autofree char *base = g_path_get_basename (path);
+  g_autofree char *ending = g_strdup_printf (".%s", extension_of (format));
+  g_autofree char *clean = vmp_name_clean (base, 120);
+  g_autofree char *named = NULL;
+
+  if (clean[0] == '.' || clean[0] == '\0')
+    {
+      g_free (clean);
+      clean = g_strdup ("disk");
+    }
+  if (g_str_has_suffix (clean, ending))
+    named = g_steal_pointer (&clean);
+  else
+    {
+      if (g_str_has_suffix (clean, ".img") && strlen (clean) > strlen (".img"))
+        clean[strlen (clean) - strlen (".img")] = '\0';
+      named = g_strconcat (clean, ending, NULL);
+    }
+  return vmp_name_make_unique (named, taken);
+}

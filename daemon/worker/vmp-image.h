@@ -21,19 +21,23 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VmpImageInfo, vmp_image_info_clear)
 
 /* Formats that vmport takes in a package: "qcow2", "raw", "vmdk", "vpc" (VHD), "vhdx". */
 gboolean vmp_image_format_is_known (const char *format);
+/* What names of such files end with, without a dot; NULL for a format that is not known. */
 const char *vmp_image_format_extension (const char *format);
 
 /* Reads the header of @fd, which is stated to be @format. Errors: Corrupt (not that format,
  * broken, out of bounds), Unsafe (an external data file, json: or protocol names, an absolute
  * extent, unknown incompatible features; a file stated as raw that begins as another format is
- * Unsafe too), @what names the file. @fd need only be readable; its offset is not used. A backing file name is
- * reported, not judged, save for json: and protocol prefixes, which are Unsafe. */
+ * Unsafe too), NotSupported (a format that is not known); @what names the file. @fd need only be
+ * readable; its offset is not used. A backing file's name is reported, not judged, save for json:
+ * and protocol prefixes, control characters and invalid UTF-8, which are Unsafe. The virtual size is
+ * not judged either: a file of a few megabytes may well say an exabyte. */
 gboolean vmp_image_inspect (int fd, const char *format, const char *what, VmpImageInfo *info,
                             GError **error);
 
 /* The bytes to put at @offset of an overlay so that its header names @backing_file of
  * @backing_format, without moving anything else: at most the header's own cluster is rewritten.
- * NotSupported for formats other than qcow2, and where the name does not fit. */
+ * NotSupported for formats other than qcow2, and where the name does not fit; InvalidParameter for
+ * an image that has no backing file. Nothing is left of the old name. */
 gboolean vmp_image_backing_patch (int fd, const char *what, const char *backing_file,
                                   const char *backing_format, guint64 *offset, GBytes **bytes,
                                   GError **error);

@@ -13,5 +13,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpXmlDoc, xmlFreeDoc)
  * names it in errors. */
 VmpXmlDoc *vmp_xml_parse (const char *xml, gsize size, gsize max_bytes, guint max_depth,
                           const char *what, GError **error);
+char *vmp_xml_write (VmpXmlDoc *doc, gboolean declaration);
 
 G_END_DECLS

@@ -4,6 +4,7 @@
 #include "vmp-fd.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "vmp-error.h"
@@ -64,4 +65,24 @@ vmp_fd_has_writer (int fd)
     return TRUE;
   fcntl (fd, F_SETLEASE, F_UNLCK);
   return FALSE;
+}
+
+/* A peer that has gone is an error here, never a signal. */
+gboolean
+vmp_fd_write_all_to_socket (int fd, const void *data, gsize size, GError **error)
+{
+  const guint8 *at = data;
+
+  while (size > 0)
+    {
+      ssize_t n = send (fd, at, size, MSG_NOSIGNAL);
+
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return vmp_error_set_errno (error, errno, "Cannot write to a socket");
+      at += n;
+      size -= (gsize) n;
+    }
+  return TRUE;
 }

@@ -32,3 +32,4 @@ int vmp_fd_dup (int fd, GError **error);
 gboolean vmp_fd_check_regular (int fd, const char *what, GError **error);
 gboolean vmp_fd_check_directory (int fd, const char *what, GError **error);
 gboolean vmp_fd_has_writer (int fd);
+gboolean vmp_fd_write_all_to_socket (int fd, const void *data, gsize size, GError **error);

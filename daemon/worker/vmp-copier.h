@@ -40,13 +40,21 @@ typedef struct
 void vmp_copier_result_clear (VmpCopierResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VmpCopierResult, vmp_copier_result_clear)
 
-/* The payload of @fd in bytes: its data extents by SEEK_DATA, clipped to its size. */
+/* The payload of @fd in bytes: its data extents by SEEK_DATA, clipped to its size. A run over the
+ * same file moves that many, zeros that the source has written included. (Space that is set aside
+ * and was never written is data only while its pages are cached: where that changes between the two
+ * calls, copied + cloned is right and the total has to follow it.) Moves the file offset. */
 gboolean vmp_copier_measure (int fd, guint64 *size, guint64 *payload, GError **error);
 
 /* Copies all of @source (regular, readable) into @target (regular, new and empty, read-write).
  * With @target -1 nothing is written: the pass only reads and computes digests (verification).
- * @what names the file in errors. Does not flush: see vmp_copier_sync(). A source whose size, inode times change
- * while it is read is FileInUse. Blocking: run it in a thread. */
+ * @what names the file in errors. Does not flush: see vmp_copier_sync(). A source whose size or inode
+ * times change while it is read is FileInUse. After an error the target holds part of the file, and
+ * @result nothing. Runs on different files may be in several threads. Blocking: run it in a thread.
+ *
+ * Blocks of zeros become holes in the target where the data passes through here, which is not so
+ * where the kernel copies (no digests wanted) or clones. The digests of a clone are computed from
+ * the clone, which nobody else can change. */
 gboolean vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
                          const VmpCopierPatch *patches, gsize n_patches,
                          VmpCopierProgress progress, gpointer user_data,

@@ -1,0 +1,514 @@
+/* All jobs: their numbers, the queue, what is kept of them and for how long. */
+#include "config.h"
+
+#include "vmp-jobs.h"
+
+#include <glib/gi18n-lib.h>
+
+#include "vmp-error.h"
+
+struct _VmpJobs
+{
+  GObject parent_instance;
+  VmpJobsConfig config;
+  VmpRecords *records;
+  GHashTable *jobs;   /* number → VmpJob */
+  GHashTable *timers; /* number → source id */
+  GQueue queue;       /* of Task, not started */
+  guint running;
+  guint restoring;
+};
+
+/* A job on its way through the queue and its thread. */
+typedef struct
+{
+  VmpJobs *jobs;
+  VmpRun *run;
+  VmpWork work;
+  gpointer plan;
+  GDestroyNotify free_plan;
+  gulong cancelled_handler;
+  GError *error;
+  GVariant *result;
+} Task;
+
+enum
+{
+  SIGNAL_ADDED,
+  SIGNAL_REMOVED,
+  SIGNAL_ENDED,
+  N_SIGNALS
+};
+
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE (VmpJobs, vmp_jobs, G_TYPE_OBJECT)
+
+static void start_next (VmpJobs *self);
+
+static void
+task_free (Task *task)
+{
+  if (task->free_plan != NULL)
+    task->free_plan (task->plan);
+  vmp_run_free (task->run);
+  g_clear_error (&task->error);
+  g_clear_pointer (&task->result, g_variant_unref);
+  g_object_unref (task->jobs);
+  g_free (task);
+}
+
+static void
+remove_timer (gpointer data)
+{
+  g_source_remove (GPOINTER_TO_UINT (data));
+}
+
+static void
+vmp_jobs_finalize (GObject *object)
+{
+  VmpJobs *self = VMP_JOBS (object);
+
+  g_hash_table_unref (self->timers);
+  g_hash_table_unref (self->jobs);
+  g_clear_pointer (&self->records, vmp_records_free);
+  G_OBJECT_CLASS (vmp_jobs_parent_class)->finalize (object);
+}
+
+static void
+vmp_jobs_class_init (VmpJobsClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = vmp_jobs_finalize;
+  signals[SIGNAL_ADDED] = g_signal_new ("added", VMP_TYPE_JOBS, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                        NULL, G_TYPE_NONE, 1, VMP_TYPE_JOB);
+  signals[SIGNAL_REMOVED] = g_signal_new ("removed", VMP_TYPE_JOBS, G_SIGNAL_RUN_LAST, 0, NULL,
+                                          NULL, NULL, G_TYPE_NONE, 1, VMP_TYPE_JOB);
+  /* The job has told its end; what it held is free again. */
+  signals[SIGNAL_ENDED] = g_signal_new ("ended", VMP_TYPE_JOBS, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                        NULL, G_TYPE_NONE, 1, VMP_TYPE_JOB);
+}
+
+static void
+vmp_jobs_init (VmpJobs *self)
+{
+  self->jobs = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
+  self->timers = g_hash_table_new_full (NULL, NULL, NULL, remove_timer);
+  g_queue_init (&self->queue);
+}
+
+VmpJobs *
+vmp_jobs_new (const VmpJobsConfig *config, const char *state_directory, GError **error)
+{
+  g_autoptr (VmpJobs) self = g_object_new (VMP_TYPE_JOBS, NULL);
+
+  self->config = *config;
+  self->records = vmp_records_open (state_directory, error);
+  return self->records != NULL ? g_steal_pointer (&self) : NULL;
+}
+
+const VmpJobsConfig *
+vmp_jobs_get_config (VmpJobs *self)
+{
+  return &self->config;
+}
+
+/* A reference, or NULL. */
+VmpJob *
+vmp_jobs_lookup (VmpJobs *self, guint number)
+{
+  VmpJob *job = g_hash_table_lookup (self->jobs, GUINT_TO_POINTER (number));
+
+  return job != NULL ? g_object_ref (job) : NULL;
+}
+
+static gint
+compare_jobs (gconstpointer a, gconstpointer b)
+{
+  guint first = vmp_job_get_number (*(VmpJob *const *) a);
+  guint second = vmp_job_get_number (*(VmpJob *const *) b);
+
+  return first < second ? -1 : first > second;
+}
+
+/* All jobs by number, each a reference. */
+GPtrArray *
+vmp_jobs_list (VmpJobs *self)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func (g_object_unref);
+  GHashTableIter iter;
+  gpointer job;
+
+  g_hash_table_iter_init (&iter, self->jobs);
+  while (g_hash_table_iter_next (&iter, NULL, &job))
+    g_ptr_array_add (list, g_object_ref (job));
+  g_ptr_array_sort (list, compare_jobs);
+  return list;
+}
+
+static gboolean
+has_leftovers (VmpJob *job)
+{
+  g_autoptr (GVariant) details = vmp_job_describe (job);
+  g_autoptr (GVariant) left = g_variant_lookup_value (details, "Leftovers",
+                                                      G_VARIANT_TYPE_STRING_ARRAY);
+
+  return left != NULL && g_variant_n_children (left) > 0;
+}
+
+static void
+forget (VmpJobs *self, VmpJob *job)
+{
+  g_autoptr (VmpJob) kept = g_object_ref (job);
+  guint number = vmp_job_get_number (job);
+
+  g_hash_table_steal (self->timers, GUINT_TO_POINTER (number));
+  g_hash_table_remove (self->jobs, GUINT_TO_POINTER (number));
+  /* A record that still says what has to be taken back outlives its job. */
+  if (!has_leftovers (kept))
+    vmp_records_remove (self->records, number);
+  g_signal_emit (self, signals[SIGNAL_REMOVED], 0, kept);
+}
+
+static gboolean
+on_retention_over (gpointer data)
+{
+  VmpJob *job = data;
+
+  forget (g_object_get_data (G_OBJECT (job), "vmp-jobs"), job);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+keep_for_a_while (VmpJobs *self, VmpJob *job)
+{
+  /* A clock that was set back must not keep a job for years. */
+  gint64 left = vmp_job_get_end_time (job) + self->config.retention_usec - g_get_real_time ();
+  guint id;
+
+  left = CLAMP (left, 0, self->config.retention_usec);
+  g_object_set_data (G_OBJECT (job), "vmp-jobs", self);
+  id = g_timeout_add_full (G_PRIORITY_DEFAULT, (guint) (left / 1000), on_retention_over,
+                           g_object_ref (job), g_object_unref);
+  g_hash_table_replace (self->timers, GUINT_TO_POINTER (vmp_job_get_number (job)),
+                        GUINT_TO_POINTER (id));
+}
+
+/* Forgets an ended job before its time. */
+gboolean
+vmp_jobs_release (VmpJobs *self, VmpJob *job, GError **error)
+{
+  gpointer id;
+
+  if (!vmp_job_is_ended (job))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_STATE,
+                          _ ("The job has not ended; cancel it first"));
+  id = g_hash_table_lookup (self->timers, GUINT_TO_POINTER (vmp_job_get_number (job)));
+  if (id != NULL)
+    g_source_remove (GPOINTER_TO_UINT (id));
+  forget (self, job);
+  return TRUE;
+}
+
+static guint
+count_unended (VmpJobs *self, guint32 owner)
+{
+  GHashTableIter iter;
+  gpointer job;
+  guint count = 0;
+
+  g_hash_table_iter_init (&iter, self->jobs);
+  while (g_hash_table_iter_next (&iter, NULL, &job))
+    if (vmp_job_get_owner (job) == owner && !vmp_job_is_ended (job))
+      count++;
+  return count;
+}
+
+/* Makes a job, which nobody sees until vmp_jobs_submit(). */
+VmpJob *
+vmp_jobs_add (VmpJobs *self, VmpMachines *machines, const char *operation, VmpIdentity *identity,
+              guint64 limit, GError **error)
+{
+  g_autoptr (VmpJob) job = NULL;
+  guint32 owner = vmp_identity_get_uid (identity);
+  guint number;
+
+  if (count_unended (self, owner) >= self->config.max_per_user)
+    {
+      vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                     _ ("You have %u jobs that have not ended, which is the limit; wait for one of "
+                        "them"),
+                     self->config.max_per_user);
+      return NULL;
+    }
+  number = vmp_records_next_number (self->records, error);
+  if (number == 0)
+    return NULL;
+  job = vmp_job_new (number, vmp_machines_get_id (machines), operation, owner);
+  if (limit > 0)
+    vmp_job_set_limit (job, limit);
+  return g_steal_pointer (&job);
+}
+
+static void
+write_prepared (Task *task, GError **error)
+{
+  vmp_run_write_record (task->run, error);
+}
+
+static void
+end_in_main (gpointer data)
+{
+  Task *task = data;
+  VmpJob *job = vmp_run_get_job (task->run);
+
+  vmp_job_prepare_end (job, task->error, task->result);
+}
+
+static void
+finish_in_main (gpointer data)
+{
+  Task *task = data;
+  VmpJobs *self = task->jobs;
+  VmpJob *job = vmp_run_get_job (task->run);
+
+  g_signal_emit (self, signals[SIGNAL_ENDED], 0, job);
+  vmp_job_finish (job);
+  keep_for_a_while (self, job);
+  self->running--;
+  start_next (self);
+}
+
+static void
+fail_task (Task *task)
+{
+  g_autoptr (GError) local_error = NULL;
+
+  if (!vmp_run_rollback (task->run, &local_error))
+    g_prefix_error (&task->error, _ ("Not all could be cleaned up (%s), it is tried again: "),
+                    local_error->message);
+  g_clear_error (&local_error);
+  vmp_run_in_main (end_in_main, task);
+  write_prepared (task, &local_error);
+  if (local_error != NULL)
+    g_warning ("%s", local_error->message);
+}
+
+/* A success counts once its record is on the disk: until then a crash would take it back. */
+static void
+complete_task (Task *task)
+{
+  g_autoptr (GVariant) undo = g_variant_ref_sink (vmp_run_get_undo_list (task->run));
+  g_autoptr (GVariant) nothing = g_variant_ref_sink (
+      g_variant_new_array (G_VARIANT_TYPE_VARDICT, NULL, 0));
+
+  vmp_run_in_main (end_in_main, task);
+  vmp_run_set_undo_list (task->run, nothing);
+  write_prepared (task, &task->error);
+  if (task->error == NULL)
+    return;
+  vmp_run_set_undo_list (task->run, undo);
+  fail_task (task);
+}
+
+static gpointer
+run_task (gpointer data)
+{
+  Task *task = data;
+  g_autoptr (GMainContext) context = g_main_context_new ();
+
+  g_main_context_push_thread_default (context);
+  if (!vmp_run_is_cancelled (task->run, &task->error)
+      && vmp_run_write_record (task->run, &task->error))
+    task->result = task->work (task->run, task->plan, &task->error);
+  if (task->result != NULL)
+    {
+      g_variant_ref_sink (task->result);
+      complete_task (task);
+    }
+  else
+    fail_task (task);
+  g_main_context_pop_thread_default (context);
+  vmp_run_in_main (finish_in_main, task);
+  vmp_run_in_main ((VmpMainFunc) task_free, task);
+  return NULL;
+}
+
+static void
+start_task (VmpJobs *self, Task *task)
+{
+  VmpJob *job = vmp_run_get_job (task->run);
+
+  g_clear_signal_handler (&task->cancelled_handler, vmp_job_get_cancellable (job));
+  self->running++;
+  if (!g_cancellable_is_cancelled (vmp_job_get_cancellable (job)))
+    vmp_job_start (job);
+  g_thread_unref (g_thread_new ("vmport-job", run_task, task));
+}
+
+static void
+start_next (VmpJobs *self)
+{
+  while (self->running < self->config.max_running && !g_queue_is_empty (&self->queue))
+    start_task (self, g_queue_pop_head (&self->queue));
+}
+
+static gboolean
+start_cancelled (gpointer data)
+{
+  VmpJobs *self = data;
+  GList *next;
+
+  /* They go through a thread all the same, past the others: one way to end for all. */
+  for (GList *l = self->queue.head; l != NULL; l = next)
+    {
+      Task *task = l->data;
+
+      next = l->next;
+      if (!g_cancellable_is_cancelled (vmp_job_get_cancellable (vmp_run_get_job (task->run))))
+        continue;
+      g_queue_delete_link (&self->queue, l);
+      start_task (self, task);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer data)
+{
+  g_idle_add_full (G_PRIORITY_DEFAULT, start_cancelled, g_object_ref (data), g_object_unref);
+}
+
+/* Records @job, shows it, and queues its work. @plan is taken, also on failure. */
+gboolean
+vmp_jobs_submit (VmpJobs *self, VmpJob *job, VmpMachines *machines, VmpIdentity *identity,
+                 VmpWork work, gpointer plan, GDestroyNotify free_plan, GError **error)
+{
+  g_autoptr (GVariant) record = vmp_job_to_record (job);
+  Task *task = g_new0 (Task, 1);
+
+  task->jobs = g_object_ref (self);
+  task->run = vmp_run_new (job, machines, identity, self->records, &self->config.worker);
+  task->work = work;
+  task->plan = plan;
+  task->free_plan = free_plan;
+  if (!vmp_records_write (self->records, vmp_job_get_number (job), record, error))
+    {
+      task_free (task);
+      return FALSE;
+    }
+  g_hash_table_replace (self->jobs, GUINT_TO_POINTER (vmp_job_get_number (job)),
+                        g_object_ref (job));
+  g_signal_emit (self, signals[SIGNAL_ADDED], 0, job);
+  g_queue_push_tail (&self->queue, task);
+  task->cancelled_handler = g_signal_connect (vmp_job_get_cancellable (job), "cancelled",
+                                              G_CALLBACK (on_cancelled), self);
+  start_next (self);
+  return TRUE;
+}
+
+static gpointer
+roll_back (gpointer data)
+{
+  Task *task = data;
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_main_context_push_thread_default (context);
+  if (!vmp_run_rollback (task->run, &error))
+    g_clear_error (&error); /* it was logged, and is in Leftovers */
+  if (!vmp_run_write_record (task->run, &error))
+    g_warning ("%s", error->message);
+  g_main_context_pop_thread_default (context);
+  vmp_run_in_main ((VmpMainFunc) task_free, task);
+  return NULL;
+}
+
+static void
+task_restored (gpointer data, GObject *where_the_object_was)
+{
+  guint *restoring = data;
+
+  (*restoring)--;
+}
+
+static void
+roll_back_job (VmpJobs *self, VmpJob *job, VmpMachines *machines, GVariant *undo)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean change = self->config.worker.service_user != NULL;
+  g_autoptr (VmpIdentity) identity = vmp_identity_new (vmp_job_get_owner (job), change, &error);
+  g_autoptr (GObject) marker = NULL;
+  Task *task;
+
+  if (identity == NULL)
+    {
+      g_warning ("Job %u: cannot clean up: %s", vmp_job_get_number (job), error->message);
+      return;
+    }
+  task = g_new0 (Task, 1);
+  task->jobs = g_object_ref (self);
+  task->run = vmp_run_new (job, machines, identity, self->records, &self->config.worker);
+  vmp_run_set_undo_list (task->run, undo);
+  marker = g_object_new (G_TYPE_OBJECT, NULL);
+  g_object_weak_ref (marker, task_restored, &self->restoring);
+  task->plan = g_steal_pointer (&marker);
+  task->free_plan = g_object_unref;
+  self->restoring++;
+  g_thread_unref (g_thread_new ("vmport-rollback", roll_back, task));
+}
+
+static gboolean
+restore_job (VmpJobs *self, guint number, VmpFindMachines find, gpointer user_data,
+             GError **error)
+{
+  g_autoptr (GVariant) record = vmp_records_read (self->records, number, error);
+  g_autoptr (GVariant) undo = NULL;
+  g_autoptr (VmpJob) job = NULL;
+  VmpMachines *machines;
+
+  if (record == NULL)
+    return FALSE;
+  job = vmp_job_new_from_record (number, record, error);
+  if (job == NULL)
+    return FALSE;
+  undo = g_variant_lookup_value (record, "Undo", G_VARIANT_TYPE ("aa{sv}"));
+  machines = find (vmp_job_get_manager (job), user_data);
+  g_hash_table_replace (self->jobs, GUINT_TO_POINTER (number), g_object_ref (job));
+  if (undo != NULL && g_variant_n_children (undo) > 0)
+    roll_back_job (self, job, machines, undo);
+  else
+    {
+      g_autoptr (GVariant) now = vmp_job_to_record (job);
+
+      if (!vmp_records_write (self->records, number, now, error))
+        return FALSE;
+    }
+  keep_for_a_while (self, job);
+  return TRUE;
+}
+
+/* Brings back the jobs of an earlier daemon, and starts to take back what they left. Before the
+ * managers are read: vmp_jobs_is_restoring() tells when all of it is done. */
+gboolean
+vmp_jobs_restore (VmpJobs *self, VmpFindMachines find, gpointer user_data, GError **error)
+{
+  g_autoptr (GArray) numbers = vmp_records_list (self->records, error);
+
+  if (numbers == NULL)
+    return FALSE;
+  for (guint i = 0; i < numbers->len; i++)
+    {
+      g_autoptr (GError) local_error = NULL;
+      guint number = g_array_index (numbers, guint, i);
+
+      if (!restore_job (self, number, find, user_data, &local_error))
+        g_warning ("Cannot bring back job %u: %s", number, local_error->message);
+    }
+  return TRUE;
+}
+
+gboolean
+vmp_jobs_is_restoring (VmpJobs *self)
+{
+  return self->restoring > 0;
+}

@@ -1,0 +1,37 @@
+/* All jobs: their numbers, the queue, what is kept of them and for how long. */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "vmp-run.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  guint max_running;
+  guint max_per_user; /* jobs of one uid that have not ended */
+  gint64 retention_usec;
+  VmpWorkerConfig worker;
+} VmpJobsConfig;
+
+#define VMP_TYPE_JOBS (vmp_jobs_get_type ())
+G_DECLARE_FINAL_TYPE (VmpJobs, vmp_jobs, VMP, JOBS, GObject)
+
+VmpJobs *vmp_jobs_new (const VmpJobsConfig *config, const char *state_directory, GError **error);
+const VmpJobsConfig *vmp_jobs_get_config (VmpJobs *self);
+
+typedef VmpMachines *(*VmpFindMachines) (const char *id, gpointer user_data);
+gboolean vmp_jobs_restore (VmpJobs *self, VmpFindMachines find, gpointer user_data, GError **error);
+gboolean vmp_jobs_is_restoring (VmpJobs *self);
+
+VmpJob *vmp_jobs_add (VmpJobs *self, VmpMachines *machines, const char *operation,
+                      VmpIdentity *identity, guint64 limit, GError **error);
+gboolean vmp_jobs_submit (VmpJobs *self, VmpJob *job, VmpMachines *machines,
+                          VmpIdentity *identity, VmpWork work, gpointer plan,
+                          GDestroyNotify free_plan, GError **error);
+VmpJob *vmp_jobs_lookup (VmpJobs *self, guint number);
+GPtrArray *vmp_jobs_list (VmpJobs *self);
+gboolean vmp_jobs_release (VmpJobs *self, VmpJob *job, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,411 @@
+/* A job's own thread: what its work may ask for. */
+#include "config.h"
+
+#include "vmp-run.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "vmp-error.h"
+
+struct _VmpRun
+{
+  VmpJob *job;
+  VmpMachines *machines;
+  VmpIdentity *identity;
+  VmpRecords *records;
+  const VmpWorkerConfig *config;
+  GCancellable *cancellable;
+  GPtrArray *undo; /* of GVariant a{sv} */
+  gulong control_handler;
+  GDBusConnection *followed; /* of the main thread */
+};
+
+VmpRun *
+vmp_run_new (VmpJob *job, VmpMachines *machines, VmpIdentity *identity, VmpRecords *records,
+             const VmpWorkerConfig *config)
+{
+  VmpRun *self = g_new0 (VmpRun, 1);
+
+  self->job = g_object_ref (job);
+  self->machines = machines != NULL ? g_object_ref (machines) : NULL;
+  self->identity = vmp_identity_ref (identity);
+  self->records = records;
+  self->config = config;
+  self->cancellable = g_object_ref (vmp_job_get_cancellable (job));
+  self->undo = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  return self;
+}
+
+void
+vmp_run_free (VmpRun *self)
+{
+  g_object_unref (self->job);
+  g_clear_object (&self->machines);
+  vmp_identity_unref (self->identity);
+  g_object_unref (self->cancellable);
+  g_ptr_array_unref (self->undo);
+  g_free (self);
+}
+
+VmpJob *
+vmp_run_get_job (VmpRun *self)
+{
+  return self->job;
+}
+
+guint
+vmp_run_get_number (VmpRun *self)
+{
+  return vmp_job_get_number (self->job);
+}
+
+VmpMachines *
+vmp_run_get_machines (VmpRun *self)
+{
+  return self->machines;
+}
+
+VmpIdentity *
+vmp_run_get_identity (VmpRun *self)
+{
+  return self->identity;
+}
+
+typedef struct
+{
+  VmpMainFunc func;
+  gpointer data;
+  GMutex mutex;
+  GCond done_cond;
+  gboolean done;
+} MainCall;
+
+static gboolean
+on_main (gpointer data)
+{
+  MainCall *call = data;
+
+  call->func (call->data);
+  g_mutex_lock (&call->mutex);
+  call->done = TRUE;
+  g_cond_signal (&call->done_cond);
+  g_mutex_unlock (&call->mutex);
+  return G_SOURCE_REMOVE;
+}
+
+/* Runs @func in the main thread and waits for it. Not from the main thread. */
+void
+vmp_run_in_main (VmpMainFunc func, gpointer data)
+{
+  MainCall call = { .func = func, .data = data };
+
+  g_mutex_init (&call.mutex);
+  g_cond_init (&call.done_cond);
+  g_idle_add_full (G_PRIORITY_DEFAULT, on_main, &call, NULL);
+  g_mutex_lock (&call.mutex);
+  while (!call.done)
+    g_cond_wait (&call.done_cond, &call.mutex);
+  g_mutex_unlock (&call.mutex);
+  g_mutex_clear (&call.mutex);
+  g_cond_clear (&call.done_cond);
+}
+
+gboolean
+vmp_run_is_cancelled (VmpRun *self, GError **error)
+{
+  if (!g_cancellable_is_cancelled (self->cancellable))
+    return FALSE;
+  vmp_error_set (error, VMPORT_ERROR_CANCELLED, _ ("The job was cancelled"));
+  return TRUE;
+}
+
+/* A worker as the job's caller. */
+VmpWorkerHost *
+vmp_run_start_worker (VmpRun *self, GError **error)
+{
+  return vmp_worker_host_start (self->config->program, self->config->timeout_seconds,
+                                self->identity, self->cancellable, error);
+}
+
+/* A worker that is nobody's: it has no connection to the caller, and what it says of finished
+ * files is what is believed. */
+VmpWorkerHost *
+vmp_run_start_inspector (VmpRun *self, GError **error)
+{
+  g_autoptr (VmpIdentity) identity = NULL;
+
+  if (self->config->service_user == NULL)
+    identity = vmp_identity_ref (self->identity);
+  else
+    identity = vmp_identity_new_for_name (self->config->service_user, error);
+  if (identity == NULL)
+    return NULL;
+  return vmp_worker_host_start (self->config->program, self->config->timeout_seconds, identity,
+                                self->cancellable, error);
+}
+
+static void
+on_worker_progress (guint64 done, const char *phase, const char *file, gpointer data)
+{
+  VmpRun *self = data;
+
+  vmp_job_post_progress (self->job, done, phase, file);
+}
+
+/* In the main thread: what the owner of the job asks for goes on to the worker. */
+static void
+tell_worker (VmpRun *self)
+{
+  if (self->followed == NULL)
+    return;
+  g_dbus_connection_call (self->followed, NULL, "/org/vmport/Worker", "org.vmport.Worker",
+                          "SetLimit", g_variant_new ("(t)", vmp_job_get_limit (self->job)), NULL,
+                          G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+  g_dbus_connection_call (self->followed, NULL, "/org/vmport/Worker", "org.vmport.Worker", "Hold",
+                          g_variant_new ("(b)", vmp_job_is_held (self->job)), NULL,
+                          G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+}
+
+static void
+on_control (VmpJob *job, gpointer data)
+{
+  tell_worker (data);
+}
+
+static void
+follow_in_main (gpointer data)
+{
+  VmpRun *self = data;
+
+  self->control_handler = g_signal_connect (self->job, "control", G_CALLBACK (on_control), self);
+  tell_worker (self);
+}
+
+static void
+unfollow_in_main (gpointer data)
+{
+  VmpRun *self = data;
+
+  g_clear_signal_handler (&self->control_handler, self->job);
+  g_clear_object (&self->followed);
+}
+
+/* From here on the worker's progress is the job's, and the job's limit the worker's. */
+void
+vmp_run_follow (VmpRun *self, VmpWorkerHost *worker)
+{
+  vmp_worker_host_set_progress (worker, on_worker_progress, self);
+  self->followed = g_object_ref (vmp_worker_host_get_connection (worker));
+  vmp_run_in_main (follow_in_main, self);
+}
+
+void
+vmp_run_unfollow (VmpRun *self)
+{
+  if (self->followed != NULL)
+    vmp_run_in_main (unfollow_in_main, self);
+}
+
+typedef struct
+{
+  VmpRun *run;
+  GVariant *record;
+  const char *key;
+  GVariant *value;
+  gboolean answer;
+} RunCall;
+
+static void
+record_in_main (gpointer data)
+{
+  RunCall *call = data;
+
+  call->record = vmp_job_to_record (call->run->job);
+}
+
+GVariant *
+vmp_run_get_undo_list (VmpRun *self)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < self->undo->len; i++)
+    g_variant_builder_add_value (&builder, g_ptr_array_index (self->undo, i));
+  return g_variant_builder_end (&builder);
+}
+
+/* For a job that comes back from a record. */
+void
+vmp_run_set_undo_list (VmpRun *self, GVariant *undo)
+{
+  GVariantIter iter;
+  GVariant *entry;
+
+  g_ptr_array_set_size (self->undo, 0);
+  g_variant_iter_init (&iter, undo);
+  while ((entry = g_variant_iter_next_value (&iter)) != NULL)
+    g_ptr_array_add (self->undo, entry);
+}
+
+/* Keeps the job as it is now, with what would have to be taken back, flushed. */
+gboolean
+vmp_run_write_record (VmpRun *self, GError **error)
+{
+  RunCall call = { .run = self };
+  g_autoptr (GVariant) whole = NULL;
+  GVariantDict dict;
+
+  vmp_run_in_main (record_in_main, &call);
+  g_variant_dict_init (&dict, call.record);
+  g_variant_dict_insert_value (&dict, "Undo", vmp_run_get_undo_list (self));
+  whole = g_variant_ref_sink (g_variant_dict_end (&dict));
+  g_variant_unref (call.record);
+  return vmp_records_write (self->records, vmp_run_get_number (self), whole, error);
+}
+
+/* Announces a step that would have to be taken back: recorded before it is done. Returns a slot for
+ * vmp_run_set_undo(), or G_MAXUINT. @entry may be floating. */
+guint
+vmp_run_add_undo (VmpRun *self, GVariant *entry, GError **error)
+{
+  g_ptr_array_add (self->undo, g_variant_ref_sink (entry));
+  return vmp_run_write_record (self, error) ? self->undo->len - 1 : G_MAXUINT;
+}
+
+/* Tells more of an announced step, such as the inode of what it made. */
+gboolean
+vmp_run_set_undo (VmpRun *self, guint slot, GVariant *entry, GError **error)
+{
+  g_return_val_if_fail (slot < self->undo->len, FALSE);
+
+  g_variant_unref (g_ptr_array_index (self->undo, slot));
+  g_ptr_array_index (self->undo, slot) = g_variant_ref_sink (entry);
+  return vmp_run_write_record (self, error);
+}
+
+/* Forgets an announced step that was not done after all. */
+gboolean
+vmp_run_drop_undo (VmpRun *self, guint slot, GError **error)
+{
+  g_ptr_array_remove_index (self->undo, slot);
+  return vmp_run_write_record (self, error);
+}
+
+static gboolean
+undo_as_owner (VmpRun *self, GVariant *entry, GError **error)
+{
+  g_autoptr (GCancellable) never = g_cancellable_new ();
+  g_autoptr (VmpWorkerHost) worker = vmp_worker_host_start (
+      self->config->program, self->config->timeout_seconds, self->identity, never, error);
+  g_autoptr (GVariant) reply = NULL;
+
+  if (worker == NULL)
+    return FALSE;
+  reply = vmp_worker_host_call (worker, "Remove", g_variant_new ("(@a{sv})", entry), "()", NULL,
+                                NULL, error);
+  return reply != NULL;
+}
+
+static gboolean
+undo_entry (VmpRun *self, GVariant *entry, GError **error)
+{
+  g_autoptr (GVariant) description = NULL;
+  const char *kind;
+
+  if (!g_variant_lookup (entry, "Kind", "&s", &kind))
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT, "A journal entry has no kind");
+  if (strcmp (kind, "Place") == 0)
+    {
+      description = g_variant_lookup_value (entry, "Description", G_VARIANT_TYPE_VARDICT);
+      if (description == NULL || self->machines == NULL)
+        return vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                              _ ("The manager that the job wrote into is not there"));
+      return vmp_machines_undo (self->machines, description, error);
+    }
+  return undo_as_owner (self, entry, error);
+}
+
+static char *
+name_of_left (GVariant *entry)
+{
+  const char *path = "", *subdirectory = "";
+
+  if (g_variant_lookup (entry, "Path", "&s", &path))
+    return g_strdup (path);
+  g_variant_lookup (entry, "Directory", "&s", &path);
+  g_variant_lookup (entry, "Subdirectory", "&s", &subdirectory);
+  return g_build_filename (path, subdirectory, NULL);
+}
+
+/* Takes back all that was announced, the last first. What cannot be taken back now stays on the
+ * list, and in the job's Leftovers; the first such error is set. */
+gboolean
+vmp_run_rollback (VmpRun *self, GError **error)
+{
+  g_autoptr (GStrvBuilder) left = g_strv_builder_new ();
+  g_auto (GStrv) leftovers = NULL;
+  gboolean whole = TRUE;
+
+  for (guint i = self->undo->len; i > 0; i--)
+    {
+      GVariant *entry = g_ptr_array_index (self->undo, i - 1);
+      g_autoptr (GError) local_error = NULL;
+      g_autofree char *name = NULL;
+
+      if (undo_entry (self, entry, &local_error))
+        {
+          g_ptr_array_remove_index (self->undo, i - 1);
+          continue;
+        }
+      name = name_of_left (entry);
+      g_warning ("Job %u: cannot clean up “%s” now: %s", vmp_run_get_number (self), name,
+                 local_error->message);
+      g_strv_builder_add (left, name);
+      if (whole)
+        g_propagate_error (error, g_steal_pointer (&local_error));
+      whole = FALSE;
+    }
+  leftovers = g_strv_builder_end (left);
+  vmp_run_set_detail (self, "Leftovers",
+                      g_variant_new_strv ((const char *const *) leftovers, -1));
+  return whole;
+}
+
+static void
+detail_in_main (gpointer data)
+{
+  RunCall *call = data;
+
+  vmp_job_set_detail (call->run->job, call->key, call->value);
+}
+
+/* Sets what Describe tells. @value may be floating. */
+void
+vmp_run_set_detail (VmpRun *self, const char *key, GVariant *value)
+{
+  g_autoptr (GVariant) owned = g_variant_ref_sink (value);
+  RunCall call = { .run = self, .key = key, .value = owned };
+
+  vmp_run_in_main (detail_in_main, &call);
+}
+
+static void
+last_step_in_main (gpointer data)
+{
+  RunCall *call = data;
+
+  call->answer = vmp_job_enter_last_step (call->run->job);
+}
+
+/* The last moment at which a cancellation still counts. */
+gboolean
+vmp_run_enter_last_step (VmpRun *self, GError **error)
+{
+  RunCall call = { .run = self };
+
+  vmp_run_in_main (last_step_in_main, &call);
+  if (!call.answer)
+    return vmp_error_set (error, VMPORT_ERROR_CANCELLED, _ ("The job was cancelled"));
+  return TRUE;
+}

@@ -1,0 +1,58 @@
+/* A job's own thread: what its work may ask for.
+ *
+ * Work is written as plain steps that block. What belongs to the main thread (the job's face, the
+ * inventory) it reaches only through vmp_run_in_main(). */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "vmp-identity.h"
+#include "vmp-job.h"
+#include "vmp-machines.h"
+#include "vmp-records.h"
+#include "vmp-worker-host.h"
+
+G_BEGIN_DECLS
+
+typedef struct _VmpRun VmpRun;
+
+/* How workers are started and watched. */
+typedef struct
+{
+  const char *program;
+  guint timeout_seconds;
+  const char *service_user; /* of the inspector; NULL: whoever the daemon is (a session bus) */
+} VmpWorkerConfig;
+
+/* The work of a job: its result, a{sv}, or NULL with @error set. */
+typedef GVariant *(*VmpWork) (VmpRun *run, gpointer plan, GError **error);
+typedef void (*VmpMainFunc) (gpointer data);
+
+VmpRun *vmp_run_new (VmpJob *job, VmpMachines *machines, VmpIdentity *identity,
+                     VmpRecords *records, const VmpWorkerConfig *config);
+void vmp_run_free (VmpRun *self);
+void vmp_run_set_undo_list (VmpRun *self, GVariant *undo);
+GVariant *vmp_run_get_undo_list (VmpRun *self);
+
+VmpJob *vmp_run_get_job (VmpRun *self);
+guint vmp_run_get_number (VmpRun *self);
+VmpMachines *vmp_run_get_machines (VmpRun *self);
+VmpIdentity *vmp_run_get_identity (VmpRun *self);
+void vmp_run_in_main (VmpMainFunc func, gpointer data);
+gboolean vmp_run_is_cancelled (VmpRun *self, GError **error);
+
+VmpWorkerHost *vmp_run_start_worker (VmpRun *self, GError **error);
+VmpWorkerHost *vmp_run_start_inspector (VmpRun *self, GError **error);
+void vmp_run_follow (VmpRun *self, VmpWorkerHost *worker);
+void vmp_run_unfollow (VmpRun *self);
+guint vmp_run_add_undo (VmpRun *self, GVariant *entry, GError **error);
+gboolean vmp_run_set_undo (VmpRun *self, guint slot, GVariant *entry, GError **error);
+gboolean vmp_run_drop_undo (VmpRun *self, guint slot, GError **error);
+gboolean vmp_run_rollback (VmpRun *self, GError **error);
+gboolean vmp_run_write_record (VmpRun *self, GError **error);
+void vmp_run_set_detail (VmpRun *self, const char *key, GVariant *value);
+gboolean vmp_run_enter_last_step (VmpRun *self, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpRun, vmp_run_free)
+
+G_END_DECLS

@@ -1,0 +1,357 @@
+/* The daemon's end of a worker: starts it, calls it, and outlives whatever it does.
+ *
+ * The worker is the D-Bus server and the daemon the client, since a socket pair's peer credentials
+ * name whoever made it, and GDBus passes descriptors only once a peer has said who it is. */
+#include "config.h"
+
+#include "vmp-worker-host.h"
+
+#include <errno.h>
+#include <gio/gunixconnection.h>
+#include <glib/gi18n-lib.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "vmp-error.h"
+#include "vmp-fd.h"
+#include "vmp-name.h"
+
+#define WORKER_PATH "/org/vmport/Worker"
+#define WORKER_INTERFACE "org.vmport.Worker"
+#define WORKER_SOCKET 3
+
+/* How long a worker may take to come up, and to go once it was told to. */
+#define START_SECONDS 20
+#define STOP_SECONDS 5
+
+#define TICK_MSEC 200
+#define MAX_MESSAGE_CHARS 1000
+
+struct _VmpWorkerHost
+{
+  GObject parent_instance;
+  GSubprocess *process;
+  GDBusConnection *connection;
+  GCancellable *cancellable;
+  guint subscription;
+  guint timeout_seconds;
+  gint64 last_sign;
+  gboolean exited;
+  VmpWorkerProgress progress;
+  gpointer progress_data;
+};
+
+G_DEFINE_FINAL_TYPE (VmpWorkerHost, vmp_worker_host, G_TYPE_OBJECT)
+
+static void
+vmp_worker_host_finalize (GObject *object)
+{
+  VmpWorkerHost *self = VMP_WORKER_HOST (object);
+
+  vmp_worker_host_stop (self);
+  g_clear_object (&self->process);
+  g_clear_object (&self->connection);
+  g_clear_object (&self->cancellable);
+  G_OBJECT_CLASS (vmp_worker_host_parent_class)->finalize (object);
+}
+
+static void
+vmp_worker_host_class_init (VmpWorkerHostClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = vmp_worker_host_finalize;
+}
+
+static void
+vmp_worker_host_init (VmpWorkerHost *self)
+{
+}
+
+/* A wait that turns the thread's context, bounded by a deadline. */
+typedef struct
+{
+  GAsyncResult *result;
+  gboolean expired;
+} Wait;
+
+static void
+on_ready (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Wait *wait = data;
+
+  wait->result = g_object_ref (result);
+}
+
+static gboolean
+on_deadline (gpointer data)
+{
+  Wait *wait = data;
+
+  wait->expired = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+static GSource *
+add_deadline (guint milliseconds, GSourceFunc func, gpointer data)
+{
+  GSource *source = g_timeout_source_new (milliseconds);
+
+  g_source_set_callback (source, func, data, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  return source;
+}
+
+static gboolean
+on_tick (gpointer data)
+{
+  return G_SOURCE_CONTINUE; /* only wakes a loop that looks around */
+}
+
+static void
+on_exited (GObject *source, GAsyncResult *result, gpointer data)
+{
+  VmpWorkerHost *self = data; /* alive: finalize waits for this */
+
+  g_subprocess_wait_finish (G_SUBPROCESS (source), result, NULL);
+  self->exited = TRUE;
+}
+
+static gboolean
+spawn (VmpWorkerHost *self, const char *program, int child_end, GError **error)
+{
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (
+      G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
+  const char *environment[] = { "PATH=/usr/bin:/bin", NULL, NULL, NULL };
+  g_autofree char *language = g_strdup_printf ("LANG=%s", g_getenv ("LANG") != NULL
+                                                              ? g_getenv ("LANG")
+                                                              : "C.UTF-8");
+  g_autofree char *debug = g_strdup_printf ("G_DEBUG=%s", g_getenv ("G_DEBUG") != NULL
+                                                              ? g_getenv ("G_DEBUG")
+                                                              : "");
+
+  environment[1] = language;
+  environment[2] = debug;
+  g_subprocess_launcher_set_environ (launcher, (char **) environment);
+  g_subprocess_launcher_take_fd (launcher, child_end, WORKER_SOCKET);
+  self->process = g_subprocess_launcher_spawn (launcher, error, program, NULL);
+  if (self->process == NULL)
+    {
+      g_prefix_error (error, _ ("Cannot start a worker: "));
+      return FALSE;
+    }
+  g_subprocess_wait_async (self->process, NULL, on_exited, self);
+  return TRUE;
+}
+
+static gboolean
+send_identity (int socket, VmpIdentity *identity, GError **error)
+{
+  g_autoptr (GVariant) who = vmp_identity_to_variant (identity);
+  guint32 size = (guint32) g_variant_get_size (who);
+
+  return vmp_fd_write_all_to_socket (socket, &size, sizeof size, error)
+         && vmp_fd_write_all_to_socket (socket, g_variant_get_data (who), size, error);
+}
+
+static void
+on_progress (GDBusConnection *connection, const char *sender, const char *path,
+             const char *interface, const char *signal, GVariant *parameters, gpointer data)
+{
+  VmpWorkerHost *self = data;
+  guint64 done;
+  const char *phase, *file;
+
+  if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(tss)")))
+    return;
+  self->last_sign = g_get_monotonic_time ();
+  g_variant_get (parameters, "(t&s&s)", &done, &phase, &file);
+  if (self->progress != NULL)
+    self->progress (done, phase, file, self->progress_data);
+}
+
+static gboolean
+connect_to (VmpWorkerHost *self, int socket_fd, GError **error)
+{
+  g_autoptr (GSocket) socket = g_socket_new_from_fd (socket_fd, error);
+  g_autoptr (GSocketConnection) stream = NULL;
+  g_autoptr (GCancellable) deadline = g_cancellable_new ();
+  g_autoptr (GSource) source = NULL;
+  g_autoptr (GSource) tick = NULL;
+  g_autoptr (GError) local_error = NULL;
+  Wait wait = { NULL, FALSE };
+
+  if (socket == NULL)
+    {
+      close (socket_fd);
+      return FALSE;
+    }
+  stream = g_socket_connection_factory_create_connection (socket);
+  source = add_deadline (START_SECONDS * 1000, on_deadline, &wait);
+  tick = add_deadline (TICK_MSEC, on_tick, NULL);
+  g_dbus_connection_new (G_IO_STREAM (stream), NULL,
+                         G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, deadline, on_ready,
+                         &wait);
+  while (wait.result == NULL)
+    {
+      g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+      if (wait.expired || g_cancellable_is_cancelled (self->cancellable))
+        g_cancellable_cancel (deadline);
+    }
+  g_source_destroy (source);
+  g_source_destroy (tick);
+  self->connection = g_dbus_connection_new_finish (wait.result, &local_error);
+  g_object_unref (wait.result);
+  if (self->connection != NULL)
+    return TRUE;
+  if (g_cancellable_is_cancelled (self->cancellable))
+    return vmp_error_set (error, VMPORT_ERROR_CANCELLED, _ ("The job was cancelled"));
+  return vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("The worker did not come up: %s"),
+                        wait.expired ? _ ("it does not answer") : local_error->message);
+}
+
+/* Starts @program as @identity. Blocking, as all that follows; @cancellable ends every wait. */
+VmpWorkerHost *
+vmp_worker_host_start (const char *program, guint timeout_seconds, VmpIdentity *identity,
+                       GCancellable *cancellable, GError **error)
+{
+  g_autoptr (VmpWorkerHost) self = g_object_new (VMP_TYPE_WORKER_HOST, NULL);
+  int ends[2];
+
+  self->timeout_seconds = timeout_seconds;
+  self->cancellable = g_object_ref (cancellable);
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+    {
+      vmp_error_set_errno (error, errno, "Cannot make a socket pair");
+      return NULL;
+    }
+  if (!spawn (self, program, ends[1], error) || !send_identity (ends[0], identity, error))
+    {
+      close (ends[0]);
+      return NULL;
+    }
+  if (!connect_to (self, ends[0], error))
+    return NULL;
+  self->last_sign = g_get_monotonic_time ();
+  self->subscription = g_dbus_connection_signal_subscribe (
+      self->connection, NULL, WORKER_INTERFACE, "Progress", WORKER_PATH, NULL,
+      G_DBUS_SIGNAL_FLAGS_NONE, on_progress, self, NULL);
+  return g_steal_pointer (&self);
+}
+
+void
+vmp_worker_host_set_progress (VmpWorkerHost *self, VmpWorkerProgress progress, gpointer user_data)
+{
+  self->progress = progress;
+  self->progress_data = user_data;
+}
+
+static gboolean
+is_silent (VmpWorkerHost *self)
+{
+  return g_get_monotonic_time () - self->last_sign
+         > (gint64) self->timeout_seconds * G_USEC_PER_SEC;
+}
+
+/* What a worker says of an error is data like all else: a name of the contract and a clean text,
+ * or it is a failure of the worker. */
+static void
+take_remote_error (VmpWorkerHost *self, GError *remote, GError **error)
+{
+  g_autofree char *name = NULL;
+  g_autofree char *message = NULL;
+
+  if (g_cancellable_is_cancelled (self->cancellable))
+    {
+      vmp_error_set (error, VMPORT_ERROR_CANCELLED, _ ("The job was cancelled"));
+      return;
+    }
+  if (!g_dbus_error_is_remote_error (remote))
+    {
+      vmp_error_set (error, VMPORT_ERROR_FAILED,
+                     _ ("The worker ended unexpectedly, or answered what makes no sense (%s)"),
+                     remote->message);
+      return;
+    }
+  name = g_dbus_error_get_remote_error (remote);
+  g_dbus_error_strip_remote_error (remote);
+  message = vmp_name_clean (remote->message, MAX_MESSAGE_CHARS);
+  g_propagate_error (error, vmport_error_new_from_name (name, message));
+}
+
+/* Calls a method of the worker and waits for the answer, as long as it takes and the worker gives
+ * signs of life. @parameters may be floating. */
+GVariant *
+vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *parameters,
+                      const char *reply_type, GUnixFDList *fds, GUnixFDList **fds_out,
+                      GError **error)
+{
+  g_autoptr (GCancellable) stop = g_cancellable_new ();
+  g_autoptr (GSource) source = add_deadline (TICK_MSEC, on_tick, NULL);
+  g_autoptr (GError) local_error = NULL;
+  Wait wait = { NULL, FALSE };
+  gulong handler;
+  GVariant *reply;
+
+  handler = g_cancellable_connect (self->cancellable, G_CALLBACK (g_cancellable_cancel), stop,
+                                   NULL);
+  g_dbus_connection_call_with_unix_fd_list (
+      self->connection, NULL, WORKER_PATH, WORKER_INTERFACE, method, parameters,
+      G_VARIANT_TYPE (reply_type), G_DBUS_CALL_FLAGS_NO_AUTO_START, G_MAXINT, fds, stop, on_ready,
+      &wait);
+  while (wait.result == NULL)
+    {
+      g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+      if (wait.result == NULL && is_silent (self))
+        {
+          wait.expired = TRUE;
+          g_cancellable_cancel (stop);
+        }
+    }
+  g_cancellable_disconnect (self->cancellable, handler);
+  g_source_destroy (source);
+  reply = g_dbus_connection_call_with_unix_fd_list_finish (self->connection, fds_out, wait.result,
+                                                           &local_error);
+  g_object_unref (wait.result);
+  if (reply != NULL)
+    return reply;
+  if (wait.expired)
+    vmp_error_set (error, VMPORT_ERROR_FAILED,
+                   _ ("The worker gave no sign of life for %u seconds and was ended"),
+                   self->timeout_seconds);
+  else
+    take_remote_error (self, local_error, error);
+  return NULL;
+}
+
+/* For what the main thread sends along without waiting (SetLimit, Hold). */
+GDBusConnection *
+vmp_worker_host_get_connection (VmpWorkerHost *self)
+{
+  return self->connection;
+}
+
+/* Ends the worker and waits until it is gone: by itself when it still listens, killed else. */
+void
+vmp_worker_host_stop (VmpWorkerHost *self)
+{
+  g_autoptr (GSource) source = NULL;
+  Wait wait = { NULL, FALSE };
+
+  if (self->subscription != 0)
+    g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
+  self->subscription = 0;
+  if (self->process == NULL || self->exited)
+    return;
+  if (self->connection != NULL && !g_cancellable_is_cancelled (self->cancellable)
+      && !is_silent (self))
+    g_dbus_connection_close (self->connection, NULL, NULL, NULL);
+  else
+    g_subprocess_force_exit (self->process);
+  source = add_deadline (STOP_SECONDS * 1000, on_deadline, &wait);
+  while (!self->exited)
+    {
+      g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+      if (wait.expired)
+        g_subprocess_force_exit (self->process);
+    }
+  g_source_destroy (source);
+}

@@ -1,0 +1,33 @@
+/* The daemon's end of a worker: starts it, calls it, and outlives whatever it does.
+ *
+ * An object of one thread, whose thread-default main context it turns while it waits. */
+#pragma once
+
+#include <gio/gio.h>
+#include <gio/gunixfdlist.h>
+
+#include "vmp-identity.h"
+
+G_BEGIN_DECLS
+
+#define VMP_TYPE_WORKER_HOST (vmp_worker_host_get_type ())
+G_DECLARE_FINAL_TYPE (VmpWorkerHost, vmp_worker_host, VMP, WORKER_HOST, GObject)
+
+/* At most so many descriptors go with one message. */
+#define VMP_WORKER_MAX_FDS 200
+
+typedef void (*VmpWorkerProgress) (guint64 done, const char *phase, const char *file,
+                                   gpointer user_data);
+
+VmpWorkerHost *vmp_worker_host_start (const char *program, guint timeout_seconds,
+                                      VmpIdentity *identity, GCancellable *cancellable,
+                                      GError **error);
+void vmp_worker_host_set_progress (VmpWorkerHost *self, VmpWorkerProgress progress,
+                                   gpointer user_data);
+GVariant *vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *parameters,
+                                const char *reply_type, GUnixFDList *fds, GUnixFDList **fds_out,
+                                GError **error);
+GDBusConnection *vmp_worker_host_get_connection (VmpWorkerHost *self);
+void vmp_worker_host_stop (VmpWorkerHost *self);
+
+G_END_DECLS

@@ -1,0 +1,569 @@
+/* The embedded store: machines that lie in a directory of the host, in the package's own layout.
+ *
+ *   <root>/<uuid>/Virtual Machines/<uuid>.xml    the configuration, with absolute paths
+ *   <root>/<uuid>/Virtual Machines/<uuid>/       kernel, initrd, UEFI variables, TPM, saved state
+ *   <root>/<uuid>/Virtual Hard Disks/            the images
+ *   <root>/.vmport-<token>/                      a machine being made or being removed
+ *
+ * A machine appears and disappears by one rename. */
+#include "config.h"
+
+#include "vmp-directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "vmp-at.h"
+#include "vmp-error.h"
+#include "vmp-fd.h"
+#include "vmp-name.h"
+#include "vmp-package.h"
+
+struct _VmpDirectory
+{
+  GObject parent_instance;
+  char *root;
+  int rootfd;
+  GStrv networks;
+  GHashTable *machines; /* uuid → VmpMachine */
+};
+
+struct _VmpPlace
+{
+  char *token;
+  char *uuid;
+  int fd;
+  dev_t dev;
+  ino_t ino;
+};
+
+static void vmp_directory_machines_init (VmpMachinesInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (VmpDirectory, vmp_directory, G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (VMP_TYPE_MACHINES,
+                                                      vmp_directory_machines_init))
+
+#define STAGING_PREFIX ".vmport-"
+
+static void
+vmp_directory_finalize (GObject *object)
+{
+  VmpDirectory *self = VMP_DIRECTORY (object);
+
+  g_free (self->root);
+  vmp_fd_clear (&self->rootfd);
+  g_strfreev (self->networks);
+  g_hash_table_unref (self->machines);
+  G_OBJECT_CLASS (vmp_directory_parent_class)->finalize (object);
+}
+
+static void
+vmp_directory_class_init (VmpDirectoryClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = vmp_directory_finalize;
+}
+
+static void
+vmp_directory_init (VmpDirectory *self)
+{
+  self->rootfd = -1;
+  self->machines = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                          (GDestroyNotify) vmp_machine_unref);
+}
+
+/* Nobody but root, or the user that the daemon runs as, may be able to change what lies on the way
+ * to a machine's files: everything opened beneath the root is trusted for that reason. */
+static gboolean
+check_writers (const char *path, GError **error)
+{
+  g_autofree char *at = g_strdup (path);
+
+  for (;;)
+    {
+      struct stat st;
+      char *slash;
+      gboolean shared;
+
+      if (lstat (at[0] != '\0' ? at : "/", &st) < 0)
+        return vmp_error_set_errno (error, errno, "Cannot examine “%s”", at);
+      shared = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0
+               && ((st.st_mode & S_ISVTX) == 0 || strcmp (at, path) == 0);
+      if (S_ISLNK (st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid ()) || shared)
+        return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
+                              _ ("“%s”, on the way to the store, is a link or can be changed by "
+                                 "others; make it root's own and not writable for them"),
+                              at[0] != '\0' ? at : "/");
+      slash = strrchr (at, '/');
+      if (slash == NULL || at[0] == '\0')
+        return TRUE;
+      *slash = '\0';
+    }
+}
+
+VmpDirectory *
+vmp_directory_new (const char *id, const char *root, const char *const *networks, GError **error)
+{
+  g_autoptr (VmpDirectory) self = g_object_new (VMP_TYPE_DIRECTORY, NULL);
+
+  if (!vmp_name_is_absolute (root))
+    {
+      vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                     _ ("The root of the manager “%s”, “%s”, is not an absolute path without “.” "
+                        "and “..”"),
+                     id, root);
+      return NULL;
+    }
+  if (g_mkdir_with_parents (root, 0711) < 0)
+    {
+      vmp_error_set_errno (error, errno, "Cannot make the store “%s”", root);
+      return NULL;
+    }
+  if (!check_writers (root, error))
+    return NULL;
+  self->rootfd = vmp_at_open_absolute (root, O_RDONLY | O_DIRECTORY, error);
+  if (self->rootfd < 0)
+    return NULL;
+  self->root = g_strdup (root);
+  self->networks = g_strdupv ((GStrv) networks);
+  vmp_machines_set_id (VMP_MACHINES (self), id);
+  return g_steal_pointer (&self);
+}
+
+static char *
+configuration_path (const char *uuid)
+{
+  return g_strdup_printf ("%s/" VMP_PACKAGE_VM_FOLDER "/%s.xml", uuid, uuid);
+}
+
+static VmpMachine *
+read_machine (VmpDirectory *self, const char *uuid, GError **error)
+{
+  g_autofree char *path = configuration_path (uuid);
+  g_autofree char *state_path = g_strdup_printf ("%s/" VMP_PACKAGE_VM_FOLDER "/%s/state.save",
+                                                 uuid, uuid);
+  g_autoptr (GBytes) content = vmp_at_read (self->rootfd, path, VMP_DOMAIN_MAX_BYTES, error);
+  g_autoptr (VmpDomain) domain = NULL;
+  vmp_autofd int state = -1;
+  gsize size;
+  const char *xml;
+
+  if (content == NULL)
+    return NULL;
+  xml = g_bytes_get_data (content, &size);
+  domain = vmp_domain_new_from_xml (xml, size, NULL, error);
+  if (domain == NULL)
+    return NULL;
+  if (g_strcmp0 (vmp_domain_get_uuid (domain), uuid) != 0)
+    {
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("“%s” is the configuration of another machine"),
+                     path);
+      return NULL;
+    }
+  state = vmp_at_open (self->rootfd, state_path, O_RDONLY, 0, NULL);
+  return vmp_machine_new (uuid, vmp_domain_get_name (domain), state >= 0 ? "saved" : "off", "",
+                          domain);
+}
+
+static gboolean
+vmp_directory_load (VmpMachines *machines, const char *uuid, GError **error)
+{
+  VmpDirectory *self = VMP_DIRECTORY (machines);
+  VmpMachine *machine = read_machine (self, uuid, error);
+
+  if (machine == NULL)
+    return FALSE;
+  g_hash_table_replace (self->machines, g_strdup (uuid), machine);
+  return TRUE;
+}
+
+static void
+vmp_directory_forget (VmpMachines *machines, const char *uuid)
+{
+  g_hash_table_remove (VMP_DIRECTORY (machines)->machines, uuid);
+}
+
+/* Reads the whole store, once the journal has been rolled back: what still bears a staging name
+ * then is a removal that was cut short, and is carried through. */
+gboolean
+vmp_directory_load_all (VmpDirectory *self, GError **error)
+{
+  g_autoptr (GPtrArray) names = vmp_at_list (self->rootfd, ".", G_MAXUINT, error);
+
+  if (names == NULL)
+    return FALSE;
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      g_autoptr (GError) local_error = NULL;
+      g_autofree char *path = NULL;
+
+      if (g_str_has_prefix (name, STAGING_PREFIX)
+          && vmp_name_is_token (name + strlen (STAGING_PREFIX)))
+        {
+          if (!vmp_at_remove_tree (self->rootfd, name, &local_error))
+            g_warning ("%s: %s", self->root, local_error->message);
+          continue;
+        }
+      if (!vmp_name_is_uuid (name))
+        continue;
+      path = configuration_path (name);
+      if (!vmp_at_exists (self->rootfd, path))
+        continue; /* disks of a machine that was deleted without them */
+      if (!vmp_directory_load (VMP_MACHINES (self), name, &local_error))
+        g_warning ("%s: cannot read the machine %s: %s", self->root, name, local_error->message);
+    }
+  return TRUE;
+}
+
+static const char *
+vmp_directory_get_driver (VmpMachines *machines)
+{
+  return "directory";
+}
+
+static const char *
+vmp_directory_get_uri (VmpMachines *machines)
+{
+  return VMP_DIRECTORY (machines)->root;
+}
+
+static const char *
+vmp_directory_get_version (VmpMachines *machines)
+{
+  return PACKAGE_VERSION;
+}
+
+static gboolean
+vmp_directory_is_available (VmpMachines *machines)
+{
+  return TRUE;
+}
+
+static const char *const *
+vmp_directory_get_features (VmpMachines *machines)
+{
+  static const char *const features[] = { "reflink", NULL };
+
+  return features;
+}
+
+/* The host's bridges as the kernel lists them, the user network, and what the configuration adds. */
+static GStrv
+vmp_directory_list_networks (VmpMachines *machines)
+{
+  VmpDirectory *self = VMP_DIRECTORY (machines);
+  g_autoptr (GStrvBuilder) networks = g_strv_builder_new ();
+  g_autoptr (GDir) dir = g_dir_open ("/sys/class/net", 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename ("/sys/class/net", name, "bridge", NULL);
+      g_autofree char *network = g_strdup_printf ("bridge:%s", name);
+
+      if (g_file_test (path, G_FILE_TEST_IS_DIR)
+          && !g_strv_contains ((const char *const *) self->networks, network))
+        g_strv_builder_add (networks, network);
+    }
+  g_strv_builder_addv (networks, (const char **) self->networks);
+  if (!g_strv_contains ((const char *const *) self->networks, "user"))
+    g_strv_builder_add (networks, "user");
+  return g_strv_builder_end (networks);
+}
+
+static GStrv
+vmp_directory_list_roots (VmpMachines *machines)
+{
+  const char *roots[] = { VMP_DIRECTORY (machines)->root, NULL };
+
+  return g_strdupv ((GStrv) roots);
+}
+
+static GPtrArray *
+vmp_directory_list (VmpMachines *machines)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_machine_unref);
+  GHashTableIter iter;
+  gpointer machine;
+
+  g_hash_table_iter_init (&iter, VMP_DIRECTORY (machines)->machines);
+  while (g_hash_table_iter_next (&iter, NULL, &machine))
+    g_ptr_array_add (list, vmp_machine_ref (machine));
+  return list;
+}
+
+static VmpMachine *
+vmp_directory_lookup (VmpMachines *machines, const char *uuid)
+{
+  VmpMachine *machine = g_hash_table_lookup (VMP_DIRECTORY (machines)->machines, uuid);
+
+  return machine != NULL ? vmp_machine_ref (machine) : NULL;
+}
+
+static const char *
+path_beneath (VmpDirectory *self, const char *path)
+{
+  gsize length = strlen (self->root);
+
+  if (strncmp (path, self->root, length) != 0 || path[length] != '/')
+    return NULL;
+  return path + length + 1;
+}
+
+static gboolean
+vmp_directory_owns_path (VmpMachines *machines, const char *path)
+{
+  return path_beneath (VMP_DIRECTORY (machines), path) != NULL;
+}
+
+static int
+vmp_directory_open_file (VmpMachines *machines, const char *path, GError **error)
+{
+  VmpDirectory *self = VMP_DIRECTORY (machines);
+  const char *beneath = path_beneath (self, path);
+  vmp_autofd int fd = -1;
+
+  if (beneath == NULL)
+    {
+      vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("“%s” does not lie in the store"), path);
+      return -1;
+    }
+  fd = vmp_at_open (self->rootfd, beneath, O_RDONLY, 0, error);
+  if (fd < 0 || !vmp_fd_check_regular (fd, path, error))
+    return -1;
+  return vmp_fd_steal (&fd);
+}
+
+static void
+collect_foreign (VmpDirectory *self, VmpDomain *domain, GStrvBuilder *foreign)
+{
+  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
+    for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
+      if (path_beneath (self, vmp_domain_get_image_path (domain, i, n)) == NULL
+          && vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK)
+        g_strv_builder_add (foreign, vmp_domain_get_image_path (domain, i, n));
+}
+
+static gboolean
+vmp_directory_remove (VmpMachines *machines, VmpMachine *machine, gboolean delete_storage,
+                      GStrv *foreign, GError **error)
+{
+  VmpDirectory *self = VMP_DIRECTORY (machines);
+  const char *uuid = vmp_machine_get_uuid (machine);
+  g_autofree char *token = vmp_name_new_token ();
+  g_autofree char *staging = g_strconcat (STAGING_PREFIX, token, NULL);
+  g_autoptr (GStrvBuilder) outside = g_strv_builder_new ();
+
+  if (delete_storage)
+    collect_foreign (self, vmp_machine_get_domain (machine), outside);
+  *foreign = g_strv_builder_end (outside);
+  if (delete_storage)
+    {
+      if (!vmp_at_rename_noreplace (self->rootfd, uuid, self->rootfd, staging, error))
+        return FALSE;
+    }
+  else
+    {
+      g_autofree char *folder = g_strdup_printf ("%s/" VMP_PACKAGE_VM_FOLDER, uuid);
+
+      if (!vmp_at_rename_noreplace (self->rootfd, folder, self->rootfd, staging, error))
+        return FALSE;
+      if (unlinkat (self->rootfd, uuid, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY)
+        g_warning ("%s: cannot remove the folder of %s: %s", self->root, uuid,
+                   g_strerror (errno));
+    }
+  return vmp_at_sync (self->rootfd, ".", error)
+         && vmp_at_remove_tree (self->rootfd, staging, error)
+         && vmp_at_sync (self->rootfd, ".", error);
+}
+
+static void
+vmp_directory_end (VmpMachines *machines, VmpPlace *place)
+{
+  g_free (place->token);
+  g_free (place->uuid);
+  vmp_fd_clear (&place->fd);
+  g_free (place);
+}
+
+static VmpPlace *
+vmp_directory_begin (VmpMachines *machines, const char *token, const char *uuid, GError **error)
+{
+  VmpDirectory *self = VMP_DIRECTORY (machines);
+  g_autofree char *staging = g_strconcat (STAGING_PREFIX, token, NULL);
+  VmpPlace *place;
+  struct stat st;
+  int fd;
+
+  if (vmp_at_exists (self->rootfd, uuid))
+    {
+      vmp_error_set (error, VMPORT_ERROR_EXISTS,
+                     _ ("The store still has a folder of the id %s; move it away, or import with "
+                        "GenerateNewId"),
+                     uuid);
+      return NULL;
+    }
+  if (!vmp_at_mkdir (self->rootfd, staging, 0700, error))
+    return NULL;
+  fd = vmp_at_open (self->rootfd, staging, O_RDONLY | O_DIRECTORY, 0, error);
+  if (fd < 0)
+    return NULL;
+  if (fstat (fd, &st) < 0)
+    {
+      vmp_error_set_errno (error, errno, "Cannot examine “%s”", staging);
+      close (fd);
+      return NULL;
+    }
+  place = g_new0 (VmpPlace, 1);
+  place->token = g_strdup (token);
+  place->uuid = g_strdup (uuid);
+  place->fd = fd;
+  place->dev = st.st_dev;
+  place->ino = st.st_ino;
+  return place;
+}
+
+static int
+vmp_directory_create_file (VmpMachines *machines, VmpPlace *place, const char *member,
+                           char **final_path, GError **error)
+{
+  VmpDirectory *self = VMP_DIRECTORY (machines);
+  g_autofree char *folder = g_path_get_dirname (member);
+  int fd;
+
+  if (!vmp_name_is_relative (member))
+    {
+      vmp_error_set (error, VMPORT_ERROR_FAILED, "“%s” is no name for a file", member);
+      return -1;
+    }
+  if (!vmp_at_mkdir_parents (place->fd, folder, 0700, error))
+    return -1;
+  fd = vmp_at_open (place->fd, member, O_RDWR | O_CREAT | O_EXCL, 0600, error);
+  if (fd >= 0 && final_path != NULL)
+    *final_path = g_build_filename (self->root, place->uuid, member, NULL);
+  return fd;
+}
+
+static int
+vmp_directory_reopen_file (VmpMachines *machines, VmpPlace *place, const char *member,
+                           GError **error)
+{
+  return vmp_at_open (place->fd, member, O_RDONLY, 0, error);
+}
+
+static gboolean
+vmp_directory_write_configuration (VmpMachines *machines, VmpPlace *place, VmpDomain *domain,
+                                   GError **error)
+{
+  g_autofree char *path = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s.xml", place->uuid);
+  char *xml = vmp_domain_to_xml (domain);
+  g_autoptr (GBytes) content = g_bytes_new_take (xml, strlen (xml));
+
+  return vmp_at_mkdir_parents (place->fd, VMP_PACKAGE_VM_FOLDER, 0700, error)
+         && vmp_at_write (place->fd, path, content, 0600, error);
+}
+
+/* Flushes the folders; whoever wrote a file has flushed it. */
+static gboolean
+sync_folders (int dirfd, const char *name, guint depth, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, error);
+  g_autoptr (GPtrArray) names = fd >= 0 ? vmp_at_list (fd, ".", G_MAXUINT, error) : NULL;
+
+  if (names == NULL)
+    return FALSE;
+  for (guint i = 0; i < names->len && depth < 8; i++)
+    {
+      struct stat st;
+
+      if (fstatat (fd, g_ptr_array_index (names, i), &st, AT_SYMLINK_NOFOLLOW) == 0
+          && S_ISDIR (st.st_mode)
+          && !sync_folders (fd, g_ptr_array_index (names, i), depth + 1, error))
+        return FALSE;
+    }
+  if (fsync (fd) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", name);
+  return TRUE;
+}
+
+static gboolean
+vmp_directory_sync (VmpMachines *machines, VmpPlace *place, GError **error)
+{
+  return sync_folders (place->fd, ".", 0, error);
+}
+
+static GVariant *
+vmp_directory_describe (VmpMachines *machines, VmpPlace *place)
+{
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "Token", "s", place->token);
+  g_variant_dict_insert (&dict, "Uuid", "s", place->uuid);
+  g_variant_dict_insert (&dict, "Device", "t", (guint64) place->dev);
+  g_variant_dict_insert (&dict, "Inode", "t", (guint64) place->ino);
+  return g_variant_ref_sink (g_variant_dict_end (&dict));
+}
+
+static gboolean
+vmp_directory_define (VmpMachines *machines, VmpPlace *place, GError **error)
+{
+  VmpDirectory *self = VMP_DIRECTORY (machines);
+  g_autofree char *staging = g_strconcat (STAGING_PREFIX, place->token, NULL);
+
+  return vmp_at_rename_noreplace (self->rootfd, staging, self->rootfd, place->uuid, error)
+         && vmp_at_sync (self->rootfd, ".", error);
+}
+
+static gboolean
+vmp_directory_undo (VmpMachines *machines, GVariant *description, GError **error)
+{
+  VmpDirectory *self = VMP_DIRECTORY (machines);
+  const char *token, *uuid;
+  guint64 dev, ino;
+  g_autofree char *staging = NULL;
+  struct stat st;
+
+  if (!g_variant_lookup (description, "Token", "&s", &token) || !vmp_name_is_token (token))
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT, "A journal entry has no token");
+  staging = g_strconcat (STAGING_PREFIX, token, NULL);
+  if (g_variant_lookup (description, "Uuid", "&s", &uuid) && vmp_name_is_uuid (uuid)
+      && g_variant_lookup (description, "Device", "t", &dev)
+      && g_variant_lookup (description, "Inode", "t", &ino)
+      && fstatat (self->rootfd, uuid, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == dev
+      && st.st_ino == ino
+      && !vmp_at_rename_noreplace (self->rootfd, uuid, self->rootfd, staging, error))
+    return FALSE;
+  return vmp_at_remove_tree (self->rootfd, staging, error)
+         && vmp_at_sync (self->rootfd, ".", error);
+}
+
+static void
+vmp_directory_machines_init (VmpMachinesInterface *iface)
+{
+  iface->get_driver = vmp_directory_get_driver;
+  iface->get_uri = vmp_directory_get_uri;
+  iface->get_version = vmp_directory_get_version;
+  iface->is_available = vmp_directory_is_available;
+  iface->get_features = vmp_directory_get_features;
+  iface->list_networks = vmp_directory_list_networks;
+  iface->list_roots = vmp_directory_list_roots;
+  iface->list = vmp_directory_list;
+  iface->lookup = vmp_directory_lookup;
+  iface->forget = vmp_directory_forget;
+  iface->load = vmp_directory_load;
+  iface->open_file = vmp_directory_open_file;
+  iface->owns_path = vmp_directory_owns_path;
+  iface->remove = vmp_directory_remove;
+  iface->begin = vmp_directory_begin;
+  iface->create_file = vmp_directory_create_file;
+  iface->reopen_file = vmp_directory_reopen_file;
+  iface->write_configuration = vmp_directory_write_configuration;
+  iface->sync = vmp_directory_sync;
+  iface->describe = vmp_directory_describe;
+  iface->define = vmp_directory_define;
+  iface->end = vmp_directory_end;
+  iface->undo = vmp_directory_undo;
+}

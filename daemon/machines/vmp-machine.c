@@ -1,0 +1,109 @@
+/* One virtual machine as a manager knows it: an immutable reading, replaced when something changes. */
+#include "config.h"
+
+#include "vmp-machine.h"
+
+struct _VmpMachine
+{
+  gatomicrefcount ref_count;
+  char *uuid;
+  char *name;
+  char *state;
+  char *scope;
+  VmpDomain *domain;
+};
+
+VmpMachine *
+vmp_machine_new (const char *uuid, const char *name, const char *state, const char *scope,
+                 VmpDomain *domain)
+{
+  VmpMachine *self = g_new0 (VmpMachine, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->uuid = g_strdup (uuid);
+  self->name = g_strdup (name);
+  self->state = g_strdup (state);
+  self->scope = g_strdup (scope);
+  self->domain = g_object_ref (domain);
+  return self;
+}
+
+VmpMachine *
+vmp_machine_ref (VmpMachine *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+vmp_machine_unref (VmpMachine *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  g_free (self->uuid);
+  g_free (self->name);
+  g_free (self->state);
+  g_free (self->scope);
+  g_object_unref (self->domain);
+  g_free (self);
+}
+
+const char *
+vmp_machine_get_uuid (VmpMachine *self)
+{
+  return self->uuid;
+}
+
+const char *
+vmp_machine_get_name (VmpMachine *self)
+{
+  return self->name;
+}
+
+const char *
+vmp_machine_get_state (VmpMachine *self)
+{
+  return self->state;
+}
+
+const char *
+vmp_machine_get_scope (VmpMachine *self)
+{
+  return self->scope;
+}
+
+VmpDomain *
+vmp_machine_get_domain (VmpMachine *self)
+{
+  return self->domain;
+}
+
+GStrv
+vmp_machine_get_resource_paths (VmpMachine *self)
+{
+  g_autoptr (GStrvBuilder) paths = g_strv_builder_new ();
+
+  for (guint i = 0; i < vmp_domain_get_n_disks (self->domain); i++)
+    {
+      if (vmp_domain_get_disk_device (self->domain, i) != VMP_DISK_DEVICE_DISK)
+        continue;
+      g_strv_builder_add (paths, vmp_domain_get_n_images (self->domain, i) > 0
+                                     ? vmp_domain_get_image_path (self->domain, i, 0)
+                                     : "");
+    }
+  return g_strv_builder_end (paths);
+}
+
+GStrv
+vmp_machine_get_network_connections (VmpMachine *self)
+{
+  g_autoptr (GStrvBuilder) connections = g_strv_builder_new ();
+
+  for (guint i = 0; i < vmp_domain_get_n_interfaces (self->domain); i++)
+    {
+      g_autofree char *connection = vmp_domain_get_interface_connection (self->domain, i);
+
+      g_strv_builder_add (connections, connection);
+    }
+  return g_strv_builder_end (connections);
+}

@@ -1,0 +1,420 @@
+/* A place that holds virtual machines: the interface that each driver implements, and the part of
+ * the books that is the same for all of them (what is reserved, what a job holds). */
+#include "config.h"
+
+#include "vmp-machines.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "vmp-error.h"
+
+G_DEFINE_INTERFACE (VmpMachines, vmp_machines, G_TYPE_OBJECT)
+
+/* What an import that is under way will make: nobody else may take it meanwhile. */
+typedef struct
+{
+  guint job;
+  char *uuid;
+  char *name;
+  GStrv macs;
+} Reservation;
+
+typedef struct
+{
+  char *id;
+  GPtrArray *reservations;
+  GHashTable *held; /* uuid → job number */
+} Books;
+
+enum
+{
+  SIGNAL_ADDED,
+  SIGNAL_REMOVED,
+  SIGNAL_CHANGED,
+  N_SIGNALS
+};
+
+static guint signals[N_SIGNALS];
+
+static void
+reservation_free (gpointer data)
+{
+  Reservation *reservation = data;
+
+  g_free (reservation->uuid);
+  g_free (reservation->name);
+  g_strfreev (reservation->macs);
+  g_free (reservation);
+}
+
+static void
+books_free (gpointer data)
+{
+  Books *books = data;
+
+  g_free (books->id);
+  g_ptr_array_unref (books->reservations);
+  g_hash_table_unref (books->held);
+  g_free (books);
+}
+
+static Books *
+get_books (VmpMachines *self)
+{
+  static GQuark quark = 0;
+  Books *books;
+
+  if (quark == 0)
+    quark = g_quark_from_static_string ("vmp-machines-books");
+  books = g_object_get_qdata (G_OBJECT (self), quark);
+  if (books == NULL)
+    {
+      books = g_new0 (Books, 1);
+      books->reservations = g_ptr_array_new_with_free_func (reservation_free);
+      books->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+      g_object_set_qdata_full (G_OBJECT (self), quark, books, books_free);
+    }
+  return books;
+}
+
+static void
+vmp_machines_default_init (VmpMachinesInterface *iface)
+{
+  GType type = G_TYPE_FROM_INTERFACE (iface);
+
+  signals[SIGNAL_ADDED] = g_signal_new ("added", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                        G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[SIGNAL_REMOVED] = g_signal_new ("removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                          G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[SIGNAL_CHANGED] = g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                          G_TYPE_NONE, 1, G_TYPE_STRING);
+}
+
+const char *
+vmp_machines_get_id (VmpMachines *self)
+{
+  return get_books (self)->id;
+}
+
+void
+vmp_machines_set_id (VmpMachines *self, const char *id)
+{
+  Books *books = get_books (self);
+
+  g_free (books->id);
+  books->id = g_strdup (id);
+}
+
+static gboolean
+same_mac (const char *a, const char *b)
+{
+  return a != NULL && b != NULL && g_ascii_strcasecmp (a, b) == 0;
+}
+
+gboolean
+vmp_machines_is_uuid_taken (VmpMachines *self, const char *uuid)
+{
+  GPtrArray *reservations = get_books (self)->reservations;
+  g_autoptr (VmpMachine) machine = vmp_machines_lookup (self, uuid);
+
+  if (machine != NULL)
+    return TRUE;
+  for (guint i = 0; i < reservations->len; i++)
+    {
+      Reservation *reservation = g_ptr_array_index (reservations, i);
+
+      if (strcmp (reservation->uuid, uuid) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+vmp_machines_is_name_taken (VmpMachines *self, const char *name)
+{
+  GPtrArray *reservations = get_books (self)->reservations;
+  g_autoptr (GPtrArray) machines = vmp_machines_list (self);
+
+  for (guint i = 0; i < machines->len; i++)
+    if (strcmp (vmp_machine_get_name (g_ptr_array_index (machines, i)), name) == 0)
+      return TRUE;
+  for (guint i = 0; i < reservations->len; i++)
+    {
+      Reservation *reservation = g_ptr_array_index (reservations, i);
+
+      if (strcmp (reservation->name, name) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+vmp_machines_is_mac_taken (VmpMachines *self, const char *mac)
+{
+  GPtrArray *reservations = get_books (self)->reservations;
+  g_autoptr (GPtrArray) machines = vmp_machines_list (self);
+
+  for (guint i = 0; i < machines->len; i++)
+    {
+      VmpDomain *domain = vmp_machine_get_domain (g_ptr_array_index (machines, i));
+
+      for (guint n = 0; n < vmp_domain_get_n_interfaces (domain); n++)
+        if (same_mac (vmp_domain_get_interface_mac (domain, n), mac))
+          return TRUE;
+    }
+  for (guint i = 0; i < reservations->len; i++)
+    {
+      Reservation *reservation = g_ptr_array_index (reservations, i);
+
+      for (gsize n = 0; reservation->macs[n] != NULL; n++)
+        if (same_mac (reservation->macs[n], mac))
+          return TRUE;
+    }
+  return FALSE;
+}
+
+/* Keeps an id, a name and MAC addresses for @job until vmp_machines_unreserve(), or says which of
+ * them is taken. The caller has looked before; this closes the time between looking and taking. */
+gboolean
+vmp_machines_reserve (VmpMachines *self, const char *uuid, const char *name,
+                      const char *const *macs, guint job, GError **error)
+{
+  Reservation *reservation;
+
+  if (vmp_machines_is_uuid_taken (self, uuid))
+    return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The id %s is in use"), uuid);
+  if (vmp_machines_is_name_taken (self, name))
+    return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The name “%s” is in use"), name);
+  for (gsize i = 0; macs[i] != NULL; i++)
+    if (vmp_machines_is_mac_taken (self, macs[i]))
+      return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The MAC address %s is in use"),
+                            macs[i]);
+  reservation = g_new0 (Reservation, 1);
+  reservation->job = job;
+  reservation->uuid = g_strdup (uuid);
+  reservation->name = g_strdup (name);
+  reservation->macs = g_strdupv ((GStrv) macs);
+  g_ptr_array_add (get_books (self)->reservations, reservation);
+  return TRUE;
+}
+
+void
+vmp_machines_unreserve (VmpMachines *self, guint job)
+{
+  GPtrArray *reservations = get_books (self)->reservations;
+
+  for (guint i = reservations->len; i > 0; i--)
+    {
+      Reservation *reservation = g_ptr_array_index (reservations, i - 1);
+
+      if (reservation->job == job)
+        g_ptr_array_remove_index_fast (reservations, i - 1);
+    }
+}
+
+/* Takes a machine for one job (or, with @job 0, for a call such as Delete). FALSE where another
+ * has it. */
+gboolean
+vmp_machines_hold (VmpMachines *self, const char *uuid, guint job)
+{
+  GHashTable *held = get_books (self)->held;
+
+  if (g_hash_table_contains (held, uuid))
+    return FALSE;
+  g_hash_table_insert (held, g_strdup (uuid), GUINT_TO_POINTER (job));
+  vmp_machines_emit_changed (self, uuid);
+  return TRUE;
+}
+
+void
+vmp_machines_let_go (VmpMachines *self, const char *uuid)
+{
+  if (g_hash_table_remove (get_books (self)->held, uuid))
+    vmp_machines_emit_changed (self, uuid);
+}
+
+/* The job that has the machine, or 0. */
+guint
+vmp_machines_get_holder (VmpMachines *self, const char *uuid)
+{
+  return GPOINTER_TO_UINT (g_hash_table_lookup (get_books (self)->held, uuid));
+}
+
+void
+vmp_machines_emit_added (VmpMachines *self, const char *uuid)
+{
+  g_signal_emit (self, signals[SIGNAL_ADDED], 0, uuid);
+}
+
+void
+vmp_machines_emit_removed (VmpMachines *self, const char *uuid)
+{
+  g_signal_emit (self, signals[SIGNAL_REMOVED], 0, uuid);
+}
+
+void
+vmp_machines_emit_changed (VmpMachines *self, const char *uuid)
+{
+  g_signal_emit (self, signals[SIGNAL_CHANGED], 0, uuid);
+}
+
+const char *
+vmp_machines_get_driver (VmpMachines *self)
+{
+  return VMP_MACHINES_GET_IFACE (self)->get_driver (self);
+}
+
+const char *
+vmp_machines_get_uri (VmpMachines *self)
+{
+  return VMP_MACHINES_GET_IFACE (self)->get_uri (self);
+}
+
+const char *
+vmp_machines_get_version (VmpMachines *self)
+{
+  return VMP_MACHINES_GET_IFACE (self)->get_version (self);
+}
+
+gboolean
+vmp_machines_is_available (VmpMachines *self)
+{
+  return VMP_MACHINES_GET_IFACE (self)->is_available (self);
+}
+
+const char *const *
+vmp_machines_get_features (VmpMachines *self)
+{
+  return VMP_MACHINES_GET_IFACE (self)->get_features (self);
+}
+
+/* The networks that an adapter can be connected to, as interface.md writes them. */
+GStrv
+vmp_machines_list_networks (VmpMachines *self)
+{
+  return VMP_MACHINES_GET_IFACE (self)->list_networks (self);
+}
+
+/* The manager's own directories. */
+GStrv
+vmp_machines_list_roots (VmpMachines *self)
+{
+  return VMP_MACHINES_GET_IFACE (self)->list_roots (self);
+}
+
+/* All machines, each a reference. */
+GPtrArray *
+vmp_machines_list (VmpMachines *self)
+{
+  return VMP_MACHINES_GET_IFACE (self)->list (self);
+}
+
+/* A reference, or NULL. */
+VmpMachine *
+vmp_machines_lookup (VmpMachines *self, const char *uuid)
+{
+  return VMP_MACHINES_GET_IFACE (self)->lookup (self, uuid);
+}
+
+/* Takes a machine that was just defined into the inventory. */
+gboolean
+vmp_machines_load (VmpMachines *self, const char *uuid, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->load (self, uuid, error);
+}
+
+/* Takes a machine that was removed out of the inventory. */
+void
+vmp_machines_forget (VmpMachines *self, const char *uuid)
+{
+  VMP_MACHINES_GET_IFACE (self)->forget (self, uuid);
+}
+
+/* Does @path, a file of a machine's configuration, lie in the manager's own place? Any other is
+ * opened by a worker as its caller. */
+gboolean
+vmp_machines_owns_path (VmpMachines *self, const char *path)
+{
+  return VMP_MACHINES_GET_IFACE (self)->owns_path (self, path);
+}
+
+/* Opens a file of the manager's own place for reading. Blocking. */
+int
+vmp_machines_open_file (VmpMachines *self, const char *path, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->open_file (self, path, error);
+}
+
+/* Removes a machine; with @delete_storage its files in the manager's place too, and @foreign gets
+ * those that lie elsewhere and are left to a worker. Files of another machine stay. Blocking. */
+gboolean
+vmp_machines_remove (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
+                     GStrv *foreign, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->remove (self, machine, delete_storage, foreign, error);
+}
+
+/* Makes the place for a new machine, under a name that @token makes unguessable. Blocking. */
+VmpPlace *
+vmp_machines_begin (VmpMachines *self, const char *token, const char *uuid, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->begin (self, token, uuid, error);
+}
+
+/* Makes an empty file for the package member @member; @final_path is where it will lie. Blocking. */
+int
+vmp_machines_create_file (VmpMachines *self, VmpPlace *place, const char *member,
+                          char **final_path, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->create_file (self, place, member, final_path, error);
+}
+
+/* The same file again, for reading alone. Blocking. */
+int
+vmp_machines_reopen_file (VmpMachines *self, VmpPlace *place, const char *member, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->reopen_file (self, place, member, error);
+}
+
+gboolean
+vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, VmpDomain *domain,
+                                  GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->write_configuration (self, place, domain, error);
+}
+
+gboolean
+vmp_machines_sync (VmpMachines *self, VmpPlace *place, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->sync (self, place, error);
+}
+
+/* What vmp_machines_undo() needs to take the place back, before or after it was defined; a{sv},
+ * full reference. */
+GVariant *
+vmp_machines_describe (VmpMachines *self, VmpPlace *place)
+{
+  return VMP_MACHINES_GET_IFACE (self)->describe (self, place);
+}
+
+/* The one step that makes the machine exist. Blocking. */
+gboolean
+vmp_machines_define (VmpMachines *self, VmpPlace *place, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->define (self, place, error);
+}
+
+/* Frees @place; its files stay for define() or undo(). */
+void
+vmp_machines_end (VmpMachines *self, VmpPlace *place)
+{
+  VMP_MACHINES_GET_IFACE (self)->end (self, place);
+}
+
+/* Takes back what the job with that description made. Safe to repeat. Blocking. */
+gboolean
+vmp_machines_undo (VmpMachines *self, GVariant *description, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->undo (self, description, error);
+}

@@ -1,0 +1,239 @@
+/* Opens what an import is to read: a package, or a bare directory with one domain XML. */
+#include "config.h"
+
+#include "vmp-package-reader.h"
+
+#include <fcntl.h>
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "vmp-at.h"
+#include "vmp-domain.h"
+#include "vmp-error.h"
+#include "vmp-fd.h"
+#include "vmp-name.h"
+#include "vmp-package.h"
+#include "vmp-xml.h"
+
+#define MAX_BARE_ENTRIES 65536
+
+/* Opens the directory with the process' own rights; or takes @directory_fd where it is given. */
+int
+vmp_package_reader_open (const char *directory, int directory_fd, GError **error)
+{
+  if (directory_fd >= 0)
+    {
+      if (!vmp_fd_check_directory (directory_fd, "DirectoryFd", error))
+        return -1;
+      return vmp_fd_dup (directory_fd, error);
+    }
+  return vmp_at_open_absolute (directory, O_RDONLY | O_DIRECTORY, error);
+}
+
+static GVariant *
+unsafe_to_variant (GPtrArray *unsafe)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(ssb)"));
+  for (guint i = 0; i < unsafe->len; i++)
+    {
+      VmpUnsafe *entry = g_ptr_array_index (unsafe, i);
+
+      g_variant_builder_add (&builder, "(ssb)", entry->location, entry->reason, entry->keepable);
+    }
+  return g_variant_builder_end (&builder);
+}
+
+static VmpDomain *
+read_domain (int dirfd, const char *name, GPtrArray **unsafe, GError **error)
+{
+  g_autoptr (GBytes) content = vmp_at_read (dirfd, name, VMP_DOMAIN_MAX_BYTES, error);
+  VmpDomain *domain;
+  gsize size;
+  const char *xml;
+
+  if (content == NULL)
+    return NULL;
+  xml = g_bytes_get_data (content, &size);
+  domain = vmp_domain_new_from_xml (xml, size, unsafe, error);
+  if (domain == NULL)
+    g_prefix_error (error, "“%s”: ", name);
+  return domain;
+}
+
+/* The configuration and the descriptor say the same of the machine: the descriptor lists its disk
+ * devices, each once, in the configuration's order. */
+static gboolean
+check_agreement (VmpPackage *package, VmpDomain *domain, GError **error)
+{
+  GPtrArray *disks = vmp_package_get_disks (package);
+  guint at = 0;
+
+  if (g_strcmp0 (vmp_domain_get_uuid (domain), vmp_package_get_uuid (package)) != 0
+      || g_strcmp0 (vmp_domain_get_name (domain), vmp_package_get_name (package)) != 0)
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                          _ ("The package's descriptor and configuration are of two machines"));
+  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
+    {
+      VmpPackageDisk *disk = at < disks->len ? g_ptr_array_index (disks, at) : NULL;
+      gboolean same = disk != NULL
+                      && strcmp (disk->target, vmp_domain_get_disk_target (domain, i)) == 0;
+
+      if (same)
+        at++;
+      else if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK)
+        return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                              _ ("The package's descriptor does not list the disk “%s”"),
+                              vmp_domain_get_disk_target (domain, i));
+    }
+  if (at != disks->len)
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                          _ ("The package's descriptor lists a disk that the machine has not"));
+  return TRUE;
+}
+
+static void
+add_folders (int dirfd, GVariantDict *report)
+{
+  static const char *const known[] = { VMP_PACKAGE_VM_FOLDER, VMP_PACKAGE_SNAPSHOT_FOLDER,
+                                       VMP_PACKAGE_VHD_FOLDER, NULL };
+  g_autoptr (GStrvBuilder) folders = g_strv_builder_new ();
+  g_auto (GStrv) found = NULL;
+
+  for (gsize i = 0; known[i] != NULL; i++)
+    {
+      vmp_autofd int fd = vmp_at_open (dirfd, known[i], O_RDONLY | O_DIRECTORY, 0, NULL);
+
+      if (fd >= 0)
+        g_strv_builder_add (folders, known[i]);
+    }
+  found = g_strv_builder_end (folders);
+  g_variant_dict_insert (report, "Folders", "^as", found);
+}
+
+static gboolean
+read_package (int dirfd, GVariantDict *report, GError **error)
+{
+  g_autoptr (GBytes) content = vmp_at_read (dirfd, VMP_PACKAGE_DESCRIPTOR, VMP_PACKAGE_MAX_BYTES,
+                                            error);
+  g_autoptr (VmpPackage) package = NULL;
+  g_autoptr (VmpDomain) domain = NULL;
+  g_autoptr (GPtrArray) unsafe = NULL;
+  gsize size;
+  const char *xml;
+
+  if (content == NULL)
+    return FALSE;
+  xml = g_bytes_get_data (content, &size);
+  package = vmp_package_new_from_xml (xml, size, error);
+  if (package == NULL)
+    return FALSE;
+  domain = read_domain (dirfd, vmp_package_find_role (package, VMP_ROLE_CONFIGURATION)->name,
+                        &unsafe, error);
+  if (domain == NULL)
+    {
+      /* The descriptor promises the file, so a package without it is broken. */
+      if (error != NULL && g_error_matches (*error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
+        (*error)->code = VMPORT_ERROR_CORRUPT;
+      return FALSE;
+    }
+  if (!check_agreement (package, domain, error))
+    return FALSE;
+  g_variant_dict_insert (report, "Bare", "b", FALSE);
+  g_variant_dict_insert_value (report, "Package",
+                               g_variant_new_variant (vmp_package_to_variant (package)));
+  g_variant_dict_insert_value (report, "Domain",
+                               g_variant_new_variant (vmp_domain_to_variant (domain)));
+  g_variant_dict_insert_value (report, "Unsafe", unsafe_to_variant (unsafe));
+  add_folders (dirfd, report);
+  return TRUE;
+}
+
+static gboolean
+is_domain_xml (int dirfd, const char *name)
+{
+  g_autoptr (GBytes) content = vmp_at_read (dirfd, name, VMP_DOMAIN_MAX_BYTES, NULL);
+  g_autoptr (VmpXmlDoc) doc = NULL;
+  gsize size;
+  const char *xml;
+
+  if (content == NULL)
+    return FALSE;
+  xml = g_bytes_get_data (content, &size);
+  doc = vmp_xml_parse (xml, size, VMP_DOMAIN_MAX_BYTES, VMP_DOMAIN_MAX_DEPTH, name, NULL);
+  /* A document that cannot be parsed is taken for the domain, so that it is the one complained
+   * about and not passed over. */
+  return doc == NULL || xmlStrEqual (xmlDocGetRootElement (doc)->name, BAD_CAST "domain");
+}
+
+static gboolean
+read_bare (int dirfd, const char *directory, GVariantDict *report, GError **error)
+{
+  g_autoptr (GPtrArray) names = vmp_at_list (dirfd, ".", MAX_BARE_ENTRIES, error);
+  g_autoptr (VmpDomain) domain = NULL;
+  g_autoptr (GPtrArray) unsafe = NULL;
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_auto (GStrv) valid = NULL;
+  const char *found = NULL;
+
+  if (names == NULL)
+    return FALSE;
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+
+      if (!vmp_name_is_component (name))
+        continue;
+      g_strv_builder_add (builder, name);
+      if (!g_str_has_suffix (name, ".xml") || !is_domain_xml (dirfd, name))
+        continue;
+      if (found != NULL)
+        return vmp_error_set (error, VMPORT_ERROR_AMBIGUOUS,
+                              _ ("“%s” holds two domain configurations, “%s” and “%s”; leave one"),
+                              directory, found, name);
+      found = name;
+    }
+  if (found == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_FOUND,
+                          _ ("“%s” holds neither a package (vmport.xml) nor a libvirt domain "
+                             "configuration (*.xml)"),
+                          directory);
+  domain = read_domain (dirfd, found, &unsafe, error);
+  if (domain == NULL)
+    return FALSE;
+  if (vmp_domain_get_uuid (domain) == NULL)
+    {
+      g_autofree char *uuid = g_uuid_string_random ();
+
+      vmp_domain_set_uuid (domain, uuid);
+    }
+  valid = g_strv_builder_end (builder);
+  g_variant_dict_insert (report, "Bare", "b", TRUE);
+  g_variant_dict_insert_value (report, "Domain",
+                               g_variant_new_variant (vmp_domain_to_variant (domain)));
+  g_variant_dict_insert_value (report, "Unsafe", unsafe_to_variant (unsafe));
+  g_variant_dict_insert (report, "Names", "^as", valid);
+  add_folders (dirfd, report);
+  return TRUE;
+}
+
+/* The report of OpenPackage; see org.vmport.Worker.xml. */
+GVariant *
+vmp_package_reader_read (int dirfd, const char *directory, GError **error)
+{
+  GVariantDict report;
+  gboolean read;
+
+  g_variant_dict_init (&report, NULL);
+  if (vmp_at_exists (dirfd, VMP_PACKAGE_DESCRIPTOR))
+    read = read_package (dirfd, &report, error);
+  else
+    read = read_bare (dirfd, directory, &report, error);
+  if (!read)
+    {
+      g_variant_dict_clear (&report);
+      return NULL;
+    }
+  return g_variant_dict_end (&report);
+}

@@ -1,0 +1,529 @@
+/* Writes a package into a folder of the caller's, and takes one back.
+ *
+ * Everything is made under .vmport-<token>. Where the package's folder was missing, that staging
+ * folder lies beside it and becomes it by one rename; where an empty one was there, the staging
+ * folder lies in it, and its entries are moved out one by one, the descriptor last. */
+#include "config.h"
+
+#include "vmp-package-writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gi18n-lib.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vmp-at.h"
+#include "vmp-copier.h"
+#include "vmp-error.h"
+#include "vmp-fd.h"
+#include "vmp-image.h"
+#include "vmp-name.h"
+#include "vmp-verity.h"
+
+struct _VmpPackageWriter
+{
+  int parent;    /* of the package's folder; -1 where it is the caller's descriptor itself */
+  int package;   /* the folder where it was there before, else -1 */
+  int staging;
+  char *name;    /* of the package's folder in @parent */
+  char *path;    /* as the result names it */
+  char *temporary;
+  gboolean made; /* the folder is made by the export */
+  struct stat staging_st;
+  GPtrArray *entries; /* names in the staging folder */
+};
+
+void
+vmp_package_writer_free (VmpPackageWriter *self)
+{
+  vmp_fd_clear (&self->parent);
+  vmp_fd_clear (&self->package);
+  vmp_fd_clear (&self->staging);
+  g_free (self->name);
+  g_free (self->path);
+  g_free (self->temporary);
+  g_clear_pointer (&self->entries, g_ptr_array_unref);
+  g_free (self);
+}
+
+/* A folder that one may write into but not list can still take a package. */
+static int
+open_parent (int dirfd, const char *path, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  int fd;
+
+  if (dirfd >= 0)
+    return vmp_at_open (dirfd, path, O_RDONLY | O_DIRECTORY, 0, error);
+  fd = vmp_at_open_absolute (path, O_RDONLY | O_DIRECTORY, &local_error);
+  if (fd < 0 && g_error_matches (local_error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED))
+    {
+      fd = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+      if (fd >= 0)
+        return fd;
+    }
+  if (fd < 0)
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  return fd;
+}
+
+static gboolean
+find_place (VmpPackageWriter *self, const char *directory, int directory_fd,
+            const char *subdirectory, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  g_autofree char *parent_path = NULL;
+
+  if (directory_fd >= 0)
+    {
+      if (!vmp_fd_check_directory (directory_fd, "DirectoryFd", error))
+        return FALSE;
+      self->path = g_strdup (subdirectory[0] != '\0' ? subdirectory : ".");
+      if (subdirectory[0] == '\0')
+        {
+          self->package = vmp_fd_dup (directory_fd, error);
+          return self->package >= 0;
+        }
+      self->parent = vmp_fd_dup (directory_fd, error);
+      if (self->parent < 0)
+        return FALSE;
+      self->name = g_strdup (subdirectory);
+    }
+  else
+    {
+      self->path = subdirectory[0] != '\0' ? g_build_filename (directory, subdirectory, NULL)
+                                           : g_strdup (directory);
+      if (strcmp (self->path, "/") == 0)
+        return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("“/” is no folder for a package"));
+      parent_path = g_path_get_dirname (self->path);
+      self->name = g_path_get_basename (self->path);
+      self->parent = open_parent (-1, parent_path, error);
+      if (self->parent < 0)
+        {
+          g_prefix_error (error, _ ("The folder that the package goes into: "));
+          return FALSE;
+        }
+    }
+  /* The folder itself may be the caller's link to elsewhere; it is the caller's to follow. */
+  self->package = openat (self->parent, self->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (self->package < 0 && errno != ENOENT)
+    return vmp_error_set_errno (error, errno, "Cannot open “%s”", self->path);
+  return TRUE;
+}
+
+static gboolean
+make_staging (VmpPackageWriter *self, GError **error)
+{
+  int where = self->package >= 0 ? self->package : self->parent;
+
+  if (self->package >= 0)
+    {
+      g_autoptr (GPtrArray) names = vmp_at_list (self->package, ".", G_MAXUINT, error);
+
+      if (names == NULL)
+        return FALSE;
+      if (names->len > 0)
+        return vmp_error_set (error, VMPORT_ERROR_EXISTS,
+                              _ ("“%s” is not empty; name a new or an empty folder"), self->path);
+    }
+  self->made = self->package < 0;
+  if (mkdirat (where, self->temporary, 0700) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot write into the folder of “%s”", self->path);
+  self->staging = openat (where, self->temporary,
+                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (self->staging < 0 || fstat (self->staging, &self->staging_st) < 0)
+    {
+      vmp_error_set_errno (error, errno, "Cannot open the new folder for “%s”", self->path);
+      unlinkat (where, self->temporary, AT_REMOVEDIR);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* Finds the package's folder with the process' own rights and makes the staging folder. */
+VmpPackageWriter *
+vmp_package_writer_new (const char *directory, int directory_fd, const char *subdirectory,
+                        const char *token, GError **error)
+{
+  g_autoptr (VmpPackageWriter) self = g_new0 (VmpPackageWriter, 1);
+
+  self->parent = self->package = self->staging = -1;
+  self->temporary = g_strdup_printf (".vmport-%s", token);
+  self->entries = g_ptr_array_new_with_free_func (g_free);
+  if (!find_place (self, directory, directory_fd, subdirectory, error)
+      || !make_staging (self, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+GVariant *
+vmp_package_writer_get_place (VmpPackageWriter *self)
+{
+  GVariantDict place;
+
+  g_variant_dict_init (&place, NULL);
+  g_variant_dict_insert (&place, "Path", "s", self->path);
+  g_variant_dict_insert (&place, "Made", "b", self->made);
+  g_variant_dict_insert (&place, "Device", "t", (guint64) self->staging_st.st_dev);
+  g_variant_dict_insert (&place, "Inode", "t", (guint64) self->staging_st.st_ino);
+  return g_variant_dict_end (&place);
+}
+
+static char *
+sha256_of (const void *data, gsize size)
+{
+  guint8 digest[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  GString *hex = g_string_new (NULL);
+
+  EVP_Digest (data, size, digest, &length, EVP_sha256 (), NULL);
+  for (unsigned i = 0; i < length; i++)
+    g_string_append_printf (hex, "%02x", digest[i]);
+  return g_string_free (hex, FALSE);
+}
+
+/* A small file whose content is in memory. */
+static gboolean
+write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpCopierFlags flags,
+            GError **error)
+{
+  gsize size = strlen (text);
+  g_autoptr (GBytes) content = g_bytes_new (text, size);
+
+  if (!vmp_at_write (self->staging, file->name, content, 0600, error))
+    return FALSE;
+  file->size = file->allocated = size;
+  if ((flags & VMP_COPIER_VERITY) != 0)
+    {
+      g_autoptr (VmpVerity) verity = vmp_verity_new ();
+
+      vmp_verity_update (verity, text, size);
+      file->verity = vmp_verity_finish (verity);
+    }
+  if ((flags & VMP_COPIER_SHA256) != 0)
+    file->sha256 = sha256_of (text, size);
+  return TRUE;
+}
+
+static gboolean
+write_member (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant *options,
+              VmpCopierFlags flags, VmpPace *pace, guint64 *copied, guint64 *cloned,
+              GError **error)
+{
+  g_auto (VmpCopierResult) result = { 0 };
+  g_autoptr (GBytes) patch_bytes = NULL;
+  g_autofree char *quoted = g_strdup_printf ("“%s”", file->name);
+  VmpCopierPatch patch = { .before_digest = TRUE };
+  vmp_autofd int target = -1;
+  const char *backing, *backing_format = NULL;
+
+  if (g_variant_lookup (options, "BackingFile", "&s", &backing))
+    {
+      g_variant_lookup (options, "BackingFormat", "&s", &backing_format);
+      if (!vmp_image_backing_patch (source, quoted, backing, backing_format, &patch.offset,
+                                    &patch_bytes, error))
+        return FALSE;
+      patch.bytes = patch_bytes;
+    }
+  target = vmp_at_open (self->staging, file->name, O_RDWR | O_CREAT | O_EXCL, 0600, error);
+  if (target < 0)
+    return FALSE;
+  vmp_pace_set_place (pace, "Copying", file->name);
+  if (!vmp_copier_run (source, target, quoted, flags, &patch, patch_bytes != NULL ? 1 : 0,
+                       vmp_pace_step, pace, &result, error))
+    return FALSE;
+  vmp_pace_set_place (pace, "Syncing", file->name);
+  if (!vmp_copier_sync (target, quoted, error))
+    return FALSE;
+  file->size = result.size;
+  file->allocated = result.copied + result.cloned;
+  file->verity = g_steal_pointer (&result.verity);
+  file->sha256 = g_steal_pointer (&result.sha256);
+  *copied += result.copied;
+  *cloned += result.cloned;
+  return TRUE;
+}
+
+/* In the form that `sha256sum -c` reads: a name with a backslash is escaped, and the line says so
+ * by beginning with one. */
+static gboolean
+write_sums (VmpPackageWriter *self, VmpPackage *package, GError **error)
+{
+  GPtrArray *files = vmp_package_get_files (package);
+  g_autoptr (GString) sums = g_string_new (NULL);
+  g_autoptr (GBytes) content = NULL;
+
+  for (guint i = 0; i < files->len; i++)
+    {
+      VmpPackageFile *file = g_ptr_array_index (files, i);
+      g_auto (GStrv) parts = g_strsplit (file->name, "\\", -1);
+      g_autofree char *escaped = g_strjoinv ("\\\\", parts);
+
+      g_string_append_printf (sums, "%s%s  %s\n", parts[1] != NULL ? "\\" : "", file->sha256,
+                              escaped);
+    }
+  content = g_bytes_new (sums->str, sums->len);
+  return vmp_at_write (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
+}
+
+static gboolean
+make_folders (VmpPackageWriter *self, VmpPackage *package, GError **error)
+{
+  GPtrArray *files = vmp_package_get_files (package);
+
+  for (guint i = 0; i < files->len; i++)
+    {
+      VmpPackageFile *file = g_ptr_array_index (files, i);
+      g_autofree char *folder = g_path_get_dirname (file->name);
+
+      if (strcmp (folder, ".") != 0
+          && !vmp_at_mkdir_parents (self->staging, folder, 0700, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+sync_folder (int dirfd, const char *name, guint depth, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, error);
+  g_autoptr (GPtrArray) names = fd >= 0 ? vmp_at_list (fd, ".", G_MAXUINT, error) : NULL;
+
+  if (names == NULL)
+    return FALSE;
+  for (guint i = 0; i < names->len && depth < 8; i++)
+    {
+      struct stat st;
+
+      if (fstatat (fd, g_ptr_array_index (names, i), &st, AT_SYMLINK_NOFOLLOW) == 0
+          && S_ISDIR (st.st_mode)
+          && !sync_folder (fd, g_ptr_array_index (names, i), depth + 1, error))
+        return FALSE;
+    }
+  if (fsync (fd) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", name);
+  return TRUE;
+}
+
+static gboolean
+list_entries (VmpPackageWriter *self, GVariantDict *result, GError **error)
+{
+  GVariantBuilder entries;
+
+  g_clear_pointer (&self->entries, g_ptr_array_unref);
+  self->entries = vmp_at_list (self->staging, ".", G_MAXUINT, error);
+  if (self->entries == NULL)
+    return FALSE;
+  g_variant_builder_init (&entries, G_VARIANT_TYPE ("a(stt)"));
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      const char *name = g_ptr_array_index (self->entries, i);
+      struct stat st;
+
+      if (fstatat (self->staging, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        {
+          g_variant_builder_clear (&entries);
+          return vmp_error_set_errno (error, errno, "Cannot examine “%s”", name);
+        }
+      g_variant_builder_add (&entries, "(stt)", name, (guint64) st.st_dev, (guint64) st.st_ino);
+    }
+  g_variant_dict_insert_value (result, "Entries", g_variant_builder_end (&entries));
+  return TRUE;
+}
+
+static gboolean
+write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackage *package,
+           GVariant *members, GVariant *options, GVariantDict *result, GError **error)
+{
+  VmpPackageFile *configuration = vmp_package_find_role (package, VMP_ROLE_CONFIGURATION);
+  VmpCopierFlags flags = VMP_COPIER_NONE;
+  const char *text, *checksum;
+  g_autofree char *xml = NULL;
+  g_autoptr (GBytes) descriptor = NULL;
+  guint64 copied = 0, cloned = 0;
+  GVariantIter iter;
+  guint32 id;
+  const char *name;
+  GVariant *child;
+
+  if (!g_variant_lookup (options, "Configuration", "&s", &text) || configuration == NULL
+      || !g_variant_lookup (options, "Checksum", "&s", &checksum))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "The plan is not complete");
+  if (strcmp (checksum, "none") != 0)
+    flags |= VMP_COPIER_VERITY;
+  if (strcmp (checksum, "sha256") == 0)
+    flags |= VMP_COPIER_SHA256;
+  if (!make_folders (self, package, error)
+      || !write_text (self, configuration, text, flags, error))
+    return FALSE;
+  g_variant_iter_init (&iter, members);
+  while (g_variant_iter_next (&iter, "(u&s@a{sv})", &id, &name, &child))
+    {
+      g_autoptr (GVariant) member_options = child;
+      VmpPackageFile *file = vmp_package_find_file (package, name);
+      int source = vmp_sources_get_fd (sources, id, error);
+
+      if (source < 0)
+        return FALSE;
+      if (file == NULL)
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
+      if (!write_member (self, source, file, member_options, flags, pace, &copied, &cloned, error))
+        return FALSE;
+    }
+  vmp_pace_set_place (pace, "Syncing", "");
+  if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
+    return FALSE;
+  xml = vmp_package_to_xml (package);
+  descriptor = g_bytes_new (xml, strlen (xml));
+  if (!vmp_at_write (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+      || !sync_folder (self->staging, ".", 0, error) || !list_entries (self, result, error))
+    return FALSE;
+  g_variant_dict_insert (result, "Copied", "t", copied);
+  g_variant_dict_insert (result, "Cloned", "t", cloned);
+  g_variant_dict_insert (result, "Files", "u", vmp_package_get_files (package)->len);
+  return TRUE;
+}
+
+GVariant *
+vmp_package_writer_write (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace,
+                          VmpPackage *package, GVariant *members, GVariant *options,
+                          GError **error)
+{
+  GVariantDict result;
+
+  g_variant_dict_init (&result, NULL);
+  if (!write_all (self, sources, pace, package, members, options, &result, error))
+    {
+      g_variant_dict_clear (&result);
+      return NULL;
+    }
+  return g_variant_dict_end (&result);
+}
+
+static gboolean
+publish_as_folder (VmpPackageWriter *self, GError **error)
+{
+  struct stat st;
+
+  if (!vmp_at_rename_noreplace (self->parent, self->temporary, self->parent, self->name, error))
+    return FALSE;
+  if (fstatat (self->parent, self->name, &st, AT_SYMLINK_NOFOLLOW) < 0
+      || st.st_dev != self->staging_st.st_dev || st.st_ino != self->staging_st.st_ino)
+    return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
+                          _ ("“%s” was exchanged by someone else while it was written"), self->path);
+  /* EBADF: a parent that one may not read cannot be flushed; its file system still journals the
+   * rename in order with what was flushed before. */
+  if (fsync (self->parent) < 0 && errno != EBADF)
+    return vmp_error_set_errno (error, errno, "Cannot flush the folder of “%s”", self->path);
+  return TRUE;
+}
+
+gboolean
+vmp_package_writer_publish (VmpPackageWriter *self, GError **error)
+{
+  if (self->made)
+    return publish_as_folder (self, error);
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      const char *name = g_ptr_array_index (self->entries, i);
+
+      if (strcmp (name, VMP_PACKAGE_DESCRIPTOR) != 0
+          && !vmp_at_rename_noreplace (self->staging, name, self->package, name, error))
+        return FALSE;
+    }
+  if (fsync (self->package) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", self->path);
+  if (!vmp_at_rename_noreplace (self->staging, VMP_PACKAGE_DESCRIPTOR, self->package,
+                                VMP_PACKAGE_DESCRIPTOR, error))
+    return FALSE;
+  if (unlinkat (self->package, self->temporary, AT_REMOVEDIR) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot remove the staging folder in “%s”",
+                                self->path);
+  if (fsync (self->package) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", self->path);
+  return TRUE;
+}
+
+static gboolean
+is_inode (int dirfd, const char *name, guint64 device, guint64 inode)
+{
+  struct stat st;
+
+  return fstatat (dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == device
+         && st.st_ino == inode;
+}
+
+/* Only what the journal knows by inode: anything else in the folder is not ours. */
+static gboolean
+remove_entries (int package, GVariant *left, GError **error)
+{
+  g_autoptr (GVariant) entries = g_variant_lookup_value (left, "Entries",
+                                                         G_VARIANT_TYPE ("a(stt)"));
+  GVariantIter iter;
+  const char *name;
+  guint64 device, inode;
+
+  if (entries == NULL)
+    return TRUE;
+  g_variant_iter_init (&iter, entries);
+  while (g_variant_iter_next (&iter, "(&stt)", &name, &device, &inode))
+    if (vmp_name_is_component (name) && is_inode (package, name, device, inode)
+        && !vmp_at_remove_tree (package, name, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+remove_file (GVariant *left, const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *name = g_path_get_basename (path);
+  vmp_autofd int dirfd = open_parent (-1, folder, error);
+  guint64 device, inode;
+
+  if (dirfd < 0)
+    return FALSE;
+  if (!vmp_at_exists (dirfd, name))
+    return TRUE;
+  if (g_variant_lookup (left, "Device", "t", &device)
+      && g_variant_lookup (left, "Inode", "t", &inode) && !is_inode (dirfd, name, device, inode))
+    return TRUE;
+  if (unlinkat (dirfd, name, 0) < 0 && errno != ENOENT)
+    return vmp_error_set_errno (error, errno, "Cannot remove “%s”", path);
+  return TRUE;
+}
+
+/* Takes back what an export left, in any state of it; see org.vmport.Worker.xml. */
+gboolean
+vmp_package_writer_remove (GVariant *left, int directory_fd, GError **error)
+{
+  g_autoptr (VmpPackageWriter) self = g_new0 (VmpPackageWriter, 1);
+  const char *directory = "", *subdirectory = "", *token, *path;
+  guint64 device = 0, inode = 0;
+
+  self->parent = self->package = self->staging = -1;
+  if (g_variant_lookup (left, "Path", "&s", &path))
+    return remove_file (left, path, error);
+  if (!g_variant_lookup (left, "Token", "&s", &token) || !vmp_name_is_token (token))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "What is left has no token");
+  g_variant_lookup (left, "Directory", "&s", &directory);
+  g_variant_lookup (left, "Subdirectory", "&s", &subdirectory);
+  g_variant_lookup (left, "Device", "t", &device);
+  g_variant_lookup (left, "Inode", "t", &inode);
+  self->temporary = g_strdup_printf (".vmport-%s", token);
+  if (!find_place (self, directory, directory_fd, subdirectory, error))
+    return FALSE;
+  if (self->package >= 0)
+    {
+      if (!remove_entries (self->package, left, error)
+          || !vmp_at_remove_tree (self->package, self->temporary, error))
+        return FALSE;
+      /* The folder that the export itself made goes too, unless someone has put something in. */
+      if (self->parent >= 0 && inode != 0 && is_inode (self->parent, self->name, device, inode)
+          && unlinkat (self->parent, self->name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY)
+        return vmp_error_set_errno (error, errno, "Cannot remove “%s”", self->path);
+    }
+  return self->parent < 0 || vmp_at_remove_tree (self->parent, self->temporary, error);
+}

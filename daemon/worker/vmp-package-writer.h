@@ -1,0 +1,28 @@
+/* Writes a package into a folder of the caller's, and takes one back. */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "vmp-pace.h"
+#include "vmp-package.h"
+#include "vmp-sources.h"
+
+G_BEGIN_DECLS
+
+typedef struct _VmpPackageWriter VmpPackageWriter;
+
+VmpPackageWriter *vmp_package_writer_new (const char *directory, int directory_fd,
+                                          const char *subdirectory, const char *token,
+                                          GError **error);
+void vmp_package_writer_free (VmpPackageWriter *self);
+GVariant *vmp_package_writer_get_place (VmpPackageWriter *self);
+GVariant *vmp_package_writer_write (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace,
+                                    VmpPackage *package, GVariant *members, GVariant *options,
+                                    GError **error);
+gboolean vmp_package_writer_publish (VmpPackageWriter *self, GError **error);
+
+gboolean vmp_package_writer_remove (GVariant *left, int directory_fd, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpPackageWriter, vmp_package_writer_free)
+
+G_END_DECLS

@@ -1,0 +1,121 @@
+/* Becoming the caller: what a worker gives up before it looks at anything.
+ *
+ * The order matters. The process was exec'd as root, so nobody else could look into it so far;
+ * setresuid() makes it non-dumpable at once, so the caller's other processes never can: neither
+ * ptrace nor pidfd_getfd nor /proc/PID/fd. An exec after that would undo it, hence there is none. */
+#include "config.h"
+
+#include "vmp-sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmp-error.h"
+
+gboolean
+vmp_sandbox_close_others (int keep, GError **error)
+{
+  if ((keep > 3 && close_range (3, (unsigned) keep - 1, 0) < 0)
+      || close_range ((unsigned) keep + 1, ~0U, 0) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot close inherited descriptors");
+  return TRUE;
+}
+
+static gboolean
+read_exactly (int socket, void *buffer, gsize size, GError **error)
+{
+  guint8 *at = buffer;
+
+  while (size > 0)
+    {
+      ssize_t n = read (socket, at, size);
+
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return vmp_error_set_errno (error, errno, "Cannot read who to be");
+      if (n == 0)
+        return vmp_error_set (error, VMPORT_ERROR_FAILED, "The daemon went away");
+      at += n;
+      size -= (gsize) n;
+    }
+  return TRUE;
+}
+
+/* Reads who to be, from a peer that must be whoever started this process. */
+gboolean
+vmp_sandbox_read_identity (int socket, GVariant **identity, GError **error)
+{
+  struct ucred peer;
+  socklen_t peer_size = sizeof peer;
+  guint32 size;
+  g_autofree guint8 *buffer = NULL;
+  g_autoptr (GVariant) read = NULL;
+
+  if (getsockopt (socket, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot tell who holds the other end");
+  if (peer.uid != geteuid ())
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The other end is not the daemon's");
+  if (!read_exactly (socket, &size, sizeof size, error))
+    return FALSE;
+  if (size > VMP_IDENTITY_MAX_BYTES)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The identity is too long");
+  buffer = g_malloc (size);
+  if (!read_exactly (socket, buffer, size, error))
+    return FALSE;
+  read = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE (VMP_IDENTITY_TYPE),
+                                                      g_steal_pointer (&buffer), size, FALSE,
+                                                      g_free, NULL));
+  *identity = g_variant_get_normal_form (read);
+  return TRUE;
+}
+
+static gboolean
+change_ids (guint32 uid, guint32 gid, GVariant *groups, GError **error)
+{
+  gsize n;
+  const guint32 *list = g_variant_get_fixed_array (groups, &n, sizeof (guint32));
+  uid_t ruid, euid, suid;
+  gid_t rgid, egid, sgid;
+
+  G_STATIC_ASSERT (sizeof (gid_t) == sizeof (guint32));
+  if (setgroups (n, (const gid_t *) list) < 0 || setresgid (gid, gid, gid) < 0
+      || setresuid (uid, uid, uid) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot become the user %u", uid);
+  if (getresuid (&ruid, &euid, &suid) < 0 || getresgid (&rgid, &egid, &sgid) < 0 || ruid != uid
+      || euid != uid || suid != uid || rgid != gid || egid != gid || sgid != gid)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The user did not change");
+  if (uid != 0 && setuid (0) == 0)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The way back to root is open");
+  return TRUE;
+}
+
+gboolean
+vmp_sandbox_become (GVariant *identity, GError **error)
+{
+  static const struct rlimit no_core = { 0, 0 };
+  guint32 uid, gid;
+  gboolean change;
+  g_autoptr (GVariant) groups = NULL;
+
+  umask (0077);
+  if (chdir ("/") < 0 || setrlimit (RLIMIT_CORE, &no_core) < 0
+      || prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot lower the worker's rights");
+  g_variant_get (identity, "(uu@aub)", &uid, &gid, &groups, &change);
+  if (change && !change_ids (uid, gid, groups, error))
+    return FALSE;
+  if (prctl (PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl (PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker could be looked into");
+  /* Cleared by the change of ids, so it is set after it. */
+  if (prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot tie the worker to the daemon");
+  return TRUE;
+}

@@ -322,6 +322,14 @@ vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *paramet
   return NULL;
 }
 
+/* Can it no longer answer? What it did last is not known then. */
+gboolean
+vmp_worker_host_is_gone (VmpWorkerHost *self)
+{
+  return self->exited || g_dbus_connection_is_closed (self->connection) || is_silent (self)
+         || g_cancellable_is_cancelled (self->cancellable);
+}
+
 /* For what the main thread sends along without waiting (SetLimit, Hold). */
 GDBusConnection *
 vmp_worker_host_get_connection (VmpWorkerHost *self)

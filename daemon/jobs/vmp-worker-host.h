@@ -28,6 +28,7 @@ GVariant *vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVarian
                                 const char *reply_type, GUnixFDList *fds, GUnixFDList **fds_out,
                                 GError **error);
 GDBusConnection *vmp_worker_host_get_connection (VmpWorkerHost *self);
+gboolean vmp_worker_host_is_gone (VmpWorkerHost *self);
 void vmp_worker_host_stop (VmpWorkerHost *self);
 
 G_END_DECLS

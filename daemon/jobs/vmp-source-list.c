@@ -1,0 +1,203 @@
+/* The files that a worker is to read, gathered and sent in messages that are not too large. */
+#include "config.h"
+
+#include "vmp-source-list.h"
+
+#include "vmp-error.h"
+#include "vmp-fd.h"
+#include "vmp-name.h"
+
+typedef struct
+{
+  int fd;
+  char *key; /* "Member", "Path", or NULL for a descriptor */
+  char *path;
+  char *format;
+  GVariant *reading;
+} Entry;
+
+struct _VmpSourceList
+{
+  GPtrArray *entries;
+  guint sent;
+};
+
+static void
+entry_free (gpointer data)
+{
+  Entry *entry = data;
+
+  vmp_fd_clear (&entry->fd);
+  g_free (entry->key);
+  g_free (entry->path);
+  g_free (entry->format);
+  g_clear_pointer (&entry->reading, g_variant_unref);
+  g_free (entry);
+}
+
+VmpSourceList *
+vmp_source_list_new (void)
+{
+  VmpSourceList *self = g_new0 (VmpSourceList, 1);
+
+  self->entries = g_ptr_array_new_with_free_func (entry_free);
+  return self;
+}
+
+void
+vmp_source_list_free (VmpSourceList *self)
+{
+  g_ptr_array_unref (self->entries);
+  g_free (self);
+}
+
+static guint
+add (VmpSourceList *self, int fd, const char *key, const char *path, const char *format)
+{
+  Entry *entry = g_new0 (Entry, 1);
+
+  entry->fd = fd;
+  entry->key = g_strdup (key);
+  entry->path = g_strdup (path);
+  entry->format = g_strdup (format);
+  g_ptr_array_add (self->entries, entry);
+  return self->entries->len - 1;
+}
+
+/* Takes @fd. */
+guint
+vmp_source_list_add_fd (VmpSourceList *self, int fd, const char *name, const char *format)
+{
+  return add (self, fd, NULL, name, format);
+}
+
+guint
+vmp_source_list_add_path (VmpSourceList *self, const char *path, const char *format)
+{
+  return add (self, -1, "Path", path, format);
+}
+
+guint
+vmp_source_list_add_member (VmpSourceList *self, const char *member, const char *format)
+{
+  return add (self, -1, "Member", member, format);
+}
+
+static GVariant *
+entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
+{
+  GVariantDict options;
+
+  g_variant_dict_init (&options, NULL);
+  g_variant_dict_insert (&options, "Name", "s", entry->path);
+  if (entry->key != NULL)
+    g_variant_dict_insert (&options, entry->key, "s", entry->path);
+  else
+    {
+      int handle = g_unix_fd_list_append (fds, entry->fd, error);
+
+      if (handle < 0)
+        {
+          g_variant_dict_clear (&options);
+          return NULL;
+        }
+      g_variant_dict_insert (&options, "Fd", "h", handle);
+    }
+  if (entry->format != NULL)
+    g_variant_dict_insert (&options, "Format", "s", entry->format);
+  return g_variant_dict_end (&options);
+}
+
+static gboolean
+take_readings (VmpSourceList *self, guint from, guint until, GVariant *reply, GError **error)
+{
+  g_autoptr (GVariant) readings = g_variant_get_child_value (reply, 0);
+  GVariantIter iter;
+  guint32 id;
+  GVariant *reading;
+
+  g_variant_iter_init (&iter, readings);
+  while (g_variant_iter_next (&iter, "(u@a{sv})", &id, &reading))
+    {
+      Entry *entry;
+
+      if (id < from || id >= until)
+        {
+          g_variant_unref (reading);
+          return vmp_error_set (error, VMPORT_ERROR_FAILED,
+                                "The worker answered for a file that it was not asked about");
+        }
+      entry = g_ptr_array_index (self->entries, id);
+      g_clear_pointer (&entry->reading, g_variant_unref);
+      entry->reading = reading;
+    }
+  for (guint i = from; i < until; i++)
+    if (((Entry *) g_ptr_array_index (self->entries, i))->reading == NULL)
+      return vmp_error_set (error, VMPORT_ERROR_FAILED,
+                            "The worker did not answer for a file that it was asked about");
+  return TRUE;
+}
+
+/* Sends what was added since the last time and takes the readings. */
+gboolean
+vmp_source_list_send (VmpSourceList *self, VmpWorkerHost *worker, GError **error)
+{
+  while (self->sent < self->entries->len)
+    {
+      g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+      g_autoptr (GVariant) reply = NULL;
+      guint until = MIN (self->entries->len, self->sent + VMP_WORKER_MAX_FDS);
+      GVariantBuilder sources;
+
+      g_variant_builder_init (&sources, G_VARIANT_TYPE ("a(ua{sv})"));
+      for (guint i = self->sent; i < until; i++)
+        {
+          Entry *entry = g_ptr_array_index (self->entries, i);
+          GVariant *options = entry_to_options (entry, fds, error);
+
+          if (options == NULL)
+            {
+              g_variant_builder_clear (&sources);
+              return FALSE;
+            }
+          g_variant_builder_add (&sources, "(u@a{sv})", i, options);
+          /* The message has a copy; this one is not needed again. */
+          vmp_fd_clear (&entry->fd);
+        }
+      reply = vmp_worker_host_call (worker, "AddSources", g_variant_new ("(a(ua{sv}))", &sources),
+                                    "(a(ua{sv}))", fds, NULL, error);
+      if (reply == NULL || !take_readings (self, self->sent, until, reply, error))
+        return FALSE;
+      self->sent = until;
+    }
+  return TRUE;
+}
+
+GVariant *
+vmp_source_list_get_reading (VmpSourceList *self, guint source)
+{
+  return ((Entry *) g_ptr_array_index (self->entries, source))->reading;
+}
+
+/* FALSE with the worker's own error where the file cannot be read. */
+gboolean
+vmp_source_list_check (VmpSourceList *self, guint source, GError **error)
+{
+  GVariant *reading = vmp_source_list_get_reading (self, source);
+  const char *name, *message = "";
+
+  if (!g_variant_lookup (reading, "ErrorName", "&s", &name))
+    return TRUE;
+  g_variant_lookup (reading, "Message", "&s", &message);
+  g_propagate_error (error, vmport_error_new_from_name (name, message));
+  return FALSE;
+}
+
+guint64
+vmp_source_list_get_payload (VmpSourceList *self, guint source)
+{
+  guint64 payload = 0;
+
+  g_variant_lookup (vmp_source_list_get_reading (self, source), "Payload", "t", &payload);
+  return payload;
+}

@@ -1,0 +1,26 @@
+/* The files that a worker is to read, gathered and sent in messages that are not too large. */
+#pragma once
+
+#include "vmp-worker-host.h"
+
+G_BEGIN_DECLS
+
+typedef struct _VmpSourceList VmpSourceList;
+
+VmpSourceList *vmp_source_list_new (void);
+void vmp_source_list_free (VmpSourceList *self);
+
+/* Each gives the source's number. @format NULL: no image. @name is what errors call it. */
+guint vmp_source_list_add_fd (VmpSourceList *self, int fd, const char *name, const char *format);
+guint vmp_source_list_add_path (VmpSourceList *self, const char *path, const char *format);
+guint vmp_source_list_add_member (VmpSourceList *self, const char *member, const char *format);
+
+gboolean vmp_source_list_send (VmpSourceList *self, VmpWorkerHost *worker, GError **error);
+/* What the worker says of it (a{sv}, borrowed), after it was sent. */
+GVariant *vmp_source_list_get_reading (VmpSourceList *self, guint source);
+gboolean vmp_source_list_check (VmpSourceList *self, guint source, GError **error);
+guint64 vmp_source_list_get_payload (VmpSourceList *self, guint source);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpSourceList, vmp_source_list_free)
+
+G_END_DECLS

@@ -80,9 +80,9 @@ def test_activation_and_unit_agree(data):
 
 
 def test_tmpfiles_are_understood(data, area):
-    subprocess.run(('systemd-tmpfiles', '--create', f'--root={area}/alice',
+    subprocess.run(('systemd-tmpfiles', '--create', f'--root={area}/root',
                     data / 'lib/tmpfiles.d/vmport.conf'), check=True)
-    state = area / 'alice' / str(data / 'var/lib/vmport')[1:]
+    state = area / 'root' / str(data / 'var/lib/vmport')[1:]
     assert state.stat().st_mode & 0o7777 == 0o711
     assert (state / 'store').stat().st_mode & 0o7777 == 0o711
 

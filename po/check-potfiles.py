@@ -1,5 +1,9 @@
 #!/usr/bin/python3
-"""Checks that POTFILES.in lists exactly the files that hold text for translators."""
+"""Checks that POTFILES.in lists exactly the files that hold text for translators.
+
+    check-potfiles.py SOURCE_ROOT             says what is wrong
+    check-potfiles.py SOURCE_ROOT --update    writes the list anew
+"""
 
 import pathlib
 import re
@@ -24,6 +28,9 @@ def wanted(root):
 
 def main():
     root = pathlib.Path(sys.argv[1])
+    if sys.argv[2:] == ['--update']:
+        (root / 'po' / 'POTFILES.in').write_text(
+            ''.join(f'{name}\n' for name in sorted(wanted(root))), encoding='utf-8')
     lines = (root / 'po' / 'POTFILES.in').read_text(encoding='utf-8').splitlines()
     listed = [line.strip() for line in lines if line.strip() and not line.startswith('#')]
     expected = set(wanted(root))

@@ -1,0 +1,64 @@
+"""The lines of README that need nothing but busctl and gdbus, run as they stand there."""
+
+import pathlib
+import re
+
+import pytest
+
+from rig.machines import Disk, names
+
+README = pathlib.Path(__file__).parents[2] / 'README.md'
+
+
+def readme_lines():
+    """The block that calls vmport with busctl and gdbus, line by line."""
+    for block in re.findall(r'^```\w*\n(.*?)^```', README.read_text(encoding='utf-8'),
+                            re.M | re.S):
+        if 'busctl call org.vmport' in block and 'gdbus call' in block:
+            # A line that ends in a backslash goes on.
+            return [line for line in block.replace('\\\n', '').splitlines()
+                    if line.strip() and not line.startswith('#')]
+    raise AssertionError(f'{README} has no block with busctl and gdbus calls')
+
+
+@pytest.fixture
+def shell(bus, area, users):
+    """Runs a README line as alice: /backup is a folder of hers, everything else as it stands."""
+    def run(line, **variables):
+        environment = {'PATH': '/usr/bin:/bin', 'LC_ALL': 'C.UTF-8',
+                       'DBUS_SYSTEM_BUS_ADDRESS': bus.address, **variables}
+        line = line.replace('/backup', f'{area}/alice')
+        result = users['alice'].run(('timeout', '60', 'bash', '-c', line), env=environment)
+        assert result.returncode == 0, f'$ {line}\n{result.stdout}{result.stderr}'
+        return result.stdout
+    return run
+
+
+def test_lines(make_daemon, alice, make_vm, area, users, shell):
+    make_daemon(Networks='bridge:br0')
+    machine = make_vm('web', [Disk(name='web.qcow2')], networks=['bridge:br0'])
+    lines = readme_lines()
+    monitor = next(line for line in lines if line.startswith('gdbus monitor'))
+    listener = users['alice'].popen(('timeout', '60', 'bash', '-c', f'exec {monitor}'),
+                                    stdout=-1, text=True)
+    try:
+        # It has subscribed once it has said who owns the name.
+        while 'owned by' not in (heard := listener.stdout.readline()):
+            assert heard, 'gdbus monitor ended'
+        said, job = [], ''
+        for line in lines:
+            if line == monitor:
+                continue
+            said.append(shell(line, VM=machine, JOB=job))
+            job = next(iter(re.findall(r'/org/vmport/Job/\d+', said[-1])), job)
+        assert any('ExportPath' in text for text in said), said
+        assert any('ImportedVirtualMachine' in text for text in said), said
+        while 'Finished' not in (heard := listener.stdout.readline()):
+            assert heard, 'gdbus monitor shows no end of a job'
+    finally:
+        listener.kill()
+        listener.communicate()
+    machines = {entry['Name']: entry for entry in alice.machines().values()}
+    assert set(machines) == {'web', 'web2'}
+    assert machines['web2']['NetworkConnections'] == ['bridge:br0']
+    assert 'web/vmport.xml' in names(area / 'alice')

@@ -168,7 +168,7 @@ list_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GVariant
 {
   vmport_dbus_manager_complete_list_virtual_machines (
     manager, invocation,
-    g_variant_new_parsed ("{objectpath %s: {'Name': <'web'>, 'State': <'off'>,"
+    g_variant_new_parsed ("{%o: {'Name': <'web'>, 'State': <'off'>,"
                           " 'ResourcePaths': <['/a.qcow2', '/b.qcow2']>}}",
                           VM_PATH));
   return TRUE;

@@ -59,6 +59,10 @@ vmp_client_error_take_remote (GError *error)
 
   /* A name of a newer daemon's that this library does not know: keep it in sight. */
   g_autoptr (GError) unknown = error;
+  if (g_str_equal (name, "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"))
+    /* GDBus has no code for this kind of refusal. */
+    return g_error_new (G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
+                        _ ("%s (the user would have to authenticate)"), unknown->message);
   if (g_str_has_prefix (name, "org.vmport.Error."))
     return vmport_error_new_from_name (name, unknown->message);
   return g_error_new (VMPORT_ERROR, VMPORT_ERROR_FAILED, "%s: %s", name, unknown->message);

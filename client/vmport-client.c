@@ -408,8 +408,8 @@ vmport_client_get_interactive (VmportClient *self)
  * @self: a client
  * @interactive: whether the user may be asked to authenticate; %TRUE is the default
  *
- * With %FALSE, a call that needs authentication fails with
- * %G_DBUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED where asking would have helped.
+ * With %FALSE, a call that needs authentication fails with %G_DBUS_ERROR_ACCESS_DENIED also where
+ * asking would have helped.
  */
 void
 vmport_client_set_interactive (VmportClient *self, gboolean interactive)

@@ -8,11 +8,13 @@
 
 #include "vmp-domain.h"
 #include "vmp-error.h"
+#include "vmp-name.h"
 
 /* More are not findings but a flood. */
 #define MAX_FINDINGS 256
 #define MAX_OPEN_BYTES 65536
 #define MAX_ATTRIBUTES 64
+#define MAX_LOCATION 300
 
 static void
 attribute_free (VmpNodeAttribute *attribute)
@@ -76,33 +78,41 @@ qualified_name (xmlNode *xml)
   return prefix != NULL ? g_strdup_printf ("%s:%s", prefix, (const char *) xml->name) : NULL;
 }
 
+static char *
+step_to (xmlNode *xml)
+{
+  g_autofree char *name = qualified_name (xml);
+  const char *shown = name != NULL ? name : (const char *) xml->name;
+  guint position = 1, count = 0;
+
+  for (xmlNode *sibling = xml->parent->children; sibling != NULL; sibling = sibling->next)
+    if (sibling->type == XML_ELEMENT_NODE && xmlStrEqual (sibling->name, xml->name))
+      {
+        count++;
+        if (sibling == xml)
+          position = count;
+      }
+  return count > 1 ? g_strdup_printf ("%s[%u]", shown, position) : g_strdup (shown);
+}
+
 /* An XPath-like place below the root: "devices/hostdev[2]/source/@dev". */
 static char *
 location (xmlNode *xml, const char *attribute)
 {
-  GString *path = g_string_new (NULL);
+  g_autoptr (GString) path = g_string_new (NULL);
 
   for (xmlNode *at = xml; at->parent != NULL && at->parent->type == XML_ELEMENT_NODE; at = at->parent)
     {
-      g_autofree char *step = NULL;
-      guint position = 1, count = 0;
+      g_autofree char *step = step_to (at);
 
-      for (xmlNode *sibling = at->parent->children; sibling != NULL; sibling = sibling->next)
-        if (sibling->type == XML_ELEMENT_NODE && xmlStrEqual (sibling->name, at->name))
-          {
-            count++;
-            if (sibling == at)
-              position = count;
-          }
-      step = count > 1 ? g_strdup_printf ("%s[%u]", (const char *) at->name, position)
-                       : g_strdup ((const char *) at->name);
       if (path->len > 0)
         g_string_prepend_c (path, '/');
       g_string_prepend (path, step);
     }
   if (attribute != NULL)
     g_string_append_printf (path, "%s@%s", path->len > 0 ? "/" : "", attribute);
-  return g_string_free (path, FALSE);
+  /* Names are the document's, and go into messages. */
+  return vmp_name_clean (path->str, MAX_LOCATION);
 }
 
 static void

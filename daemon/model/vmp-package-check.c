@@ -154,15 +154,15 @@ is_line (const char *text)
   return TRUE;
 }
 
+#define LOWER "abcdefghijklmnopqrstuvwxyz0123456789"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 static gboolean
-is_made_of (const char *text, gsize max, const char *extra)
+is_made_of (const char *text, gsize max, const char *characters)
 {
   gsize length = strlen (text);
 
-  for (const char *c = text; *c != '\0'; c++)
-    if (!g_ascii_isalnum (*c) && strchr (extra, *c) == NULL)
-      return FALSE;
-  return length > 0 && length <= max;
+  return length > 0 && length <= max && strspn (text, characters) == length;
 }
 
 /* @files: names of the files that may be images and that no disk has taken yet. */
@@ -174,7 +174,7 @@ check_image (VmpPackageDisk *disk, VmpPackageImage *image, GHashTable *files, GE
   if (!is_line (image->path))
     return corrupt (error, _ ("<disk target=\"%s\"> has an image whose path is not one line of text"),
                     disk->target);
-  if (!is_made_of (image->format, 16, ""))
+  if (!is_made_of (image->format, 16, LOWER))
     return corrupt (error, _ ("<disk target=\"%s\"> has an image whose format is not a name"),
                     disk->target);
   if (image->file == NULL || g_hash_table_remove (files, image->file))
@@ -207,7 +207,7 @@ check_disks (VmpPackage *self, GError **error)
     {
       VmpPackageDisk *disk = g_ptr_array_index (self->disks, i);
 
-      if (!is_made_of (disk->target, 64, "_.:-"))
+      if (!is_made_of (disk->target, 64, LOWER UPPER "_.:-"))
         return corrupt (error, _ ("<disk target> number %u is not the name of a disk"), i + 1);
       if (!g_hash_table_add (targets, disk->target))
         return corrupt (error, _ ("<disk target=\"%s\"> stands there twice"), disk->target);

@@ -101,7 +101,8 @@ location (xmlNode *xml, const char *attribute)
 {
   g_autoptr (GString) path = g_string_new (NULL);
 
-  for (xmlNode *at = xml; at->parent != NULL && at->parent->type == XML_ELEMENT_NODE; at = at->parent)
+  for (xmlNode *at = xml; at->parent != NULL && at->parent->type == XML_ELEMENT_NODE;
+       at = at->parent)
     {
       g_autofree char *step = step_to (at);
 
@@ -205,8 +206,9 @@ build_attributes (Build *build, VmpNode *self, xmlNode *xml)
       if (row == NULL || (row->flags & VMP_GRAMMAR_REFUSE) != 0)
         {
           report (build, xml, name,
-                  row != NULL && row->reason != NULL ? _ (row->reason)
-                                                     : _ ("The attribute has a value that is not allowed."),
+                  row != NULL && row->reason != NULL
+                      ? _ (row->reason)
+                      : _ ("The attribute has a value that is not allowed."),
                   FALSE);
           continue;
         }
@@ -230,7 +232,8 @@ build_open (Build *build, xmlNode *xml, const VmpElement *row, const char *name)
   for (xmlAttr *attr = xml->properties; attr != NULL; attr = attr->next)
     {
       const char *value = attribute_value (attr);
-      g_autofree char *line = value != NULL ? vmp_value_normalize (VMP_VALUE_LINE, NULL, value) : NULL;
+      g_autofree char *line
+          = value != NULL ? vmp_value_normalize (VMP_VALUE_LINE, NULL, value) : NULL;
 
       if (attr->ns != NULL || line == NULL || self->attributes->len >= MAX_ATTRIBUTES)
         {
@@ -241,7 +244,8 @@ build_open (Build *build, xmlNode *xml, const VmpElement *row, const char *name)
       build->open_bytes += strlen ((const char *) attr->name) + strlen (line);
       add_attribute (self, NULL, (const char *) attr->name, line);
     }
-  normalized = vmp_value_normalize (has_element (xml) ? VMP_VALUE_NONE : VMP_VALUE_TEXT, NULL, text);
+  normalized
+      = vmp_value_normalize (has_element (xml) ? VMP_VALUE_NONE : VMP_VALUE_TEXT, NULL, text);
   if (normalized == NULL || build->open_bytes > MAX_OPEN_BYTES)
     {
       report (build, xml, NULL, _ ("The metadata is too large, or not plain text."), FALSE);
@@ -267,6 +271,13 @@ build_open (Build *build, xmlNode *xml, const VmpElement *row, const char *name)
       g_ptr_array_add (self->children, node);
     }
   return g_steal_pointer (&self);
+}
+
+static gboolean
+says_nothing (VmpNode *self)
+{
+  return (self->row->flags & VMP_GRAMMAR_PRUNE) != 0 && self->text == NULL
+         && self->attributes->len == 0 && self->children->len == 0;
 }
 
 static VmpNode *build_node (Build *build, xmlNode *xml, const VmpElement *row, const char *name);
@@ -326,10 +337,10 @@ build_child (Build *build, VmpNode *self, xmlNode *xml, xmlNode *child)
   node = build_node (build, child, row, name);
   if (node == NULL)
     return TRUE;
-  node->unsafe = node->unsafe
-                 || (row->flags & (VMP_GRAMMAR_UNSAFE | VMP_GRAMMAR_WITH_PARENT)) == VMP_GRAMMAR_UNSAFE;
-  if ((row->flags & VMP_GRAMMAR_PRUNE) != 0 && node->text == NULL && node->attributes->len == 0
-      && node->children->len == 0)
+  node->unsafe
+      = node->unsafe
+        || (row->flags & (VMP_GRAMMAR_UNSAFE | VMP_GRAMMAR_WITH_PARENT)) == VMP_GRAMMAR_UNSAFE;
+  if (says_nothing (node))
     vmp_node_free (node);
   else
     g_ptr_array_add (self->children, node);
@@ -366,8 +377,8 @@ build_node (Build *build, xmlNode *xml, const VmpElement *row, const char *name)
   return g_steal_pointer (&self);
 }
 
-/* Builds the tree below @xml, whose row is @row, and adds to @findings (of VmpUnsafe) what is not in
- * it or is marked in it. NULL with @error for what cannot be a configuration at all. */
+/* Builds the tree below @xml, whose row is @row, and adds to @findings (of VmpUnsafe) what is not
+ * in it or is marked in it. NULL with @error for what cannot be a configuration at all. */
 VmpNode *
 vmp_node_new_from_xml (xmlNode *xml, const VmpElement *row, GPtrArray *findings, GError **error)
 {
@@ -377,7 +388,8 @@ vmp_node_new_from_xml (xmlNode *xml, const VmpElement *row, GPtrArray *findings,
 
   if (g_strcmp0 (name, row->name) != 0)
     {
-      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("The configuration's root is not <%s>"), row->name);
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("The configuration's root is not <%s>"),
+                     row->name);
       return NULL;
     }
   self = build_node (&build, xml, row, name);
@@ -388,7 +400,8 @@ vmp_node_new_from_xml (xmlNode *xml, const VmpElement *row, GPtrArray *findings,
     }
   if (self == NULL)
     {
-      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("The configuration has text where elements belong"));
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                     _ ("The configuration has text where elements belong"));
       return NULL;
     }
   return g_steal_pointer (&self);
@@ -443,10 +456,10 @@ vmp_node_strip_unsafe (VmpNode *self)
     {
       VmpNode *child = g_ptr_array_index (self->children, i);
 
-      if (child->unsafe)
-        g_ptr_array_remove_index (self->children, i);
-      else
+      if (!child->unsafe)
         vmp_node_strip_unsafe (child);
+      if (child->unsafe || says_nothing (child))
+        g_ptr_array_remove_index (self->children, i);
     }
 }
 

@@ -189,8 +189,8 @@ vmp_xml_parse (const char *xml, gsize size, gsize max_bytes, guint max_depth, co
 
   if (has_flood_of_attributes (xml, size))
     {
-      vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                     _ ("%s has an element with too many attributes"), what);
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("%s has an element with too many attributes"),
+                     what);
       return NULL;
     }
 
@@ -236,7 +236,8 @@ vmp_xml_write (VmpXmlDoc *doc, gboolean declaration)
 
   if (buffer == NULL)
     g_error ("No memory to write XML");
-  writer = xmlSaveToBuffer (buffer, "UTF-8", XML_SAVE_FORMAT | (declaration ? 0 : XML_SAVE_NO_DECL));
+  writer
+      = xmlSaveToBuffer (buffer, "UTF-8", XML_SAVE_FORMAT | (declaration ? 0 : XML_SAVE_NO_DECL));
   if (writer == NULL || xmlSaveDoc (writer, doc) < 0 || xmlSaveClose (writer) < 0)
     g_error ("No memory to write XML");
   text = g_strdup ((const char *) xmlBufferContent (buffer));

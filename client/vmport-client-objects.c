@@ -188,9 +188,7 @@ get_manager_path (const char *id)
 static GError *
 explain_manager_error (GError *error, const char *id)
 {
-  if (!g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT)
-      && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD)
-      && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE))
+  if (!g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT))
     return error;
   g_error_free (error);
   return g_error_new (VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND,

@@ -18,13 +18,18 @@ compare_names (gconstpointer a, gconstpointer b)
 }
 
 static char *
-get_manager_id (VmportVirtualMachine *machine)
+get_manager_id (VmportVirtualMachine *machine, GPtrArray *managers)
 {
-  return g_path_get_basename (vmport_virtual_machine_get_manager_path (machine));
+  const char *path = vmport_virtual_machine_get_manager_path (machine);
+
+  for (guint i = 0; i < managers->len; i++)
+    if (g_str_equal (vmport_manager_get_object_path (managers->pdata[i]), path))
+      return vmp_ctl_text_clean (vmport_manager_get_id (managers->pdata[i]));
+  return g_strdup ("-");
 }
 
 static void
-print_table (GPtrArray *machines, gboolean all)
+print_table (GPtrArray *machines, GPtrArray *managers, gboolean all)
 {
   const char *heads[] = { _ ("NAME"), _ ("STATE"), _ ("SCOPE"), _ ("UUID"),
                           all ? _ ("MANAGER") : NULL, NULL };
@@ -41,7 +46,7 @@ print_table (GPtrArray *machines, gboolean all)
       cells[2] = vmp_ctl_text_clean (vmport_virtual_machine_get_security_scope (machine));
       cells[3] = vmp_ctl_text_clean (vmport_virtual_machine_get_uuid (machine));
       if (all)
-        cells[4] = get_manager_id (machine);
+        cells[4] = get_manager_id (machine, managers);
       g_ptr_array_add (rows, cells);
     }
   table = vmp_ctl_text_table (heads, rows);
@@ -121,6 +126,6 @@ vmp_ctl_list (VmpCtl *ctl, int argc, char **argv)
   if (ctl->json)
     print_json (machines);
   else
-    print_table (machines, all);
+    print_table (machines, managers, all);
   return VMP_CTL_OK;
 }

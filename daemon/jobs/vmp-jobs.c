@@ -7,6 +7,9 @@
 
 #include "vmp-error.h"
 
+/* Workers beside the jobs, of all callers together. */
+#define MAX_ASIDES 32
+
 struct _VmpJobs
 {
   GObject parent_instance;
@@ -17,6 +20,7 @@ struct _VmpJobs
   GQueue queue;       /* of Task, not started */
   guint running;
   guint restoring;
+  guint asides;
 };
 
 /* A job on its way through the queue and its thread. */
@@ -522,4 +526,99 @@ gboolean
 vmp_jobs_is_restoring (VmpJobs *self)
 {
   return self->restoring > 0;
+}
+
+/* Work that is answered by the call that asked for it, and is no job: nobody sees it, it is never
+ * queued, and what it makes it has to take back itself. */
+typedef struct
+{
+  GTask *task;
+  VmpRun *run;
+  VmpWork work;
+  gpointer plan;
+  GDestroyNotify free_plan;
+  GVariant *result;
+  GError *error;
+  GCancellable *cancellable;
+  gulong cancelled;
+} Aside;
+
+static void
+aside_in_main (gpointer data)
+{
+  Aside *aside = data;
+  VmpJobs *self = g_task_get_source_object (aside->task);
+
+  self->asides--;
+  if (aside->cancellable != NULL)
+    {
+      g_cancellable_disconnect (aside->cancellable, aside->cancelled);
+      g_object_unref (aside->cancellable);
+    }
+  if (aside->result != NULL)
+    g_task_return_pointer (aside->task, aside->result, (GDestroyNotify) g_variant_unref);
+  else
+    g_task_return_error (aside->task, aside->error);
+  aside->free_plan (aside->plan);
+  vmp_run_free (aside->run);
+  g_object_unref (aside->task);
+  g_free (aside);
+}
+
+static gpointer
+run_aside (gpointer data)
+{
+  Aside *aside = data;
+  g_autoptr (GMainContext) context = g_main_context_new ();
+
+  g_main_context_push_thread_default (context);
+  aside->result = aside->work (aside->run, aside->plan, &aside->error);
+  if (aside->result != NULL && g_variant_is_floating (aside->result))
+    g_variant_ref_sink (aside->result);
+  g_main_context_pop_thread_default (context);
+  vmp_run_in_main (aside_in_main, aside);
+  return NULL;
+}
+
+/* Runs @work beside the jobs; @plan is taken. */
+void
+vmp_jobs_run_aside (VmpJobs *self, VmpMachines *machines, VmpIdentity *identity, VmpWork work,
+                    gpointer plan, GDestroyNotify free_plan, GCancellable *cancellable,
+                    GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (VmpJob) nobody = vmp_job_new (0, vmp_machines_get_id (machines), "",
+                                           vmp_identity_get_uid (identity));
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+  Aside *aside;
+
+  g_task_set_source_tag (task, vmp_jobs_run_aside);
+  if (self->asides >= MAX_ASIDES)
+    {
+      free_plan (plan);
+      g_task_return_new_error (task, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE,
+                               _ ("Too many callers read packages at this moment; try again"));
+      g_object_unref (task);
+      return;
+    }
+  self->asides++;
+  aside = g_new0 (Aside, 1);
+  aside->task = task;
+  aside->run = vmp_run_new (nobody, machines, identity, self->records, &self->config.worker);
+  aside->work = work;
+  aside->plan = plan;
+  aside->free_plan = free_plan;
+  if (cancellable != NULL)
+    {
+      aside->cancellable = g_object_ref (cancellable);
+      aside->cancelled = g_cancellable_connect (cancellable, G_CALLBACK (g_cancellable_cancel),
+                                                vmp_job_get_cancellable (nobody), NULL);
+    }
+  g_thread_unref (g_thread_new ("vmport-aside", run_aside, aside));
+}
+
+/* What the work answered; full reference. */
+GVariant *
+vmp_jobs_run_aside_finish (VmpJobs *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
 }

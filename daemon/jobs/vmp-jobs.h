@@ -30,6 +30,10 @@ VmpJob *vmp_jobs_add (VmpJobs *self, VmpMachines *machines, const char *operatio
 gboolean vmp_jobs_submit (VmpJobs *self, VmpJob *job, VmpMachines *machines,
                           VmpIdentity *identity, VmpWork work, gpointer plan,
                           GDestroyNotify free_plan, GError **error);
+void vmp_jobs_run_aside (VmpJobs *self, VmpMachines *machines, VmpIdentity *identity, VmpWork work,
+                         gpointer plan, GDestroyNotify free_plan, GCancellable *cancellable,
+                         GAsyncReadyCallback callback, gpointer user_data);
+GVariant *vmp_jobs_run_aside_finish (VmpJobs *self, GAsyncResult *result, GError **error);
 VmpJob *vmp_jobs_lookup (VmpJobs *self, guint number);
 GPtrArray *vmp_jobs_list (VmpJobs *self);
 gboolean vmp_jobs_release (VmpJobs *self, VmpJob *job, GError **error);

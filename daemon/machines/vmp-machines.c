@@ -223,7 +223,7 @@ vmp_machines_release (VmpMachines *self, guint job)
     vmp_machines_let_go (self, g_ptr_array_index (freed, i));
 }
 
-/* Takes a machine for one job (or, with @job 0, for a call such as Delete). FALSE where another
+/* Takes a machine for one job (or, with VMP_MACHINES_NO_JOB, for a call). FALSE where another
  * has it. */
 gboolean
 vmp_machines_hold (VmpMachines *self, const char *uuid, guint job)
@@ -356,13 +356,13 @@ vmp_machines_open_file (VmpMachines *self, const char *path, GError **error)
   return VMP_MACHINES_GET_IFACE (self)->open_file (self, path, error);
 }
 
-/* Removes a machine; with @delete_storage its files in the manager's place too, and @foreign gets
- * those that lie elsewhere and are left to a worker. Files of another machine stay. Blocking. */
+/* Removes a machine; with @delete_storage its files in the manager's place too. Files of another
+ * machine stay. Blocking. */
 gboolean
 vmp_machines_remove (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
-                     GStrv *foreign, GError **error)
+                     GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->remove (self, machine, delete_storage, foreign, error);
+  return VMP_MACHINES_GET_IFACE (self)->remove (self, machine, delete_storage, error);
 }
 
 /* Makes the place for a new machine, under a name that @token makes unguessable. Blocking. */

@@ -14,6 +14,9 @@ G_BEGIN_DECLS
 /* Where an import puts a machine while it is being made. Opaque to its user. */
 typedef struct _VmpPlace VmpPlace;
 
+/* The holder of a machine that a call has, such as Delete, and no job. */
+#define VMP_MACHINES_NO_JOB G_MAXUINT
+
 #define VMP_TYPE_MACHINES (vmp_machines_get_type ())
 G_DECLARE_INTERFACE (VmpMachines, vmp_machines, VMP, MACHINES, GObject)
 
@@ -37,7 +40,7 @@ struct _VmpMachinesInterface
   int (*open_file) (VmpMachines *self, const char *path, GError **error);
   gboolean (*owns_path) (VmpMachines *self, const char *path);
   gboolean (*remove) (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
-                      GStrv *foreign, GError **error);
+                      GError **error);
 
   VmpPlace *(*begin) (VmpMachines *self, const char *token, const char *uuid, GError **error);
   int (*create_file) (VmpMachines *self, VmpPlace *place, const char *member, char **final_path,
@@ -82,7 +85,7 @@ void vmp_machines_emit_changed (VmpMachines *self, const char *uuid);
 int vmp_machines_open_file (VmpMachines *self, const char *path, GError **error);
 gboolean vmp_machines_owns_path (VmpMachines *self, const char *path);
 gboolean vmp_machines_remove (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
-                              GStrv *foreign, GError **error);
+                              GError **error);
 VmpPlace *vmp_machines_begin (VmpMachines *self, const char *token, const char *uuid,
                               GError **error);
 int vmp_machines_create_file (VmpMachines *self, VmpPlace *place, const char *member,

@@ -159,9 +159,10 @@ check_whole (VmpDomain *self, GError **error)
                           _ ("The configuration names no virtual machine: <name> is missing or not "
                              "a valid name"));
   if (vmp_node_get (self->root, "type") == NULL)
-    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                          _ ("The configuration is of a hypervisor other than QEMU and KVM: <domain "
-                             "type='…'> must be “kvm” or “qemu”"));
+    return vmp_error_set (
+        error, VMPORT_ERROR_NOT_SUPPORTED,
+        _ ("The configuration is of a hypervisor other than QEMU and KVM: <domain "
+           "type='…'> must be “kvm” or “qemu”"));
   if (vmp_node_find_text (self->root, "os/type") == NULL)
     return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
                           _ ("The configuration is not of a complete machine: <os> needs a <type> "
@@ -226,7 +227,8 @@ domain_new_from_doc (xmlDoc *doc, GPtrArray *findings, GError **error)
 VmpDomain *
 vmp_domain_new_from_xml (const char *xml, gsize size, GPtrArray **unsafe, GError **error)
 {
-  g_autoptr (GPtrArray) findings = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_unsafe_free);
+  g_autoptr (GPtrArray) findings
+      = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_unsafe_free);
   g_autoptr (VmpXmlDoc) doc = vmp_xml_parse (xml, size, VMP_DOMAIN_MAX_BYTES, VMP_DOMAIN_MAX_DEPTH,
                                              _ ("The configuration"), error);
   VmpDomain *self;
@@ -244,7 +246,8 @@ vmp_domain_new_from_xml (const char *xml, gsize size, GPtrArray **unsafe, GError
 VmpDomain *
 vmp_domain_new_from_variant (GVariant *variant, GError **error)
 {
-  g_autoptr (GPtrArray) findings = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_unsafe_free);
+  g_autoptr (GPtrArray) findings
+      = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_unsafe_free);
   g_autoptr (VmpXmlDoc) doc = vmp_node_variant_to_xml (variant, error);
   g_autoptr (VmpDomain) self = NULL;
   g_autoptr (GVariant) again = NULL;

@@ -19,39 +19,60 @@
 #define ALIAS \
   { \
     "alias", VMP_GRAMMAR_PRUNE, \
-        VMP_ATTRIBUTES (VMP_OF ("name", ALIAS), { "name", VMP_VALUE_TOKEN, NULL, VMP_GRAMMAR_DROP }) \
+        VMP_ATTRIBUTES (VMP_OF ("name", ALIAS), \
+                        { "name", VMP_VALUE_TOKEN, NULL, VMP_GRAMMAR_DROP }) \
   }
 #define ADDRESS \
   { \
     "address", \
-        VMP_ATTRIBUTES (VMP_WORDS ("type", "pci drive virtio-serial ccid usb spapr-vio ccw isa " \
-                                           "virtio-mmio dimm unassigned"), \
-                        VMP_OF ("domain", NUMBER), VMP_OF ("bus", NUMBER), VMP_OF ("slot", NUMBER), \
-                        VMP_OF ("function", NUMBER), VMP_ON_OFF ("multifunction"), \
-                        VMP_OF ("controller", NUMBER), VMP_OF ("target", NUMBER), \
-                        VMP_OF ("unit", NUMBER), VMP_OF ("port", PORTS), VMP_OF ("cssid", NUMBER), \
-                        VMP_OF ("ssid", NUMBER), VMP_OF ("devno", NUMBER), VMP_OF ("reg", NUMBER), \
-                        VMP_OF ("iobase", NUMBER), VMP_OF ("irq", NUMBER), VMP_OF ("base", NUMBER)), \
+        VMP_ATTRIBUTES ( \
+            VMP_WORDS ("type", "pci drive virtio-serial ccid usb spapr-vio ccw isa " \
+                               "virtio-mmio dimm unassigned"), \
+            VMP_OF ("domain", NUMBER), VMP_OF ("bus", NUMBER), VMP_OF ("slot", NUMBER), \
+            VMP_OF ("function", NUMBER), VMP_ON_OFF ("multifunction"), \
+            VMP_OF ("controller", NUMBER), VMP_OF ("target", NUMBER), VMP_OF ("unit", NUMBER), \
+            VMP_OF ("port", PORTS), VMP_OF ("cssid", NUMBER), VMP_OF ("ssid", NUMBER), \
+            VMP_OF ("devno", NUMBER), VMP_OF ("reg", NUMBER), VMP_OF ("iobase", NUMBER), \
+            VMP_OF ("irq", NUMBER), VMP_OF ("base", NUMBER)), \
         VMP_CHILDREN ({ "zpci", VMP_ATTRIBUTES (VMP_OF ("uid", NUMBER), VMP_OF ("fid", NUMBER)) }) \
   }
-#define ACPI { "acpi", VMP_ATTRIBUTES (VMP_OF ("index", UNSIGNED)) }
-#define BOOT { "boot", VMP_ATTRIBUTES (VMP_OF ("order", UNSIGNED), VMP_OF ("loadparm", LINE)) }
+#define ACPI \
+  { \
+    "acpi", VMP_ATTRIBUTES (VMP_OF ("index", UNSIGNED)) \
+  }
+#define BOOT \
+  { \
+    "boot", VMP_ATTRIBUTES (VMP_OF ("order", UNSIGNED), VMP_OF ("loadparm", LINE)) \
+  }
 #define DEVICE ALIAS, ADDRESS, ACPI
 #define VIRTIO \
   VMP_ON_OFF ("iommu"), VMP_ON_OFF ("ats"), VMP_ON_OFF ("packed"), VMP_ON_OFF ("page_per_vq")
-#define VIRTIO_DRIVER { "driver", VMP_ATTRIBUTES (VIRTIO) }
+#define VIRTIO_DRIVER \
+  { \
+    "driver", VMP_ATTRIBUTES (VIRTIO) \
+  }
 #define VIRTIO_MODELS "virtio virtio-transitional virtio-non-transitional"
 #define SCALED(name_) \
-  { name_, VMP_TEXT (UNSIGNED), VMP_ATTRIBUTES (VMP_OF ("unit", TOKEN)) }
-#define COUNT(name_) { name_, VMP_TEXT (UNSIGNED) }
-#define SECLABEL { "seclabel", VMP_GRAMMAR_DROP }
+  { \
+    name_, VMP_TEXT (UNSIGNED), VMP_ATTRIBUTES (VMP_OF ("unit", TOKEN)) \
+  }
+#define COUNT(name_) \
+  { \
+    name_, VMP_TEXT (UNSIGNED) \
+  }
+#define SECLABEL \
+  { \
+    "seclabel", VMP_GRAMMAR_DROP \
+  }
 #define ROM \
   { \
     "rom", VMP_ATTRIBUTES (VMP_YES_NO ("enabled"), VMP_ON_OFF ("bar"), \
                            VMP_UNSAFE_OF ("file", PATH, REASON_HOST_FILE)) \
   }
 #define RECONNECT \
-  { "reconnect", VMP_ATTRIBUTES (VMP_YES_NO ("enabled"), VMP_OF ("timeout", UNSIGNED)) }
+  { \
+    "reconnect", VMP_ATTRIBUTES (VMP_YES_NO ("enabled"), VMP_OF ("timeout", UNSIGNED)) \
+  }
 
 /* Rows of <devices>, to be included in it. */
 extern const VmpElement vmp_grammar_disks[];

@@ -14,11 +14,16 @@ static const VmpElement listen_rows[] = {
     VMP_ATTRIBUTES (VMP_WORDS ("type", "socket"), VMP_OF ("socket", PATH)) },
   { NULL },
 };
+
 #define COMPRESSION(name_, words_) \
-  { name_, VMP_ATTRIBUTES (VMP_WORDS ("compression", words_)) }
+  { \
+    name_, VMP_ATTRIBUTES (VMP_WORDS ("compression", words_)) \
+  }
 #define GL \
-  { "gl", VMP_ATTRIBUTES (VMP_YES_NO ("enable"), \
-                          VMP_UNSAFE_OF ("rendernode", PATH, REASON_HOST_DEVICE)) }
+  { \
+    "gl", VMP_ATTRIBUTES (VMP_YES_NO ("enable"), \
+                          VMP_UNSAFE_OF ("rendernode", PATH, REASON_HOST_DEVICE)) \
+  }
 static const VmpElement graphics_rows[] = {
   { "graphics", VMP_GRAMMAR_MANY, VMP_WHEN ("type", "vnc spice"),
     VMP_ATTRIBUTES (VMP_WORDS ("type", "vnc spice"), VMP_OF ("port", INTEGER),
@@ -31,20 +36,19 @@ static const VmpElement graphics_rows[] = {
                     VMP_UNSAFE_OF ("socket", PATH, REASON_HOST_SOCKET),
                     /* Secrets are neither kept nor told of. */
                     VMP_DROP ("passwd"), VMP_DROP ("passwdValidTo")),
-    VMP_CHILDREN (
-        VMP_INCLUDE (listen_rows),
-        { "channel", VMP_GRAMMAR_MANY,
-          VMP_ATTRIBUTES (VMP_WORDS ("name", "main display inputs cursor playback record "
-                                             "smartcard usbredir"),
-                          VMP_WORDS ("mode", "any secure insecure")) },
-        COMPRESSION ("image", "auto_glz auto_lz quic glz lz off"),
-        COMPRESSION ("jpeg", "auto never always"), COMPRESSION ("zlib", "auto never always"),
-        COMPRESSION ("playback", "on off"),
-        { "streaming", VMP_ATTRIBUTES (VMP_WORDS ("mode", "filter all off")) },
-        { "clipboard", VMP_ATTRIBUTES (VMP_YES_NO ("copypaste")) },
-        { "mouse", VMP_ATTRIBUTES (VMP_WORDS ("mode", "server client")) },
-        { "filetransfer", VMP_ATTRIBUTES (VMP_YES_NO ("enable")) },
-        { "audio", VMP_ATTRIBUTES (VMP_OF ("id", UNSIGNED)) }, GL) },
+    VMP_CHILDREN (VMP_INCLUDE (listen_rows),
+                  { "channel", VMP_GRAMMAR_MANY,
+                    VMP_ATTRIBUTES (VMP_WORDS ("name", "main display inputs cursor playback record "
+                                                       "smartcard usbredir"),
+                                    VMP_WORDS ("mode", "any secure insecure")) },
+                  COMPRESSION ("image", "auto_glz auto_lz quic glz lz off"),
+                  COMPRESSION ("jpeg", "auto never always"),
+                  COMPRESSION ("zlib", "auto never always"), COMPRESSION ("playback", "on off"),
+                  { "streaming", VMP_ATTRIBUTES (VMP_WORDS ("mode", "filter all off")) },
+                  { "clipboard", VMP_ATTRIBUTES (VMP_YES_NO ("copypaste")) },
+                  { "mouse", VMP_ATTRIBUTES (VMP_WORDS ("mode", "server client")) },
+                  { "filetransfer", VMP_ATTRIBUTES (VMP_YES_NO ("enable")) },
+                  { "audio", VMP_ATTRIBUTES (VMP_OF ("id", UNSIGNED)) }, GL) },
   { "graphics", VMP_GRAMMAR_MANY, VMP_WHEN ("type", "egl-headless"),
     VMP_ATTRIBUTES (VMP_WORDS ("type", "egl-headless")), VMP_CHILDREN (GL) },
   { "graphics", VMP_GRAMMAR_MANY | VMP_GRAMMAR_UNSAFE, VMP_WHEN ("type", "sdl desktop dbus"),
@@ -55,6 +59,7 @@ static const VmpElement graphics_rows[] = {
     VMP_CHILDREN (GL, { "audio", VMP_ATTRIBUTES (VMP_OF ("id", UNSIGNED)) }) },
   { NULL },
 };
+
 static const VmpElement video_rows[] = {
   { "video", VMP_GRAMMAR_MANY,
     VMP_CHILDREN (
@@ -75,20 +80,24 @@ static const VmpElement video_rows[] = {
         DEVICE) },
   { NULL },
 };
+
 #define AUDIO_SIDE(name_) \
-  { name_, \
-    VMP_ATTRIBUTES (VMP_YES_NO ("mixingEngine"), VMP_YES_NO ("fixedSettings"), \
-                    VMP_OF ("voices", UNSIGNED), VMP_OF ("bufferLength", UNSIGNED)), \
-    VMP_CHILDREN ({ "settings", VMP_ATTRIBUTES (VMP_OF ("frequency", UNSIGNED), \
-                                                VMP_OF ("channels", UNSIGNED), \
-                                                VMP_WORDS ("format", "s8 u8 s16 u16 s32 u32 f32")) }) }
+  { \
+    name_, \
+        VMP_ATTRIBUTES (VMP_YES_NO ("mixingEngine"), VMP_YES_NO ("fixedSettings"), \
+                        VMP_OF ("voices", UNSIGNED), VMP_OF ("bufferLength", UNSIGNED)), \
+        VMP_CHILDREN ( \
+            { "settings", \
+              VMP_ATTRIBUTES (VMP_OF ("frequency", UNSIGNED), VMP_OF ("channels", UNSIGNED), \
+                              VMP_WORDS ("format", "s8 u8 s16 u16 s32 u32 f32")) }) \
+  }
 static const VmpElement audio_rows[] = {
   { "sound", VMP_GRAMMAR_MANY,
     VMP_ATTRIBUTES (VMP_WORDS ("model", "sb16 es1370 pcspk ac97 ich6 ich7 ich9 usb virtio"),
                     VMP_OF ("streams", UNSIGNED), VMP_YES_NO ("multichannel")),
-    VMP_CHILDREN ({ "codec", VMP_GRAMMAR_MANY,
-                    VMP_ATTRIBUTES (VMP_WORDS ("type", "duplex micro output")) },
-                  { "audio", VMP_ATTRIBUTES (VMP_OF ("id", UNSIGNED)) }, VIRTIO_DRIVER, DEVICE) },
+    VMP_CHILDREN (
+        { "codec", VMP_GRAMMAR_MANY, VMP_ATTRIBUTES (VMP_WORDS ("type", "duplex micro output")) },
+        { "audio", VMP_ATTRIBUTES (VMP_OF ("id", UNSIGNED)) }, VIRTIO_DRIVER, DEVICE) },
   { "audio", VMP_GRAMMAR_MANY, VMP_WHEN ("type", "none spice"),
     VMP_ATTRIBUTES (VMP_OF ("id", UNSIGNED), VMP_OF ("timerPeriod", UNSIGNED),
                     VMP_WORDS ("type", "none spice")),

@@ -25,15 +25,16 @@ static const VmpElement interface_details_rows[] = {
                     VIRTIO),
     VMP_CHILDREN ({ "host", VMP_ATTRIBUTES (OFFLOADS) }, { "guest", VMP_ATTRIBUTES (OFFLOADS) }) },
   { "coalesce",
-    VMP_CHILDREN ({ "rx", VMP_CHILDREN ({ "frames", VMP_ATTRIBUTES (VMP_OF ("max", UNSIGNED)) }) }) },
+    VMP_CHILDREN (
+        { "rx", VMP_CHILDREN ({ "frames", VMP_ATTRIBUTES (VMP_OF ("max", UNSIGNED)) }) }) },
   { "filterref", VMP_ATTRIBUTES (VMP_OF ("filter", TOKEN)),
     VMP_CHILDREN ({ "parameter", VMP_GRAMMAR_MANY,
                     VMP_ATTRIBUTES (VMP_OF ("name", TOKEN), VMP_OF ("value", LINE)) }) },
   { "tune", VMP_CHILDREN (COUNT ("sndbuf")) },
   { "bandwidth", VMP_CHILDREN ({ "inbound", RATE }, { "outbound", RATE }) },
   { "port", VMP_ATTRIBUTES (VMP_YES_NO ("isolated")) },
-  { "teaming", VMP_ATTRIBUTES (VMP_WORDS ("type", "persistent transient"),
-                               VMP_OF ("persistent", ALIAS)) },
+  { "teaming",
+    VMP_ATTRIBUTES (VMP_WORDS ("type", "persistent transient"), VMP_OF ("persistent", ALIAS)) },
   { "script", VMP_GRAMMAR_REFUSE, .reason = REASON_SCRIPT },
   { "downscript", VMP_GRAMMAR_REFUSE, .reason = REASON_SCRIPT },
   { "vlan", VMP_GRAMMAR_UNSAFE, .reason = REASON_HOST_NETWORK,
@@ -60,15 +61,17 @@ static const VmpElement interface_details_rows[] = {
   { "ip", VMP_GRAMMAR_MANY,
     VMP_ATTRIBUTES (VMP_OF ("address", TOKEN), VMP_WORDS ("family", "ipv4 ipv6"),
                     VMP_OF ("prefix", UNSIGNED)) },
-  BOOT, ROM, DEVICE,
+  BOOT,
+  ROM,
+  DEVICE,
   { NULL },
 };
 
 #define INTERFACE_ATTRIBUTES(types_) \
-  VMP_ATTRIBUTES (VMP_WORDS ("type", types_), VMP_WORDS ("trustGuestRxFilters", "no"), \
-                  { "trustGuestRxFilters", VMP_VALUE_WORDS, "yes", VMP_GRAMMAR_UNSAFE, \
-                    REASON_HOST_NETWORK }, \
-                  VMP_YES_NO ("managed"))
+  VMP_ATTRIBUTES ( \
+      VMP_WORDS ("type", types_), VMP_WORDS ("trustGuestRxFilters", "no"), \
+      { "trustGuestRxFilters", VMP_VALUE_WORDS, "yes", VMP_GRAMMAR_UNSAFE, REASON_HOST_NETWORK }, \
+      VMP_YES_NO ("managed"))
 const VmpElement vmp_grammar_interfaces[] = {
   { "interface", VMP_GRAMMAR_MANY, VMP_WHEN ("type", "network"), INTERFACE_ATTRIBUTES ("network"),
     VMP_CHILDREN ({ "source", VMP_ATTRIBUTES (VMP_OF ("network", VM_NAME),
@@ -76,11 +79,11 @@ const VmpElement vmp_grammar_interfaces[] = {
                                               VMP_DROP ("bridge"), VMP_DROP ("macTableManager")) },
                   VMP_INCLUDE (interface_details_rows)) },
   { "interface", VMP_GRAMMAR_MANY, VMP_WHEN ("type", "bridge"), INTERFACE_ATTRIBUTES ("bridge"),
-    VMP_CHILDREN ({ "source", VMP_ATTRIBUTES (VMP_OF ("bridge", TOKEN),
-                                              VMP_WORDS ("macTableManager", "kernel libvirt"),
-                                              VMP_DROP ("network"), VMP_DROP ("portgroup"),
-                                              VMP_DROP ("portid")) },
-                  VMP_INCLUDE (interface_details_rows)) },
+    VMP_CHILDREN (
+        { "source",
+          VMP_ATTRIBUTES (VMP_OF ("bridge", TOKEN), VMP_WORDS ("macTableManager", "kernel libvirt"),
+                          VMP_DROP ("network"), VMP_DROP ("portgroup"), VMP_DROP ("portid")) },
+        VMP_INCLUDE (interface_details_rows)) },
   { "interface", VMP_GRAMMAR_MANY, VMP_WHEN ("type", "user"), INTERFACE_ATTRIBUTES ("user"),
     VMP_CHILDREN ({ "source", VMP_GRAMMAR_PRUNE,
                     VMP_ATTRIBUTES (VMP_UNSAFE_OF ("dev", TOKEN, REASON_HOST_NETWORK)) },
@@ -89,17 +92,17 @@ const VmpElement vmp_grammar_interfaces[] = {
     VMP_CHILDREN (VMP_INCLUDE (interface_details_rows)) },
   { "interface", VMP_GRAMMAR_MANY | VMP_GRAMMAR_UNSAFE, VMP_WHEN ("type", "direct"),
     .reason = REASON_HOST_NETWORK, INTERFACE_ATTRIBUTES ("direct"),
-    VMP_CHILDREN ({ "source", VMP_ATTRIBUTES (VMP_OF ("dev", TOKEN),
-                                              VMP_WORDS ("mode", "vepa bridge private passthrough")) },
-                  VMP_INCLUDE (interface_details_rows)) },
+    VMP_CHILDREN (
+        { "source", VMP_ATTRIBUTES (VMP_OF ("dev", TOKEN),
+                                    VMP_WORDS ("mode", "vepa bridge private passthrough")) },
+        VMP_INCLUDE (interface_details_rows)) },
   { "interface", VMP_GRAMMAR_MANY | VMP_GRAMMAR_UNSAFE, VMP_WHEN ("type", "hostdev"),
     .reason = REASON_HOST_DEVICE, INTERFACE_ATTRIBUTES ("hostdev"),
     VMP_CHILDREN ({ "source", VMP_CHILDREN (ADDRESS) }, VMP_INCLUDE (interface_details_rows)) },
   { "interface", VMP_GRAMMAR_MANY | VMP_GRAMMAR_UNSAFE,
     VMP_WHEN ("type", "udp mcast client server"), .reason = REASON_HOST_NETWORK,
     INTERFACE_ATTRIBUTES ("udp mcast client server"),
-    VMP_CHILDREN ({ "source",
-                    VMP_ATTRIBUTES (VMP_OF ("address", TOKEN), VMP_OF ("port", UNSIGNED)),
+    VMP_CHILDREN ({ "source", VMP_ATTRIBUTES (VMP_OF ("address", TOKEN), VMP_OF ("port", UNSIGNED)),
                     VMP_CHILDREN ({ "local", VMP_ATTRIBUTES (VMP_OF ("address", TOKEN),
                                                              VMP_OF ("port", UNSIGNED)) }) },
                   VMP_INCLUDE (interface_details_rows)) },

@@ -1,4 +1,5 @@
-/* What a domain's XML may consist of: tables of elements and attributes, and how they are looked up.
+/* What a domain's XML may consist of: tables of elements and attributes, and how they are looked
+ * up.
  *
  * The tables are an allow-list. Several rows may bear one name: the first whose condition (@when)
  * holds and whose type takes the value is the one that counts. */
@@ -46,19 +47,41 @@ struct _VmpElement
 };
 
 /* Writing tables. */
-#define VMP_INCLUDE(rows_) { "", .children = (rows_) } /* the rows of another table */
-#define VMP_ATTRIBUTES(...) .attributes = (const VmpAttribute[]) { __VA_ARGS__, { NULL } }
-#define VMP_CHILDREN(...) .children = (const VmpElement[]) { __VA_ARGS__, { NULL } }
+#define VMP_INCLUDE(rows_) \
+  { \
+    "", .children = (rows_) \
+  } /* the rows of another table */
+#define VMP_ATTRIBUTES(...) \
+  .attributes = (const VmpAttribute[]) \
+  { \
+    __VA_ARGS__, { NULL } \
+  }
+#define VMP_CHILDREN(...) \
+  .children = (const VmpElement[]) \
+  { \
+    __VA_ARGS__, { NULL } \
+  }
 #define VMP_TEXT(type_) .text = VMP_VALUE_##type_
 #define VMP_TEXT_WORDS(words_) .text = VMP_VALUE_WORDS, .words = (words_)
 #define VMP_WHEN(attribute_, words_) .when = (attribute_), .when_words = (words_)
-#define VMP_WORDS(name_, words_) { (name_), VMP_VALUE_WORDS, (words_) }
+#define VMP_WORDS(name_, words_) \
+  { \
+    (name_), VMP_VALUE_WORDS, (words_) \
+  }
 #define VMP_YES_NO(name_) VMP_WORDS (name_, "yes no")
 #define VMP_ON_OFF(name_) VMP_WORDS (name_, "on off")
-#define VMP_OF(name_, type_) { (name_), VMP_VALUE_##type_ }
-#define VMP_DROP(name_) { (name_), VMP_VALUE_ANY, NULL, VMP_GRAMMAR_DROP }
+#define VMP_OF(name_, type_) \
+  { \
+    (name_), VMP_VALUE_##type_ \
+  }
+#define VMP_DROP(name_) \
+  { \
+    (name_), VMP_VALUE_ANY, NULL, VMP_GRAMMAR_DROP \
+  }
 #define VMP_UNSAFE_OF(name_, type_, reason_) \
-  { (name_), VMP_VALUE_##type_, NULL, VMP_GRAMMAR_UNSAFE, (reason_) }
+  { \
+    (name_), VMP_VALUE_##type_, NULL, VMP_GRAMMAR_UNSAFE, (reason_) \
+  }
 
 extern const VmpElement vmp_grammar_domain[];  /* one row: <domain> */
 extern const VmpElement vmp_grammar_devices[]; /* children of <devices> */

@@ -1,4 +1,5 @@
-/* A tree of elements that the domain grammar knows: as XML and as plain data, and back from that. */
+/* A tree of elements that the domain grammar knows: as XML and as plain data, and back from that.
+ */
 #include "config.h"
 
 #include "vmp-node.h"
@@ -95,7 +96,8 @@ write_variant (GVariantBuilder *builder, VmpNode *self, guint depth)
     write_variant (builder, g_ptr_array_index (self->children, i), depth + 1);
 }
 
-/* The tree as a list of elements in the document's order: depth, name, attributes, text. Floating. */
+/* The tree as a list of elements in the document's order: depth, name, attributes, text. Floating.
+ */
 GVariant *
 vmp_node_to_variant (VmpNode *self)
 {
@@ -176,7 +178,8 @@ vmp_node_variant_to_xml (GVariant *variant, GError **error)
           || (i == 0 ? depth != 0 : depth == 0 || depth > last_depth + 1))
         {
           vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                         _ ("The configuration's data is malformed at element %" G_GSIZE_FORMAT), i);
+                         _ ("The configuration's data is malformed at element %" G_GSIZE_FORMAT),
+                         i);
           return NULL;
         }
       for (guint up = depth; up <= last_depth && i > 0; up++)

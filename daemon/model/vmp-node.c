@@ -8,11 +8,13 @@
 
 #include "vmp-domain.h"
 #include "vmp-error.h"
+#include "vmp-name.h"
 
 /* More are not findings but a flood. */
 #define MAX_FINDINGS 256
 #define MAX_OPEN_BYTES 65536
 #define MAX_ATTRIBUTES 64
+#define MAX_LOCATION 300
 
 static void
 attribute_free (VmpNodeAttribute *attribute)
@@ -76,33 +78,42 @@ qualified_name (xmlNode *xml)
   return prefix != NULL ? g_strdup_printf ("%s:%s", prefix, (const char *) xml->name) : NULL;
 }
 
+static char *
+step_to (xmlNode *xml)
+{
+  g_autofree char *name = qualified_name (xml);
+  const char *shown = name != NULL ? name : (const char *) xml->name;
+  guint position = 1, count = 0;
+
+  for (xmlNode *sibling = xml->parent->children; sibling != NULL; sibling = sibling->next)
+    if (sibling->type == XML_ELEMENT_NODE && xmlStrEqual (sibling->name, xml->name))
+      {
+        count++;
+        if (sibling == xml)
+          position = count;
+      }
+  return count > 1 ? g_strdup_printf ("%s[%u]", shown, position) : g_strdup (shown);
+}
+
 /* An XPath-like place below the root: "devices/hostdev[2]/source/@dev". */
 static char *
 location (xmlNode *xml, const char *attribute)
 {
-  GString *path = g_string_new (NULL);
+  g_autoptr (GString) path = g_string_new (NULL);
 
-  for (xmlNode *at = xml; at->parent != NULL && at->parent->type == XML_ELEMENT_NODE; at = at->parent)
+  for (xmlNode *at = xml; at->parent != NULL && at->parent->type == XML_ELEMENT_NODE;
+       at = at->parent)
     {
-      g_autofree char *step = NULL;
-      guint position = 1, count = 0;
+      g_autofree char *step = step_to (at);
 
-      for (xmlNode *sibling = at->parent->children; sibling != NULL; sibling = sibling->next)
-        if (sibling->type == XML_ELEMENT_NODE && xmlStrEqual (sibling->name, at->name))
-          {
-            count++;
-            if (sibling == at)
-              position = count;
-          }
-      step = count > 1 ? g_strdup_printf ("%s[%u]", (const char *) at->name, position)
-                       : g_strdup ((const char *) at->name);
       if (path->len > 0)
         g_string_prepend_c (path, '/');
       g_string_prepend (path, step);
     }
   if (attribute != NULL)
     g_string_append_printf (path, "%s@%s", path->len > 0 ? "/" : "", attribute);
-  return g_string_free (path, FALSE);
+  /* Names are the document's, and go into messages. */
+  return vmp_name_clean (path->str, MAX_LOCATION);
 }
 
 static void
@@ -195,8 +206,9 @@ build_attributes (Build *build, VmpNode *self, xmlNode *xml)
       if (row == NULL || (row->flags & VMP_GRAMMAR_REFUSE) != 0)
         {
           report (build, xml, name,
-                  row != NULL && row->reason != NULL ? _ (row->reason)
-                                                     : _ ("The attribute has a value that is not allowed."),
+                  row != NULL && row->reason != NULL
+                      ? _ (row->reason)
+                      : _ ("The attribute has a value that is not allowed."),
                   FALSE);
           continue;
         }
@@ -220,7 +232,8 @@ build_open (Build *build, xmlNode *xml, const VmpElement *row, const char *name)
   for (xmlAttr *attr = xml->properties; attr != NULL; attr = attr->next)
     {
       const char *value = attribute_value (attr);
-      g_autofree char *line = value != NULL ? vmp_value_normalize (VMP_VALUE_LINE, NULL, value) : NULL;
+      g_autofree char *line
+          = value != NULL ? vmp_value_normalize (VMP_VALUE_LINE, NULL, value) : NULL;
 
       if (attr->ns != NULL || line == NULL || self->attributes->len >= MAX_ATTRIBUTES)
         {
@@ -231,7 +244,8 @@ build_open (Build *build, xmlNode *xml, const VmpElement *row, const char *name)
       build->open_bytes += strlen ((const char *) attr->name) + strlen (line);
       add_attribute (self, NULL, (const char *) attr->name, line);
     }
-  normalized = vmp_value_normalize (has_element (xml) ? VMP_VALUE_NONE : VMP_VALUE_TEXT, NULL, text);
+  normalized
+      = vmp_value_normalize (has_element (xml) ? VMP_VALUE_NONE : VMP_VALUE_TEXT, NULL, text);
   if (normalized == NULL || build->open_bytes > MAX_OPEN_BYTES)
     {
       report (build, xml, NULL, _ ("The metadata is too large, or not plain text."), FALSE);
@@ -257,6 +271,13 @@ build_open (Build *build, xmlNode *xml, const VmpElement *row, const char *name)
       g_ptr_array_add (self->children, node);
     }
   return g_steal_pointer (&self);
+}
+
+static gboolean
+says_nothing (VmpNode *self)
+{
+  return (self->row->flags & VMP_GRAMMAR_PRUNE) != 0 && self->text == NULL
+         && self->attributes->len == 0 && self->children->len == 0;
 }
 
 static VmpNode *build_node (Build *build, xmlNode *xml, const VmpElement *row, const char *name);
@@ -316,10 +337,10 @@ build_child (Build *build, VmpNode *self, xmlNode *xml, xmlNode *child)
   node = build_node (build, child, row, name);
   if (node == NULL)
     return TRUE;
-  node->unsafe = node->unsafe
-                 || (row->flags & (VMP_GRAMMAR_UNSAFE | VMP_GRAMMAR_WITH_PARENT)) == VMP_GRAMMAR_UNSAFE;
-  if ((row->flags & VMP_GRAMMAR_PRUNE) != 0 && node->text == NULL && node->attributes->len == 0
-      && node->children->len == 0)
+  node->unsafe
+      = node->unsafe
+        || (row->flags & (VMP_GRAMMAR_UNSAFE | VMP_GRAMMAR_WITH_PARENT)) == VMP_GRAMMAR_UNSAFE;
+  if (says_nothing (node))
     vmp_node_free (node);
   else
     g_ptr_array_add (self->children, node);
@@ -356,8 +377,8 @@ build_node (Build *build, xmlNode *xml, const VmpElement *row, const char *name)
   return g_steal_pointer (&self);
 }
 
-/* Builds the tree below @xml, whose row is @row, and adds to @findings (of VmpUnsafe) what is not in
- * it or is marked in it. NULL with @error for what cannot be a configuration at all. */
+/* Builds the tree below @xml, whose row is @row, and adds to @findings (of VmpUnsafe) what is not
+ * in it or is marked in it. NULL with @error for what cannot be a configuration at all. */
 VmpNode *
 vmp_node_new_from_xml (xmlNode *xml, const VmpElement *row, GPtrArray *findings, GError **error)
 {
@@ -367,7 +388,8 @@ vmp_node_new_from_xml (xmlNode *xml, const VmpElement *row, GPtrArray *findings,
 
   if (g_strcmp0 (name, row->name) != 0)
     {
-      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("The configuration's root is not <%s>"), row->name);
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("The configuration's root is not <%s>"),
+                     row->name);
       return NULL;
     }
   self = build_node (&build, xml, row, name);
@@ -378,7 +400,8 @@ vmp_node_new_from_xml (xmlNode *xml, const VmpElement *row, GPtrArray *findings,
     }
   if (self == NULL)
     {
-      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("The configuration has text where elements belong"));
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                     _ ("The configuration has text where elements belong"));
       return NULL;
     }
   return g_steal_pointer (&self);
@@ -433,10 +456,10 @@ vmp_node_strip_unsafe (VmpNode *self)
     {
       VmpNode *child = g_ptr_array_index (self->children, i);
 
-      if (child->unsafe)
-        g_ptr_array_remove_index (self->children, i);
-      else
+      if (!child->unsafe)
         vmp_node_strip_unsafe (child);
+      if (child->unsafe || says_nothing (child))
+        g_ptr_array_remove_index (self->children, i);
     }
 }
 

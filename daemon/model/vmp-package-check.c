@@ -12,8 +12,7 @@
 
 #define DIGEST_LENGTH 64
 
-static gboolean G_GNUC_PRINTF (2, 3)
-corrupt (GError **error, const char *format, ...)
+static gboolean G_GNUC_PRINTF (2, 3) corrupt (GError **error, const char *format, ...)
 {
   g_autofree char *detail = NULL;
   va_list args;
@@ -47,22 +46,24 @@ check_machine (VmpPackage *self, GError **error)
     return corrupt (error, _ ("<machine name> is not a name that a virtual machine can bear"));
   if (g_strcmp0 (self->state, "off") != 0 && g_strcmp0 (self->state, "saved") != 0)
     return corrupt (error, _ ("<machine state> is neither “off” nor “saved”"));
-  if ((vmp_package_find_role (self, VMP_ROLE_STATE) != NULL) != (strcmp (self->state, "saved") == 0))
+  if ((vmp_package_find_role (self, VMP_ROLE_STATE) != NULL)
+      != (strcmp (self->state, "saved") == 0))
     return corrupt (error, _ ("<machine state> and the files do not agree on a saved state"));
   return TRUE;
 }
 
-/* The four places that a package has: the configuration, the folder beside it, and the other two. */
+/* The four places that a package has: the configuration, the folder beside it, and the other two.
+ */
 static gboolean
 check_place (VmpPackage *self, VmpPackageFile *file, const char *shown, GError **error)
 {
-  g_autofree char *configuration
-      = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s.xml", self->uuid);
+  g_autofree char *configuration = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s.xml", self->uuid);
   g_autofree char *folder = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s", self->uuid);
 
   if (file->role == VMP_ROLE_CONFIGURATION)
     return strcmp (file->name, configuration) == 0
-           || corrupt (error, _ ("the configuration is “%s”; it must be “%s”"), shown, configuration);
+           || corrupt (error, _ ("the configuration is “%s”; it must be “%s”"), shown,
+                       configuration);
   if (is_beneath (file->name, folder) || is_beneath (file->name, VMP_PACKAGE_VHD_FOLDER)
       || is_beneath (file->name, VMP_PACKAGE_SNAPSHOT_FOLDER))
     return TRUE;
@@ -95,7 +96,8 @@ check_file (VmpPackage *self, VmpPackageFile *file, GError **error)
   g_autofree char *shown = vmp_name_clean (file->name, 200);
 
   if (!vmp_name_is_relative (file->name))
-    return corrupt (error, _ ("<file name=\"%s\"> is not a relative path beneath the package"), shown);
+    return corrupt (error, _ ("<file name=\"%s\"> is not a relative path beneath the package"),
+                    shown);
   if (!check_place (self, file, shown, error))
     return FALSE;
   if (file->size > G_MAXINT64 || file->allocated > file->size)
@@ -154,15 +156,15 @@ is_line (const char *text)
   return TRUE;
 }
 
+#define LOWER "abcdefghijklmnopqrstuvwxyz0123456789"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 static gboolean
-is_made_of (const char *text, gsize max, const char *extra)
+is_made_of (const char *text, gsize max, const char *characters)
 {
   gsize length = strlen (text);
 
-  for (const char *c = text; *c != '\0'; c++)
-    if (!g_ascii_isalnum (*c) && strchr (extra, *c) == NULL)
-      return FALSE;
-  return length > 0 && length <= max;
+  return length > 0 && length <= max && strspn (text, characters) == length;
 }
 
 /* @files: names of the files that may be images and that no disk has taken yet. */
@@ -172,18 +174,20 @@ check_image (VmpPackageDisk *disk, VmpPackageImage *image, GHashTable *files, GE
   g_autofree char *shown = NULL;
 
   if (!is_line (image->path))
-    return corrupt (error, _ ("<disk target=\"%s\"> has an image whose path is not one line of text"),
+    return corrupt (error,
+                    _ ("<disk target=\"%s\"> has an image whose path is not one line of text"),
                     disk->target);
-  if (!is_made_of (image->format, 16, ""))
+  if (!is_made_of (image->format, 16, LOWER))
     return corrupt (error, _ ("<disk target=\"%s\"> has an image whose format is not a name"),
                     disk->target);
   if (image->file == NULL || g_hash_table_remove (files, image->file))
     return TRUE;
   shown = vmp_name_clean (image->file, 200);
-  return corrupt (error,
-                  _ ("<disk target=\"%s\"> has the image file “%s”, which is not listed as one, or is "
-                     "used twice"),
-                  disk->target, shown);
+  return corrupt (
+      error,
+      _ ("<disk target=\"%s\"> has the image file “%s”, which is not listed as one, or is "
+         "used twice"),
+      disk->target, shown);
 }
 
 static gboolean
@@ -207,7 +211,7 @@ check_disks (VmpPackage *self, GError **error)
     {
       VmpPackageDisk *disk = g_ptr_array_index (self->disks, i);
 
-      if (!is_made_of (disk->target, 64, "_.:-"))
+      if (!is_made_of (disk->target, 64, LOWER UPPER "_.:-"))
         return corrupt (error, _ ("<disk target> number %u is not the name of a disk"), i + 1);
       if (!g_hash_table_add (targets, disk->target))
         return corrupt (error, _ ("<disk target=\"%s\"> stands there twice"), disk->target);

@@ -12,9 +12,15 @@
 
 /* Where distributions install firmware. A file there belongs to the host, never to a package. */
 static const char *const firmware_folders[] = {
-  "/usr/share/OVMF/",      "/usr/share/ovmf/",    "/usr/share/AAVMF/",
-  "/usr/share/edk2/",      "/usr/share/edk2-ovmf/", "/usr/share/qemu/",
-  "/usr/share/qemu-efi-aarch64/", "/usr/share/qemu-efi/", "/usr/share/seabios/",
+  "/usr/share/OVMF/",
+  "/usr/share/ovmf/",
+  "/usr/share/AAVMF/",
+  "/usr/share/edk2/",
+  "/usr/share/edk2-ovmf/",
+  "/usr/share/qemu/",
+  "/usr/share/qemu-efi-aarch64/",
+  "/usr/share/qemu-efi/",
+  "/usr/share/seabios/",
   "/usr/lib/xen/boot/",
 };
 
@@ -51,7 +57,8 @@ is_made_of (const char *text, const char *extra, gsize max)
 static gboolean
 is_unsigned (const char *text)
 {
-  return g_ascii_isdigit (text[0]) && g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT64, NULL, NULL);
+  return g_ascii_isdigit (text[0])
+         && g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT64, NULL, NULL);
 }
 
 static gboolean

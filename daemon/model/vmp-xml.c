@@ -15,6 +15,8 @@
 
 /* Elements and attributes of one document; libxml2 needs some hundred bytes for each. */
 #define MAX_NODES 200000
+/* Attributes of one element. libxml2 compares each with each before anyone is asked. */
+#define MAX_ATTRIBUTES 256
 
 typedef struct
 {
@@ -102,6 +104,60 @@ on_problem (void *ctx, xmlErrorPtr problem)
   watch->line = problem->line;
 }
 
+/* Past the end of @end, or NULL where it does not come. */
+static const char *
+skip_past (const char *at, const char *limit, const char *end)
+{
+  const char *found = memmem (at, (gsize) (limit - at), end, strlen (end));
+
+  return found != NULL ? found + strlen (end) : NULL;
+}
+
+static gboolean
+starts_with (const char *at, const char *limit, const char *start)
+{
+  return (gsize) (limit - at) >= strlen (start) && memcmp (at, start, strlen (start)) == 0;
+}
+
+/* Past the tag at @at, or NULL where it does not end; counts its quoted values. */
+static const char *
+skip_tag (const char *at, const char *limit, guint *n_values)
+{
+  for (*n_values = 0; at < limit && *at != '>'; at++)
+    if (*at == '"' || *at == '\'')
+      {
+        at = memchr (at + 1, *at, (gsize) (limit - at) - 1);
+        if (at == NULL || ++*n_values > MAX_ATTRIBUTES)
+          return NULL;
+      }
+  return at < limit ? at + 1 : NULL;
+}
+
+/* Looks at the raw text, so that an element with a million attributes never reaches libxml2. Where
+ * the text is not well-formed this gives up, since the parser will stop there at the latest. */
+static gboolean
+has_flood_of_attributes (const char *xml, gsize size)
+{
+  const char *limit = xml + size;
+  guint n_values = 0;
+
+  for (const char *at = xml; at != NULL && n_values <= MAX_ATTRIBUTES;)
+    {
+      at = memchr (at, '<', (gsize) (limit - at));
+      if (at == NULL)
+        break;
+      if (starts_with (at, limit, "<!--"))
+        at = skip_past (at + 4, limit, "-->");
+      else if (starts_with (at, limit, "<![CDATA["))
+        at = skip_past (at, limit, "]]>");
+      else if (starts_with (at, limit, "<?"))
+        at = skip_past (at, limit, "?>");
+      else
+        at = skip_tag (at, limit, &n_values);
+    }
+  return n_values > MAX_ATTRIBUTES;
+}
+
 /* Corrupt where the document is not well-formed, too large or too deep, is not UTF-8, or holds a
  * DTD. @what names it in errors. */
 VmpXmlDoc *
@@ -128,6 +184,13 @@ vmp_xml_parse (const char *xml, gsize size, gsize max_bytes, guint max_depth, co
   if (!g_utf8_validate_len (xml, size, NULL))
     {
       vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("%s is not UTF-8 text"), what);
+      return NULL;
+    }
+
+  if (has_flood_of_attributes (xml, size))
+    {
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("%s has an element with too many attributes"),
+                     what);
       return NULL;
     }
 
@@ -173,7 +236,8 @@ vmp_xml_write (VmpXmlDoc *doc, gboolean declaration)
 
   if (buffer == NULL)
     g_error ("No memory to write XML");
-  writer = xmlSaveToBuffer (buffer, "UTF-8", XML_SAVE_FORMAT | (declaration ? 0 : XML_SAVE_NO_DECL));
+  writer
+      = xmlSaveToBuffer (buffer, "UTF-8", XML_SAVE_FORMAT | (declaration ? 0 : XML_SAVE_NO_DECL));
   if (writer == NULL || xmlSaveDoc (writer, doc) < 0 || xmlSaveClose (writer) < 0)
     g_error ("No memory to write XML");
   text = g_strdup ((const char *) xmlBufferContent (buffer));

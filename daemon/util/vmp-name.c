@@ -108,7 +108,7 @@ components_are_valid (const char *path)
 gboolean
 vmp_name_is_relative (const char *path)
 {
-  return strlen (path) < 4096 && components_are_valid (path);
+  return path[0] != '\0' && strlen (path) < 4096 && components_are_valid (path);
 }
 
 /* An absolute path without empty, "." or ".." components; "/" itself is one. */

@@ -31,6 +31,7 @@ struct _FakeDaemon
   GHashTable *jobs;
   guint last_job;
   guint64 last_inode;
+  GVariant *last_settings;
   GMutex lock;
   GCond changed;
   gboolean ready;
@@ -88,10 +89,28 @@ wait_cb (VmportDBusJob *skeleton, GDBusMethodInvocation *invocation, GVariant *o
   return TRUE;
 }
 
+static void
+end_job (FakeDaemon *fake, FakeJob *job, guint state, const char *error_name)
+{
+  g_free (job->error_name);
+  job->error_name = g_strdup (error_name);
+  vmport_dbus_job_set_job_state (job->skeleton, state);
+  vmport_dbus_job_set_error_name (job->skeleton, error_name);
+  g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (job->skeleton));
+  vmport_dbus_job_emit_finished (job->skeleton, state, error_name);
+  for (guint i = 0; i < job->waiting->len; i++)
+    answer_wait (job, job->waiting->pdata[i]);
+  g_ptr_array_set_size (job->waiting, 0);
+}
+
 static gboolean
 cancel_cb (VmportDBusJob *skeleton, GDBusMethodInvocation *invocation, GVariant *options,
            FakeDaemon *fake)
 {
+  FakeJob *job = g_object_get_data (G_OBJECT (skeleton), "job");
+
+  if (!is_final (vmport_dbus_job_get_job_state (skeleton)))
+    end_job (fake, job, 8, "org.vmport.Error.Cancelled");
   vmport_dbus_job_complete_cancel (skeleton, invocation);
   return TRUE;
 }
@@ -115,7 +134,9 @@ add_job (FakeDaemon *fake, guint number, guint state, const char *error_name)
   g_signal_connect (job->skeleton, "handle-cancel", G_CALLBACK (cancel_cb), fake);
   g_assert_true (g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (job->skeleton),
                                                    fake->connection, path, NULL));
+  g_mutex_lock (&fake->lock);
   g_hash_table_insert (fake->jobs, GUINT_TO_POINTER (number), job);
+  g_mutex_unlock (&fake->lock);
   fake->last_job = MAX (fake->last_job, number);
   return job;
 }
@@ -142,6 +163,10 @@ export_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GUnixF
       close (fd);
       fake->last_inode = st.st_ino;
     }
+  g_mutex_lock (&fake->lock);
+  g_clear_pointer (&fake->last_settings, g_variant_unref);
+  fake->last_settings = g_variant_ref (settings);
+  g_mutex_unlock (&fake->lock);
   add_job (fake, fake->last_job + 1, g_str_equal (directory, "/ended") ? 7 : 4, "");
   path = g_strdup_printf ("/org/vmport/Job/%u", fake->last_job);
   vmport_dbus_manager_complete_export (manager, invocation, NULL, path);
@@ -163,14 +188,24 @@ find_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, const ch
 }
 
 static gboolean
+get_export_settings_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation,
+                        const char *machine, GVariant *options, FakeDaemon *fake)
+{
+  vmport_dbus_manager_complete_get_export_settings (
+    manager, invocation,
+    g_variant_new_parsed ("{'CopyVmStorage': <true>, 'ExcludedVirtualHardDisks': <@as []>}"));
+  return TRUE;
+}
+
+static gboolean
 list_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options,
          FakeDaemon *fake)
 {
   vmport_dbus_manager_complete_list_virtual_machines (
     manager, invocation,
-    g_variant_new_parsed ("{%o: {'Name': <'web'>, 'State': <'off'>,"
+    g_variant_new_parsed ("{%o: {'Name': <'web'>, 'State': <'off'>, 'Manager': <%o>,"
                           " 'ResourcePaths': <['/a.qcow2', '/b.qcow2']>}}",
-                          VM_PATH));
+                          VM_PATH, MANAGER_PATH));
   return TRUE;
 }
 
@@ -220,6 +255,8 @@ thread_main (gpointer user_data)
   vmport_dbus_manager_set_available (fake->manager, TRUE);
   g_signal_connect (fake->manager, "handle-export", G_CALLBACK (export_cb), fake);
   g_signal_connect (fake->manager, "handle-find-virtual-machine", G_CALLBACK (find_cb), fake);
+  g_signal_connect (fake->manager, "handle-get-export-settings",
+                    G_CALLBACK (get_export_settings_cb), fake);
   g_signal_connect (fake->manager, "handle-list-virtual-machines", G_CALLBACK (list_cb), fake);
   export_object (fake, fake->manager, MANAGER_PATH);
   fake->machine = vmport_dbus_virtual_machine_skeleton_new ();
@@ -339,6 +376,7 @@ fake_daemon_free (FakeDaemon *fake)
   g_main_loop_unref (fake->loop);
   g_main_context_unref (fake->context);
   g_free (fake->address);
+  g_clear_pointer (&fake->last_settings, g_variant_unref);
   g_mutex_clear (&fake->lock);
   g_cond_clear (&fake->changed);
   g_free (fake);
@@ -399,17 +437,8 @@ static void
 run_end (FakeDaemon *fake, gpointer data)
 {
   Order *order = data;
-  FakeJob *job = get_job (fake, order->number);
 
-  g_free (job->error_name);
-  job->error_name = g_strdup (order->text);
-  vmport_dbus_job_set_job_state (job->skeleton, order->state);
-  vmport_dbus_job_set_error_name (job->skeleton, order->text);
-  g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (job->skeleton));
-  vmport_dbus_job_emit_finished (job->skeleton, order->state, order->text);
-  for (guint i = 0; i < job->waiting->len; i++)
-    answer_wait (job, job->waiting->pdata[i]);
-  g_ptr_array_set_size (job->waiting, 0);
+  end_job (fake, get_job (fake, order->number), order->state, order->text);
 }
 
 void
@@ -422,10 +451,11 @@ fake_daemon_end_job (FakeDaemon *fake, guint number, guint state, const char *er
 void
 fake_daemon_await_wait (FakeDaemon *fake, guint number)
 {
-  FakeJob *job = get_job (fake, number);
+  FakeJob *job;
 
   g_mutex_lock (&fake->lock);
-  while (job->waiting->len == 0)
+  while ((job = g_hash_table_lookup (fake->jobs, GUINT_TO_POINTER (number))) == NULL
+         || job->waiting->len == 0)
     g_cond_wait (&fake->changed, &fake->lock);
   g_mutex_unlock (&fake->lock);
 }
@@ -449,4 +479,16 @@ guint64
 fake_daemon_get_last_inode (FakeDaemon *fake)
 {
   return fake->last_inode;
+}
+
+/* What the last export was called with, an a{sv}. */
+GVariant *
+fake_daemon_dup_last_settings (FakeDaemon *fake)
+{
+  GVariant *settings;
+
+  g_mutex_lock (&fake->lock);
+  settings = g_variant_ref (fake->last_settings);
+  g_mutex_unlock (&fake->lock);
+  return settings;
 }

@@ -19,5 +19,6 @@ void fake_daemon_end_job (FakeDaemon *fake, guint number, guint state, const cha
 void fake_daemon_await_wait (FakeDaemon *fake, guint number);
 void fake_daemon_set_managers (FakeDaemon *fake, const char *const *paths);
 guint64 fake_daemon_get_last_inode (FakeDaemon *fake);
+GVariant *fake_daemon_dup_last_settings (FakeDaemon *fake);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FakeDaemon, fake_daemon_free)

@@ -231,7 +231,7 @@ test_errors (Fixture *fixture, gconstpointer data)
 
   job = vmport_client_get_job_sync (fixture->client, "/org/vmport/Job/77", NULL, &error);
   g_assert_null (job);
-  g_assert_nonnull (error);
+  g_assert_error (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT);
   g_clear_error (&error);
 
   job = start_export (fixture, "/forbidden", &error);

@@ -67,8 +67,15 @@ test_refused (Fixture *f, gconstpointer data)
   g_autofree char *absolute = g_build_filename (f->root, "outside/secret", NULL);
   g_autofree char *proc = g_strdup_printf ("/proc/self/fd/%d", f->root_fd);
   const char *const ways[] = {
-    "link", "folder/secret", "absolute", "../outside/secret", "sub/../../outside/secret", absolute,
-    "magic/outside/secret", "dangling", "loop",
+    "link",
+    "folder/secret",
+    "absolute",
+    "../outside/secret",
+    "sub/../../outside/secret",
+    absolute,
+    "magic/outside/secret",
+    "dangling",
+    "loop",
   };
 
   g_assert_cmpint (mkdirat (f->fd, "sub", 0700), ==, 0);
@@ -257,8 +264,8 @@ test_fds (Fixture *f, gconstpointer data)
   vmp_fd_clear (&writer);
   g_assert_false (vmp_fd_has_writer (reader));
 
-  handle = vmp_at_open (f->fd, "file", O_PATH, 0, &error);
-  g_assert_no_error (error);
+  handle = openat (f->fd, "file", O_PATH | O_CLOEXEC);
+  g_assert_cmpint (handle, >=, 0);
   g_assert_false (vmp_fd_check_regular (handle, "it", &error));
   g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_INVALID_PARAMETER);
   g_clear_error (&error);
@@ -271,8 +278,7 @@ test_fds (Fixture *f, gconstpointer data)
   g_assert_cmpint (copy, !=, reader);
 }
 
-#define ADD(name, function) \
-  g_test_add ("/at/" name, Fixture, NULL, set_up, function, tear_down)
+#define ADD(name, function) g_test_add ("/at/" name, Fixture, NULL, set_up, function, tear_down)
 
 int
 main (int argc, char *argv[])

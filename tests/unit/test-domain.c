@@ -259,7 +259,8 @@ test_loader_of_the_package (void)
   g_assert_cmpstr (vmp_domain_get_file (domain, VMP_DOMAIN_FILE_NVRAM), ==, "/home/me/vars.fd");
   vmp_domain_set_file (domain, VMP_DOMAIN_FILE_LOADER, "Virtual Machines/x/loader.fd");
   written = vmp_domain_to_xml (domain);
-  g_assert_nonnull (strstr (written, "<loader readonly=\"yes\" type=\"pflash\">Virtual Machines/x/"));
+  g_assert_nonnull (
+      strstr (written, "<loader readonly=\"yes\" type=\"pflash\">Virtual Machines/x/"));
   g_assert_nonnull (strstr (written, "<nvram format=\"raw\">/home/me/vars.fd</nvram>"));
 }
 
@@ -273,8 +274,10 @@ typedef struct
 #define OS "<os><type>hvm</type></os>"
 
 static const Broken broken[] = {
-  { "two-names", "<domain type='kvm'><name>a</name><name>b</name>" OS "</domain>", VMPORT_ERROR_CORRUPT },
-  { "two-names-one-bad", "<domain type='kvm'><name/><name>b</name>" OS "</domain>", VMPORT_ERROR_CORRUPT },
+  { "two-names", "<domain type='kvm'><name>a</name><name>b</name>" OS "</domain>",
+    VMPORT_ERROR_CORRUPT },
+  { "two-names-one-bad", "<domain type='kvm'><name/><name>b</name>" OS "</domain>",
+    VMPORT_ERROR_CORRUPT },
   { "two-oses", "<domain type='kvm'><name>a</name>" OS OS "</domain>", VMPORT_ERROR_CORRUPT },
   { "two-sources",
     "<domain type='kvm'><name>a</name>" OS "<devices><disk><source file='/a'/><source file='/b'/>"
@@ -285,16 +288,22 @@ static const Broken broken[] = {
     "<disk><target dev='vda'/></disk></devices></domain>",
     VMPORT_ERROR_CORRUPT },
   { "no-target",
-    "<domain type='kvm'><name>a</name>" OS "<devices><disk><source file='/a'/></disk></devices></domain>",
+    "<domain type='kvm'><name>a</name>" OS
+    "<devices><disk><source file='/a'/></disk></devices></domain>",
     VMPORT_ERROR_CORRUPT },
   { "no-name", "<domain type='kvm'>" OS "</domain>", VMPORT_ERROR_CORRUPT },
-  { "name-with-slash", "<domain type='kvm'><name>../x</name>" OS "</domain>", VMPORT_ERROR_CORRUPT },
-  { "name-with-newline", "<domain type='kvm'><name>a\nb</name>" OS "</domain>", VMPORT_ERROR_CORRUPT },
+  { "name-with-slash", "<domain type='kvm'><name>../x</name>" OS "</domain>",
+    VMPORT_ERROR_CORRUPT },
+  { "name-with-newline", "<domain type='kvm'><name>a\nb</name>" OS "</domain>",
+    VMPORT_ERROR_CORRUPT },
   { "snapshot", "<domainsnapshot><name>x</name></domainsnapshot>", VMPORT_ERROR_CORRUPT },
-  { "foreign-root", "<domain xmlns='urn:x' type='kvm'><name>x</name></domain>", VMPORT_ERROR_CORRUPT },
+  { "foreign-root", "<domain xmlns='urn:x' type='kvm'><name>x</name></domain>",
+    VMPORT_ERROR_CORRUPT },
   { "text-in-root", "<domain type='kvm'>x<name>x</name>" OS "</domain>", VMPORT_ERROR_CORRUPT },
-  { "lxc", "<domain type='lxc'><name>x</name><os><type>exe</type></os></domain>", VMPORT_ERROR_NOT_SUPPORTED },
-  { "xen", "<domain type='kvm'><name>x</name><os><type>xen</type></os></domain>", VMPORT_ERROR_NOT_SUPPORTED },
+  { "lxc", "<domain type='lxc'><name>x</name><os><type>exe</type></os></domain>",
+    VMPORT_ERROR_NOT_SUPPORTED },
+  { "xen", "<domain type='kvm'><name>x</name><os><type>xen</type></os></domain>",
+    VMPORT_ERROR_NOT_SUPPORTED },
   { "no-os", "<domain type='kvm'><name>x</name></domain>", VMPORT_ERROR_NOT_SUPPORTED },
 };
 
@@ -327,7 +336,8 @@ static const char *const bad_variants[] = {
   "[(0, 'domain', [('type', 'kvm'), ('id', '1')], ''), (1, 'name', @a(ss) [], 'x'),"
   " (1, 'os', @a(ss) [], ''), (2, 'type', @a(ss) [], 'hvm')]",
   "[(0, 'domain', [('type', 'kvm')], ''), (1, 'name', @a(ss) [], 'x'), (1, 'os', @a(ss) [], ''),"
-  " (2, 'type', @a(ss) [], 'hvm'), (1, 'devices', @a(ss) [], ''), (2, 'emulator', @a(ss) [], '/x')]",
+  " (2, 'type', @a(ss) [], 'hvm'), (1, 'devices', @a(ss) [], ''), (2, 'emulator', @a(ss) [], "
+  "'/x')]",
   "[(0, 'domain', [('type', 'kvm')], ''), (1, 'name', @a(ss) [], 'x'), (1, 'os', @a(ss) [], ''),"
   " (2, 'type', @a(ss) [], 'hvm'), (1, 'qemu:commandline', @a(ss) [], '')]",
   "[(0, 'domain', [('type', 'kvm')], ''), (1, 'name', @a(ss) [], 'x'), (1, 'os', @a(ss) [], ''),"
@@ -360,7 +370,8 @@ test_bad_variants (void)
     }
 }
 
-/* Any byte changed in a variant's serialization gives an error, or a domain that is as good as any. */
+/* Any byte changed in a variant's serialization gives an error, or a domain that is as good as any.
+ */
 static void
 test_mutated_variants (void)
 {

@@ -106,7 +106,8 @@ test_variant (void)
 static void
 test_copy (void)
 {
-  g_autoptr (VmpFinding) finding = vmp_finding_new (VMP_FINDING_MAC_IN_USE, "MacAddresses", -1, "m");
+  g_autoptr (VmpFinding) finding
+      = vmp_finding_new (VMP_FINDING_MAC_IN_USE, "MacAddresses", -1, "m");
   g_autoptr (VmpFinding) copy = NULL;
 
   vmp_finding_set_resolution (finding, g_variant_new_parsed ("{'MacAddresses': <'generate'>}"));
@@ -116,7 +117,8 @@ test_copy (void)
 }
 
 static const char *const malformed[] = {
-  "[{'Code': <'Nonsense'>, 'Severity': <'error'>, 'Message': <''>, 'Setting': <''>, 'Index': <-1>}]",
+  "[{'Code': <'Nonsense'>, 'Severity': <'error'>, 'Message': <''>, 'Setting': <''>, 'Index': "
+  "<-1>}]",
   "[{'Code': <'IdInUse'>, 'Severity': <'info'>, 'Message': <''>, 'Setting': <''>, 'Index': <-1>}]",
   "[{'Code': <'IdInUse'>, 'Severity': <'error'>, 'Message': <''>, 'Setting': <''>, 'Index': <-2>}]",
   "[{'Code': <'IdInUse'>, 'Severity': <'error'>, 'Message': <1>, 'Setting': <''>, 'Index': <-1>}]",

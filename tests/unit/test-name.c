@@ -12,17 +12,28 @@ typedef struct
 } PathRow;
 
 static const PathRow paths[] = {
-  { "a", TRUE, FALSE, TRUE },          { "a/b", TRUE, FALSE, FALSE },
-  { "a b/ü.qcow2", TRUE, FALSE, FALSE }, { ".hidden", TRUE, FALSE, TRUE },
-  { "...", TRUE, FALSE, TRUE },        { "", FALSE, FALSE, FALSE },
-  { ".", FALSE, FALSE, FALSE },        { "..", FALSE, FALSE, FALSE },
-  { "a/../b", FALSE, FALSE, FALSE },   { "a//b", FALSE, FALSE, FALSE },
-  { "a/", FALSE, FALSE, FALSE },       { "a/./b", FALSE, FALSE, FALSE },
-  { "a\nb", FALSE, FALSE, FALSE },     { "a\x7f", FALSE, FALSE, FALSE },
-  { "\xff", FALSE, FALSE, FALSE },     { "/", FALSE, TRUE, FALSE },
-  { "/a/b", FALSE, TRUE, FALSE },      { "//a", FALSE, FALSE, FALSE },
-  { "/a/", FALSE, FALSE, FALSE },      { "/a/..", FALSE, FALSE, FALSE },
-  { "/../a", FALSE, FALSE, FALSE },    { "/./a", FALSE, FALSE, FALSE },
+  { "a", TRUE, FALSE, TRUE },
+  { "a/b", TRUE, FALSE, FALSE },
+  { "a b/ü.qcow2", TRUE, FALSE, FALSE },
+  { ".hidden", TRUE, FALSE, TRUE },
+  { "...", TRUE, FALSE, TRUE },
+  { "", FALSE, FALSE, FALSE },
+  { ".", FALSE, FALSE, FALSE },
+  { "..", FALSE, FALSE, FALSE },
+  { "a/../b", FALSE, FALSE, FALSE },
+  { "a//b", FALSE, FALSE, FALSE },
+  { "a/", FALSE, FALSE, FALSE },
+  { "a/./b", FALSE, FALSE, FALSE },
+  { "a\nb", FALSE, FALSE, FALSE },
+  { "a\x7f", FALSE, FALSE, FALSE },
+  { "\xff", FALSE, FALSE, FALSE },
+  { "/", FALSE, TRUE, FALSE },
+  { "/a/b", FALSE, TRUE, FALSE },
+  { "//a", FALSE, FALSE, FALSE },
+  { "/a/", FALSE, FALSE, FALSE },
+  { "/a/..", FALSE, FALSE, FALSE },
+  { "/../a", FALSE, FALSE, FALSE },
+  { "/./a", FALSE, FALSE, FALSE },
 };
 
 static void
@@ -43,7 +54,7 @@ test_paths (void)
   for (gsize i = 100; i < 5000; i += 100)
     long_path[i] = '/';
   g_assert_false (vmp_name_is_relative (long_path));
-  g_assert_true (vmp_name_is_relative (long_path + 1000));
+  g_assert_true (vmp_name_is_relative (long_path + 1001));
 }
 
 static void
@@ -121,7 +132,9 @@ test_folder (void)
 static void
 test_clean (void)
 {
-  g_autofree char *clean = vmp_name_clean ("a\n\x1b[31mb\xe2\x80\xae" "c\xe2\x80\xa8", 100);
+  g_autofree char *clean = vmp_name_clean ("a\n\x1b[31mb\xe2\x80\xae"
+                                           "c\xe2\x80\xa8",
+                                           100);
   g_autofree char *cut = vmp_name_clean ("abcdef", 3);
   g_autofree char *invalid = vmp_name_clean ("a\xff", 10);
 
@@ -146,10 +159,14 @@ static void
 test_make_unique (void)
 {
   static const char *const rows[][2] = {
-    { "disk.qcow2", "disk.qcow2" }, { "disk.qcow2", "disk-2.qcow2" },
-    { "DISK.QCOW2", "DISK-3.QCOW2" }, { "a.tar.gz", "a.tar.gz" },
-    { "a.tar.gz", "a.tar-2.gz" },   { ".x", ".x" },
-    { ".x", ".x-2" },               { "plain", "plain" },
+    { "disk.qcow2", "disk.qcow2" },
+    { "disk.qcow2", "disk-2.qcow2" },
+    { "DISK.QCOW2", "DISK-3.QCOW2" },
+    { "a.tar.gz", "a.tar.gz" },
+    { "a.tar.gz", "a.tar-2.gz" },
+    { ".x", ".x" },
+    { ".x", ".x-2" },
+    { "plain", "plain" },
     { "plain", "plain-2" },
   };
   g_autoptr (GHashTable) taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);

@@ -85,7 +85,7 @@ test_roles (void)
       g_assert_true (vmp_role_from_string (vmp_role_to_string (role), &back));
       g_assert_cmpint (back, ==, role);
     }
-  g_assert_false (vmp_role_from_string ("emulator", &(VmpRole) { 0 }));
+  g_assert_false (vmp_role_from_string ("emulator", &(VmpRole){ 0 }));
 }
 
 #define HEAD "<package xmlns='urn:vmport:package:1' version='1'><generator>x</generator>"
@@ -125,30 +125,37 @@ static const struct
   { "other folder", PACKAGE ("", CONFIGURATION FILE ("Other/x", "disk")) },
   { "folder itself", PACKAGE ("", CONFIGURATION FILE ("Virtual Hard Disks", "disk")) },
   { "folder with slash", PACKAGE ("", CONFIGURATION FILE ("Virtual Hard Disks/", "disk")) },
-  { "another machine's", PACKAGE ("", CONFIGURATION FILE (
-                                          "Virtual Machines/00000000-0000-4000-8000-000000000000/x",
-                                          "nvram")) },
+  { "another machine's",
+    PACKAGE ("", CONFIGURATION FILE ("Virtual Machines/00000000-0000-4000-8000-000000000000/x",
+                                     "nvram")) },
   { "twice", PACKAGE ("", CONFIGURATION DISKFILE DISKFILE) },
   { "twice but for case",
     PACKAGE ("", CONFIGURATION DISKFILE FILE ("Virtual Hard Disks/A.RAW", "disk")) },
-  { "file as folder", PACKAGE ("", CONFIGURATION DISKFILE FILE ("Virtual Hard Disks/a.raw/b", "disk")) },
-  { "folder as file", PACKAGE ("", CONFIGURATION FILE ("Virtual Hard Disks/a.raw/b", "disk") DISKFILE) },
-  { "image not listed", PACKAGE (DISK ("vda", "Virtual Hard Disks/b.raw"), CONFIGURATION DISKFILE) },
+  { "file as folder",
+    PACKAGE ("", CONFIGURATION DISKFILE FILE ("Virtual Hard Disks/a.raw/b", "disk")) },
+  { "folder as file",
+    PACKAGE ("", CONFIGURATION FILE ("Virtual Hard Disks/a.raw/b", "disk") DISKFILE) },
+  { "image not listed",
+    PACKAGE (DISK ("vda", "Virtual Hard Disks/b.raw"), CONFIGURATION DISKFILE) },
   { "image of another role", PACKAGE (DISK ("vda", VM ".xml"), CONFIGURATION DISKFILE) },
-  { "image used twice", PACKAGE (DISK ("vda", "Virtual Hard Disks/a.raw")
-                                     DISK ("vdb", "Virtual Hard Disks/a.raw"),
-                                 CONFIGURATION DISKFILE) },
-  { "target twice", PACKAGE (DISK ("vda", "Virtual Hard Disks/a.raw")
-                                 DISK ("vda", "Virtual Hard Disks/b.raw"),
-                             CONFIGURATION DISKFILE FILE ("Virtual Hard Disks/b.raw", "disk")) },
+  { "image used twice",
+    PACKAGE (DISK ("vda", "Virtual Hard Disks/a.raw") DISK ("vdb", "Virtual Hard Disks/a.raw"),
+             CONFIGURATION DISKFILE) },
+  { "target twice",
+    PACKAGE (DISK ("vda", "Virtual Hard Disks/a.raw") DISK ("vda", "Virtual Hard Disks/b.raw"),
+             CONFIGURATION DISKFILE FILE ("Virtual Hard Disks/b.raw", "disk")) },
   { "disk without image", PACKAGE ("<disk target='vda'/>", CONFIGURATION) },
-  { "target", PACKAGE ("<disk target='v/a'><image path='/a' format='raw'/></disk>", CONFIGURATION) },
-  { "format", PACKAGE ("<disk target='vda'><image path='/a' format='json:{}'/></disk>", CONFIGURATION) },
+  { "target",
+    PACKAGE ("<disk target='v/a'><image path='/a' format='raw'/></disk>", CONFIGURATION) },
+  { "format",
+    PACKAGE ("<disk target='vda'><image path='/a' format='json:{}'/></disk>", CONFIGURATION) },
   { "no path", PACKAGE ("<disk target='vda'><image format='raw'/></disk>", CONFIGURATION) },
   { "short digest",
-    PACKAGE ("", "<file name='" VM ".xml' role='configuration' size='1' allocated='1' verity='ab'/>") },
+    PACKAGE ("",
+             "<file name='" VM ".xml' role='configuration' size='1' allocated='1' verity='ab'/>") },
   { "upper-case digest", PACKAGE ("", "<file name='" VM ".xml' role='configuration' size='1' "
-                                      "allocated='1' sha256='" "ABCDEF6789abcdef0123456789abcdef"
+                                      "allocated='1' sha256='"
+                                      "ABCDEF6789abcdef0123456789abcdef"
                                       "0123456789abcdef0123456789abcdef'/>") },
   { "negative size",
     PACKAGE ("", "<file name='" VM ".xml' role='configuration' size='-1' allocated='0'/>") },
@@ -163,12 +170,14 @@ static const struct
     HEAD "<machine uuid='" UUID "' name='x' state='saved'/><disks/><files>" CONFIGURATION
          "</files></package>" },
   { "state without saved", PACKAGE ("", CONFIGURATION FILE (VM "/state.save", "state")) },
-  { "running", HEAD "<machine uuid='" UUID "' name='x' state='running'/><disks/><files>" CONFIGURATION
-                    "</files></package>" },
+  { "running",
+    HEAD "<machine uuid='" UUID "' name='x' state='running'/><disks/><files>" CONFIGURATION
+         "</files></package>" },
   { "bad uuid", HEAD "<machine uuid='../x' name='x' state='off'/><disks/><files>" CONFIGURATION
                      "</files></package>" },
-  { "bad name", HEAD "<machine uuid='" UUID "' name='a/b' state='off'/><disks/><files>" CONFIGURATION
-                     "</files></package>" },
+  { "bad name",
+    HEAD "<machine uuid='" UUID "' name='a/b' state='off'/><disks/><files>" CONFIGURATION
+         "</files></package>" },
   { "dtd", "<!DOCTYPE package [<!ENTITY a 'b'>]>" PACKAGE ("", CONFIGURATION) },
 };
 
@@ -208,7 +217,8 @@ test_too_many (void)
 
   while (vmp_package_get_files (package)->len <= VMP_PACKAGE_MAX_FILES)
     {
-      g_autofree char *name = g_strdup_printf ("Snapshots/%u", vmp_package_get_files (package)->len);
+      g_autofree char *name
+          = g_strdup_printf ("Snapshots/%u", vmp_package_get_files (package)->len);
 
       if (vmp_package_get_files (package)->len == VMP_PACKAGE_MAX_FILES)
         {

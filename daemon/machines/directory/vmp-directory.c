@@ -336,29 +336,15 @@ vmp_directory_open_file (VmpMachines *machines, const char *path, GError **error
   return vmp_fd_steal (&fd);
 }
 
-static void
-collect_foreign (VmpDirectory *self, VmpDomain *domain, GStrvBuilder *foreign)
-{
-  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
-    for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
-      if (path_beneath (self, vmp_domain_get_image_path (domain, i, n)) == NULL
-          && vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK)
-        g_strv_builder_add (foreign, vmp_domain_get_image_path (domain, i, n));
-}
-
 static gboolean
 vmp_directory_remove (VmpMachines *machines, VmpMachine *machine, gboolean delete_storage,
-                      GStrv *foreign, GError **error)
+                      GError **error)
 {
   VmpDirectory *self = VMP_DIRECTORY (machines);
   const char *uuid = vmp_machine_get_uuid (machine);
   g_autofree char *token = vmp_name_new_token ();
   g_autofree char *staging = g_strconcat (STAGING_PREFIX, token, NULL);
-  g_autoptr (GStrvBuilder) outside = g_strv_builder_new ();
 
-  if (delete_storage)
-    collect_foreign (self, vmp_machine_get_domain (machine), outside);
-  *foreign = g_strv_builder_end (outside);
   if (delete_storage)
     {
       if (!vmp_at_rename_noreplace (self->rootfd, uuid, self->rootfd, staging, error))

@@ -1,0 +1,181 @@
+/* vmport.conf: a key file with the group [vmport] and a group [manager ID] for each further
+ * manager. What it does not know it refuses: a misspelt key must not count as a default. */
+#include "config.h"
+
+#include "vmp-config.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "vmp-error.h"
+#include "vmp-name.h"
+
+#define GROUP "vmport"
+#define MANAGER_PREFIX "manager "
+
+static void
+config_manager_free (gpointer data)
+{
+  VmpConfigManager *manager = data;
+
+  g_free (manager->id);
+  g_free (manager->driver);
+  g_free (manager->root);
+  g_free (manager);
+}
+
+void
+vmp_config_free (VmpConfig *config)
+{
+  g_free (config->store_root);
+  g_strfreev (config->networks);
+  g_strfreev (config->scopes);
+  g_ptr_array_unref (config->managers);
+  g_free (config);
+}
+
+static gboolean
+read_number (GKeyFile *file, const char *key, guint from, guint to, guint *number, GError **error)
+{
+  g_autofree char *text = g_key_file_get_value (file, GROUP, key, NULL);
+  guint64 value;
+
+  if (text == NULL)
+    return TRUE;
+  if (!g_ascii_string_to_unsigned (g_strstrip (text), 10, from, to, &value, NULL))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("%s=%s: not a number from %u to %u"), key, text, from, to);
+  *number = (guint) value;
+  return TRUE;
+}
+
+static gboolean
+check_keys (GKeyFile *file, const char *group, const char *const *known, GError **error)
+{
+  g_auto (GStrv) keys = g_key_file_get_keys (file, group, NULL, NULL);
+
+  for (gsize i = 0; keys != NULL && keys[i] != NULL; i++)
+    if (!g_strv_contains (known, keys[i]))
+      return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, _ ("[%s]: there is no key “%s”"),
+                            group, keys[i]);
+  return TRUE;
+}
+
+static gboolean
+check_networks (VmpConfig *config, GError **error)
+{
+  for (gsize i = 0; config->networks[i] != NULL; i++)
+    if (strcmp (config->networks[i], "user") != 0
+        && !g_str_has_prefix (config->networks[i], "bridge:")
+        && !g_str_has_prefix (config->networks[i], "network:"))
+      return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                            _ ("Networks=: “%s” is not written as bridge:NAME, network:NAME or "
+                               "user"),
+                            config->networks[i]);
+  return TRUE;
+}
+
+static gboolean
+read_main (VmpConfig *config, GKeyFile *file, GError **error)
+{
+  static const char *const known[] = { "MaxJobs",   "MaxJobsPerUser", "JobRetentionSec",
+                                       "WorkerTimeoutSec", "StoreRoot", "Networks", "Scopes",
+                                       NULL };
+  char *root = g_key_file_get_string (file, GROUP, "StoreRoot", NULL);
+  GStrv networks = g_key_file_get_string_list (file, GROUP, "Networks", NULL, NULL);
+  GStrv scopes = g_key_file_get_string_list (file, GROUP, "Scopes", NULL, NULL);
+
+  if (root != NULL && root[0] != '\0')
+    {
+      g_free (config->store_root);
+      config->store_root = g_steal_pointer (&root);
+    }
+  g_free (root);
+  if (networks != NULL)
+    {
+      g_strfreev (config->networks);
+      config->networks = networks;
+    }
+  if (scopes != NULL)
+    {
+      g_strfreev (config->scopes);
+      config->scopes = scopes;
+    }
+  return check_keys (file, GROUP, known, error) && check_networks (config, error)
+         && read_number (file, "MaxJobs", 1, 256, &config->max_jobs, error)
+         && read_number (file, "MaxJobsPerUser", 1, 10000, &config->max_jobs_per_user, error)
+         && read_number (file, "JobRetentionSec", 0, 86400, &config->retention_seconds, error)
+         && read_number (file, "WorkerTimeoutSec", 1, 3600, &config->worker_timeout_seconds,
+                         error);
+}
+
+static gboolean
+read_manager (VmpConfig *config, GKeyFile *file, const char *group, GError **error)
+{
+  static const char *const known[] = { "Driver", "Root", NULL };
+  VmpConfigManager *manager = g_new0 (VmpConfigManager, 1);
+
+  g_ptr_array_add (config->managers, manager);
+  manager->id = g_strstrip (g_strdup (group + strlen (MANAGER_PREFIX)));
+  manager->driver = g_key_file_get_string (file, group, "Driver", NULL);
+  manager->root = g_key_file_get_string (file, group, "Root", NULL);
+  if (!vmp_name_is_component (manager->id) || strcmp (manager->id, "store") == 0
+      || strcmp (manager->id, "qemu") == 0)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("[%s]: not an id that a further manager can have"), group);
+  if (g_strcmp0 (manager->driver, "directory") != 0)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, _ ("[%s]: Driver= is “directory”"),
+                          group);
+  if (manager->root == NULL || !vmp_name_is_absolute (manager->root))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("[%s]: Root= is an absolute path"), group);
+  return check_keys (file, group, known, error);
+}
+
+static gboolean
+read_file (VmpConfig *config, const char *path, GError **error)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_auto (GStrv) groups = NULL;
+
+  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, error))
+    return FALSE;
+  groups = g_key_file_get_groups (file, NULL);
+  for (gsize i = 0; groups[i] != NULL; i++)
+    {
+      if (strcmp (groups[i], GROUP) == 0)
+        {
+          if (!read_main (config, file, error))
+            return FALSE;
+        }
+      else if (!g_str_has_prefix (groups[i], MANAGER_PREFIX))
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, _ ("There is no group [%s]"),
+                              groups[i]);
+      else if (!read_manager (config, file, groups[i], error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Reads @file; with @file NULL the installed one, which need not be there. */
+VmpConfig *
+vmp_config_load (const char *file, const char *state_directory, GError **error)
+{
+  g_autoptr (VmpConfig) config = g_new0 (VmpConfig, 1);
+  g_autoptr (GError) local_error = NULL;
+  const char *path = file != NULL ? file : VMP_SYSCONFDIR "/vmport/vmport.conf";
+
+  config->max_jobs = 4;
+  config->max_jobs_per_user = 16;
+  config->retention_seconds = 300;
+  config->worker_timeout_seconds = 30;
+  config->store_root = g_build_filename (state_directory, "store", NULL);
+  config->networks = g_new0 (char *, 1);
+  config->scopes = g_new0 (char *, 1);
+  config->managers = g_ptr_array_new_with_free_func (config_manager_free);
+  if (read_file (config, path, &local_error)
+      || (file == NULL && g_error_matches (local_error, G_FILE_ERROR, G_FILE_ERROR_NOENT)))
+    return g_steal_pointer (&config);
+  g_propagate_prefixed_error (error, g_steal_pointer (&local_error), "%s: ", path);
+  return NULL;
+}

@@ -1,0 +1,174 @@
+/* org.vmport.VirtualMachine, and org.vmport.Snapshot: what a caller may view of a machine. */
+#include "config.h"
+
+#include "vmp-machine-face.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "vmp-delete.h"
+#include "vmp-error.h"
+#include "vmp-request.h"
+#include "vmport-dbus.h"
+
+#define INTERFACE "org.vmport.VirtualMachine"
+#define SNAPSHOT_INTERFACE "org.vmport.Snapshot"
+
+static GVariant *
+get_active_job (VmpMachines *machines, const char *uuid)
+{
+  guint number = vmp_machines_get_holder (machines, uuid);
+  g_autofree char *path = NULL;
+
+  if (number == 0 || number == VMP_MACHINES_NO_JOB)
+    return g_variant_new_object_path ("/");
+  path = vmp_bus_job_path (number);
+  return g_variant_new_object_path (path);
+}
+
+/* Full reference. */
+GVariant *
+vmp_machine_face_get_property (VmpMachines *machines, VmpMachine *machine, const char *property)
+{
+  g_autofree char *manager = NULL;
+  g_auto (GStrv) list = NULL;
+  GVariant *value = NULL;
+
+  if (strcmp (property, "Manager") == 0)
+    {
+      manager = vmp_bus_manager_path (machines);
+      value = g_variant_new_object_path (manager);
+    }
+  else if (strcmp (property, "Uuid") == 0)
+    value = g_variant_new_string (vmp_machine_get_uuid (machine));
+  else if (strcmp (property, "Name") == 0)
+    value = g_variant_new_string (vmp_machine_get_name (machine));
+  else if (strcmp (property, "State") == 0)
+    value = g_variant_new_string (vmp_machine_get_state (machine));
+  else if (strcmp (property, "SecurityScope") == 0)
+    value = g_variant_new_string (vmp_machine_get_scope (machine));
+  else if (strcmp (property, "ResourcePaths") == 0)
+    {
+      list = vmp_machine_get_resource_paths (machine);
+      value = g_variant_new_strv ((const char *const *) list, -1);
+    }
+  else if (strcmp (property, "NetworkConnections") == 0)
+    {
+      list = vmp_machine_get_network_connections (machine);
+      value = g_variant_new_strv ((const char *const *) list, -1);
+    }
+  else if (strcmp (property, "Snapshots") == 0)
+    value = g_variant_new_array (G_VARIANT_TYPE_OBJECT_PATH, NULL, 0);
+  else if (strcmp (property, "ActiveJob") == 0)
+    value = get_active_job (machines, vmp_machine_get_uuid (machine));
+  g_return_val_if_fail (value != NULL, NULL);
+  return g_variant_ref_sink (value);
+}
+
+/* All properties, a{sv}, floating. */
+GVariant *
+vmp_machine_face_get_all (VmpMachines *machines, VmpMachine *machine)
+{
+  GDBusInterfaceInfo *interface = vmport_dbus_virtual_machine_interface_info ();
+  GVariantDict all;
+
+  g_variant_dict_init (&all, NULL);
+  for (guint i = 0; interface->properties[i] != NULL; i++)
+    {
+      const char *name = interface->properties[i]->name;
+      g_autoptr (GVariant) value = vmp_machine_face_get_property (machines, machine, name);
+
+      g_variant_dict_insert_value (&all, name, value);
+    }
+  return g_variant_dict_end (&all);
+}
+
+static GVariant *
+get_property (VmpRequest *request, const char *property)
+{
+  return vmp_machine_face_get_property (request->machines, request->machine, property);
+}
+
+static void
+serve_properties (VmpRequest *request)
+{
+  vmp_bus_return_properties (request, vmport_dbus_virtual_machine_interface_info (),
+                             get_property);
+}
+
+static void
+serve_get_configuration (VmpRequest *request)
+{
+  g_autofree char *xml = vmp_domain_to_xml (vmp_machine_get_domain (request->machine));
+
+  vmp_request_return (request, g_variant_new ("(s)", xml));
+}
+
+static gboolean
+parse_delete (VmpRequest *request, GError **error)
+{
+  g_variant_get (vmp_request_get_parameters (request), "(@a{sv})", &request->options);
+  return vmp_request_check_options (request, request->options, error, "DeleteStorage", "b", NULL);
+}
+
+static void
+on_deleted (GObject *source, GAsyncResult *result, gpointer data)
+{
+  VmpRequest *request = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = vmp_jobs_run_aside_finish (VMP_JOBS (source), result, &error);
+  const char *uuid = vmp_machine_get_uuid (request->machine);
+
+  vmp_machines_let_go (request->machines, uuid);
+  if (reply == NULL)
+    {
+      vmp_request_return_error (request, g_steal_pointer (&error));
+      return;
+    }
+  vmp_machines_forget (request->machines, uuid);
+  vmp_machines_emit_removed (request->machines, uuid);
+  vmp_request_return (request, NULL);
+}
+
+static void
+serve_delete (VmpRequest *request)
+{
+  const char *uuid = vmp_machine_get_uuid (request->machine);
+  gboolean delete_storage = FALSE;
+  VmpDeletePlan *plan;
+
+  if (!vmp_machines_hold (request->machines, uuid, VMP_MACHINES_NO_JOB))
+    {
+      vmp_request_return_error (
+          request, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_IN_USE,
+                                        _ ("A job has the virtual machine; wait for it, or cancel "
+                                           "it")));
+      return;
+    }
+  g_variant_lookup (request->options, "DeleteStorage", "b", &delete_storage);
+  plan = vmp_delete_plan_new (request->machines, request->machine, delete_storage);
+  /* Goes on when the caller leaves: half a deletion helps nobody. */
+  vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
+                      vmp_caller_get_identity (request->caller), vmp_delete_work, plan,
+                      (GDestroyNotify) vmp_delete_plan_free, NULL, on_deleted, request);
+}
+
+const VmpHandler vmp_machine_handlers[] = {
+  { INTERFACE, VMP_POLICY_PROPERTIES, NULL, serve_properties },
+  { INTERFACE, "GetConfiguration", NULL, serve_get_configuration },
+  { INTERFACE, "SetSecurityScope", NULL, NULL },
+  { INTERFACE, "Delete", parse_delete, serve_delete },
+  { NULL },
+};
+
+/* No manager has snapshots yet, so every snapshot is one that never was. */
+static void
+serve_snapshot_properties (VmpRequest *request)
+{
+  vmp_request_return_no_such_machine (request);
+}
+
+const VmpHandler vmp_snapshot_handlers[] = {
+  { SNAPSHOT_INTERFACE, VMP_POLICY_PROPERTIES, NULL, serve_snapshot_properties },
+  { NULL },
+};

@@ -1,0 +1,405 @@
+/* org.vmport.Manager: one place that holds virtual machines. */
+#include "config.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "vmp-error.h"
+#include "vmp-export.h"
+#include "vmp-import.h"
+#include "vmp-machine-face.h"
+#include "vmp-name.h"
+#include "vmp-request.h"
+#include "vmport-dbus.h"
+
+#define INTERFACE "org.vmport.Manager"
+
+static GVariant *
+get_property (VmpRequest *request, const char *property)
+{
+  VmpMachines *machines = request->machines;
+  g_auto (GStrv) list = NULL;
+  GVariant *value = NULL;
+
+  if (strcmp (property, "Id") == 0)
+    value = g_variant_new_string (vmp_machines_get_id (machines));
+  else if (strcmp (property, "Driver") == 0)
+    value = g_variant_new_string (vmp_machines_get_driver (machines));
+  else if (strcmp (property, "Uri") == 0)
+    value = g_variant_new_string (vmp_machines_get_uri (machines));
+  else if (strcmp (property, "Version") == 0)
+    value = g_variant_new_string (vmp_machines_get_version (machines));
+  else if (strcmp (property, "Available") == 0)
+    value = g_variant_new_boolean (vmp_machines_is_available (machines));
+  else if (strcmp (property, "Features") == 0)
+    value = g_variant_new_strv (vmp_machines_get_features (machines), -1);
+  else if (strcmp (property, "NetworkConnections") == 0)
+    {
+      list = vmp_machines_list_networks (machines);
+      value = g_variant_new_strv ((const char *const *) list, -1);
+    }
+  else if (strcmp (property, "StorageRoots") == 0)
+    {
+      list = vmp_machines_list_roots (machines);
+      value = g_variant_new_strv ((const char *const *) list, -1);
+    }
+  else if (strcmp (property, "JobRetentionUSec") == 0)
+    value = g_variant_new_uint64 (
+        (guint64) vmp_jobs_get_config (vmp_bus_get_jobs (request->bus))->retention_usec);
+  g_return_val_if_fail (value != NULL, NULL);
+  return g_variant_ref_sink (value);
+}
+
+static void
+serve_properties (VmpRequest *request)
+{
+  vmp_bus_return_properties (request, vmport_dbus_manager_interface_info (), get_property);
+}
+
+static void
+check_machines (VmpRequest *request, VmpScopesFunc func)
+{
+  g_autoptr (GPtrArray) machines = vmp_machines_list (request->machines);
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  GPtrArray *scopes = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < machines->len; i++)
+    {
+      const char *scope = vmp_machine_get_scope (g_ptr_array_index (machines, i));
+
+      if (g_hash_table_add (seen, (gpointer) scope))
+        g_ptr_array_add (scopes, g_strdup (scope));
+    }
+  vmp_request_check_each_scope (request, VMP_ACTION_VIEW, scopes, func);
+}
+
+static gboolean
+parse_list (VmpRequest *request, GError **error)
+{
+  g_variant_get (vmp_request_get_parameters (request), "(@a{sv})", &request->options);
+  return vmp_request_check_options (request, request->options, error, "Paths", "ao", NULL);
+}
+
+static void
+return_list (VmpRequest *request, GHashTable *granted)
+{
+  g_autoptr (GPtrArray) machines = vmp_machines_list (request->machines);
+  g_autofree const char **paths = NULL;
+  GVariantBuilder builder;
+
+  g_variant_lookup (request->options, "Paths", "^a&o", &paths);
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{oa{sv}}"));
+  for (guint i = 0; i < machines->len; i++)
+    {
+      VmpMachine *machine = g_ptr_array_index (machines, i);
+      g_autofree char *path = NULL;
+
+      if (!g_hash_table_contains (granted, vmp_machine_get_scope (machine)))
+        continue;
+      path = vmp_bus_machine_path (request->machines, vmp_machine_get_uuid (machine));
+      if (paths != NULL && !g_strv_contains ((const char *const *) paths, path))
+        continue;
+      g_variant_builder_add (&builder, "{o@a{sv}}", path,
+                             vmp_machine_face_get_all (request->machines, machine));
+    }
+  vmp_request_return (request, g_variant_new ("(a{oa{sv}})", &builder));
+}
+
+static void
+serve_list (VmpRequest *request)
+{
+  check_machines (request, return_list);
+}
+
+static void
+return_found (VmpRequest *request, GHashTable *granted)
+{
+  g_autoptr (GPtrArray) machines = vmp_machines_list (request->machines);
+  VmpMachine *found = NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *lower = NULL;
+  const char *wanted;
+
+  g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &wanted, NULL);
+  lower = g_ascii_strdown (wanted, -1);
+  for (guint i = 0; i < machines->len; i++)
+    {
+      VmpMachine *machine = g_ptr_array_index (machines, i);
+
+      if (!g_hash_table_contains (granted, vmp_machine_get_scope (machine))
+          || (strcmp (vmp_machine_get_name (machine), wanted) != 0
+              && strcmp (vmp_machine_get_uuid (machine), lower) != 0))
+        continue;
+      if (found != NULL)
+        {
+          vmp_request_return_error (
+              request, g_error_new (VMPORT_ERROR, VMPORT_ERROR_AMBIGUOUS,
+                                    _ ("More than one virtual machine is called “%s”; name its id"),
+                                    wanted));
+          return;
+        }
+      found = machine;
+    }
+  if (found == NULL)
+    {
+      vmp_request_return_no_such_machine (request);
+      return;
+    }
+  path = vmp_bus_machine_path (request->machines, vmp_machine_get_uuid (found));
+  vmp_request_return (request, g_variant_new ("(o)", path));
+}
+
+static void
+serve_find (VmpRequest *request)
+{
+  check_machines (request, return_found);
+}
+
+static gboolean
+parse_get_export_settings (VmpRequest *request, GError **error)
+{
+  const char *path;
+
+  g_variant_get (vmp_request_get_parameters (request), "(&o@a{sv})", &path, &request->options);
+  return vmp_request_check_options (request, request->options, error, NULL)
+         && vmp_request_take_machine (request, path, error);
+}
+
+static void
+serve_get_export_settings (VmpRequest *request)
+{
+  vmp_request_return (request,
+                      g_variant_new ("(@a{sv})", vmp_settings_defaults (VMP_SETTINGS_EXPORT,
+                                                                        request->uuid)));
+}
+
+static gboolean
+parse_export (VmpRequest *request, GError **error)
+{
+  g_autoptr (GVariant) given = NULL;
+  const char *path, *directory;
+
+  g_variant_get (vmp_request_get_parameters (request), "(&o&s@a{sv})", &path, &directory, &given);
+  request->settings = vmp_settings_new (VMP_SETTINGS_EXPORT, given, error);
+  return request->settings != NULL && vmp_request_take_machine (request, path, error)
+         && vmp_settings_fill (request->settings,
+                               vmp_settings_defaults (VMP_SETTINGS_EXPORT, request->uuid), error)
+         && vmp_settings_check_supported (request->settings, error)
+         && vmp_request_take_directory (request, directory, error);
+}
+
+static gboolean
+check_available (VmpRequest *request)
+{
+  if (vmp_machines_is_available (request->machines))
+    return TRUE;
+  vmp_request_return_error (
+      request, g_error_new (VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE,
+                            _ ("The manager “%s” is not there at this moment"),
+                            vmp_machines_get_id (request->machines)));
+  return FALSE;
+}
+
+/* Shows the job and answers with its path, in this order. */
+static void
+submit (VmpRequest *request, VmpJob *job, VmpWork work, gpointer plan, GDestroyNotify free_plan)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = vmp_bus_job_path (vmp_job_get_number (job));
+
+  vmp_job_set_detail (job, "Directory", g_variant_new_string (request->directory));
+  if (!vmp_jobs_submit (vmp_bus_get_jobs (request->bus), job, request->machines,
+                        vmp_caller_get_identity (request->caller), work, plan, free_plan, &error))
+    {
+      vmp_machines_release (request->machines, vmp_job_get_number (job));
+      vmp_request_return_error (request, g_steal_pointer (&error));
+      return;
+    }
+  g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "VMPORT_JOB", "%u", vmp_job_get_number (job),
+                    "VMPORT_SENDER_UID", "%u", vmp_caller_get_uid (request->caller), "VMPORT_VM",
+                    "%s", request->uuid != NULL ? request->uuid : "", "MESSAGE",
+                    "Job %u: %s on %s for uid %u", vmp_job_get_number (job),
+                    vmp_job_get_operation (job), vmp_job_get_manager (job),
+                    vmp_caller_get_uid (request->caller));
+  vmp_request_return (request, g_variant_new ("(o)", path));
+}
+
+static VmpJob *
+add_job (VmpRequest *request, const char *operation, guint64 limit)
+{
+  g_autoptr (GError) error = NULL;
+  VmpJob *job = vmp_jobs_add (vmp_bus_get_jobs (request->bus), request->machines, operation,
+                              vmp_caller_get_identity (request->caller), limit, &error);
+
+  if (job == NULL)
+    vmp_request_return_error (request, g_steal_pointer (&error));
+  return job;
+}
+
+static void
+serve_export (VmpRequest *request)
+{
+  g_autoptr (VmpJob) job = NULL;
+  g_autofree char *path = NULL;
+
+  if (!check_available (request))
+    return;
+  job = add_job (request, "Export",
+                 vmp_settings_get_uint64 (request->settings, "BandwidthLimit"));
+  if (job == NULL)
+    return;
+  if (!vmp_machines_hold (request->machines, request->uuid, vmp_job_get_number (job)))
+    {
+      vmp_request_return_error (
+          request, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_IN_USE,
+                                        _ ("Another job has the virtual machine; wait for it, or "
+                                           "cancel it")));
+      return;
+    }
+  path = vmp_bus_machine_path (request->machines, request->uuid);
+  vmp_job_set_detail (job, "VirtualMachine", g_variant_new_string (path));
+  submit (request, job, vmp_export_work,
+          vmp_export_plan_new (request->machine, request->directory, request->settings),
+          (GDestroyNotify) vmp_export_plan_free);
+}
+
+static gboolean
+parse_get_import_settings (VmpRequest *request, GError **error)
+{
+  const char *directory;
+
+  g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &directory,
+                 &request->options);
+  if (!vmp_request_check_options (request, request->options, error, "DirectoryFd", "h", NULL))
+    return FALSE;
+  if (g_variant_n_children (request->options) > 0)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                          _ ("%s: this version of vmport supports only the default value"),
+                          "DirectoryFd");
+  return vmp_request_take_directory (request, directory, error);
+}
+
+static void
+on_import_settings (GObject *source, GAsyncResult *result, gpointer data)
+{
+  VmpRequest *request = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) settings = vmp_jobs_run_aside_finish (VMP_JOBS (source), result, &error);
+
+  if (settings == NULL)
+    vmp_request_return_error (request, g_steal_pointer (&error));
+  else
+    vmp_request_return (request, g_variant_new ("(@a{sv})", settings));
+}
+
+static void
+run_aside (VmpRequest *request, VmpWork work, GAsyncReadyCallback callback)
+{
+  vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
+                      vmp_caller_get_identity (request->caller), work,
+                      vmp_import_request_new (request->directory, request->settings),
+                      (GDestroyNotify) vmp_import_request_free,
+                      vmp_caller_get_cancellable (request->caller), callback, request);
+}
+
+static void
+serve_get_import_settings (VmpRequest *request)
+{
+  if (check_available (request))
+    run_aside (request, vmp_import_settings_work, on_import_settings);
+}
+
+/* Which further rights the settings call for. Targets of one's own choice are files that stay under
+ * the caller's control, as in place. */
+static void
+take_applicable (VmpRequest *request)
+{
+  static const char *const targets[] = { "TargetVmDataRoot", "TargetSnapshotDataRoot",
+                                         "TargetVhdDataRoot" };
+  const char *const *paths = vmp_settings_get_strv (request->settings, "TargetResourcePaths");
+
+  request->scope = vmp_settings_get_string (request->settings, "SecurityScope");
+  request->name = vmp_settings_get_string (request->settings, "Name");
+  if (request->scope[0] != '\0')
+    request->applicable |= VMP_ACTION_SET_SCOPE;
+  if (strcmp (vmp_settings_get_string (request->settings, "UnsafeDevices"), "keep") == 0)
+    request->applicable |= VMP_ACTION_IMPORT_UNSAFE;
+  if (!vmp_settings_get_boolean (request->settings, "CreateCopy"))
+    request->applicable |= VMP_ACTION_IMPORT_IN_PLACE;
+  for (gsize i = 0; i < G_N_ELEMENTS (targets); i++)
+    if (vmp_settings_get_string (request->settings, targets[i])[0] != '\0')
+      request->applicable |= VMP_ACTION_IMPORT_IN_PLACE;
+  for (gsize i = 0; paths[i] != NULL; i++)
+    if (paths[i][0] != '\0')
+      request->applicable |= VMP_ACTION_IMPORT_IN_PLACE;
+}
+
+static gboolean
+parse_import (VmpRequest *request, GError **error)
+{
+  g_autoptr (GVariant) given = NULL;
+  const char *directory;
+
+  g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &directory, &given);
+  request->settings = vmp_settings_new (VMP_SETTINGS_IMPORT, given, error);
+  if (request->settings == NULL
+      || !vmp_settings_check_supported (request->settings, error)
+      || !vmp_request_take_directory (request, directory, error))
+    return FALSE;
+  take_applicable (request);
+  return TRUE;
+}
+
+static void
+serve_import (VmpRequest *request)
+{
+  g_autoptr (VmpJob) job = NULL;
+
+  if (!check_available (request))
+    return;
+  job = add_job (request, "Import",
+                 vmp_settings_get_uint64 (request->settings, "BandwidthLimit"));
+  if (job != NULL)
+    submit (request, job, vmp_import_work,
+            vmp_import_request_new (request->directory, request->settings),
+            (GDestroyNotify) vmp_import_request_free);
+}
+
+static void
+on_import_checked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  VmpRequest *request = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = vmp_jobs_run_aside_finish (VMP_JOBS (source), result, &error);
+  g_autoptr (GVariant) findings = NULL;
+
+  if (reply == NULL)
+    {
+      vmp_request_return_error (request, g_steal_pointer (&error));
+      return;
+    }
+  findings = g_variant_lookup_value (reply, "Findings", G_VARIANT_TYPE ("aa{sv}"));
+  vmp_request_return (request, g_variant_new ("(@aa{sv})", findings));
+}
+
+static void
+serve_check_import (VmpRequest *request)
+{
+  if (check_available (request))
+    run_aside (request, vmp_import_check_work, on_import_checked);
+}
+
+const VmpHandler vmp_manager_handlers[] = {
+  { INTERFACE, VMP_POLICY_PROPERTIES, NULL, serve_properties },
+  { INTERFACE, "ListVirtualMachines", parse_list, serve_list },
+  { INTERFACE, "FindVirtualMachine", NULL, serve_find },
+  { INTERFACE, "ListSecurityScopes", NULL, NULL },
+  { INTERFACE, "GetExportSettings", parse_get_export_settings, serve_get_export_settings },
+  { INTERFACE, "CheckExport", NULL, NULL },
+  { INTERFACE, "Export", parse_export, serve_export },
+  { INTERFACE, "GetImportSettings", parse_get_import_settings, serve_get_import_settings },
+  { INTERFACE, "CheckImport", parse_import, serve_check_import },
+  { INTERFACE, "Import", parse_import, serve_import },
+  { INTERFACE, "Verify", NULL, NULL },
+  { NULL },
+};

@@ -1,0 +1,513 @@
+/* One call from the bus, on its one way: caller → arguments → authorisation → read again → done.
+ *
+ * Reading properties comes here too: no object has a get_property, so GDBus hands Get and GetAll
+ * on as calls. Nothing is served without a row in the policy. */
+#include "config.h"
+
+#include "vmp-request.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "vmp-error.h"
+#include "vmp-name.h"
+
+/* Requests of one uid that wait for polkit, a worker or a job. Waiters of jobs are many. */
+#define MAX_PENDING_PER_USER 1024
+
+static void authorize_next (VmpRequest *self);
+
+static void
+request_free (VmpRequest *self)
+{
+  if (self->counted)
+    (*vmp_caller_get_pending (self->caller))--;
+  g_clear_object (&self->invocation);
+  g_clear_object (&self->caller);
+  g_clear_object (&self->machines);
+  g_free (self->uuid);
+  g_clear_pointer (&self->machine, vmp_machine_unref);
+  g_clear_object (&self->job);
+  g_clear_pointer (&self->options, g_variant_unref);
+  g_free (self->directory);
+  g_clear_object (&self->settings);
+  g_clear_pointer (&self->pending, g_array_unref);
+  g_object_unref (self->bus);
+  g_free (self);
+}
+
+/* Answers with @reply, floating or NULL for none. */
+void
+vmp_request_return (VmpRequest *self, GVariant *reply)
+{
+  g_dbus_method_invocation_return_value (g_steal_pointer (&self->invocation), reply);
+  request_free (self);
+}
+
+/* Takes @error. What leaves here has a name of the contract: an error of GLib's own domains is
+ * vmport's Failed. */
+void
+vmp_request_return_error (VmpRequest *self, GError *error)
+{
+  g_autoptr (GError) owned = error;
+  g_autofree char *name = vmport_error_get_name (owned);
+
+  g_dbus_method_invocation_return_dbus_error (g_steal_pointer (&self->invocation), name,
+                                              owned->message);
+  request_free (self);
+}
+
+/* The same words for a machine that is not there and for one that the caller may not view. */
+void
+vmp_request_return_no_such_machine (VmpRequest *self)
+{
+  if (self->own_object)
+    vmp_request_return_error (self, g_error_new_literal (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
+                                                         _ ("There is no such object")));
+  else
+    vmp_request_return_error (self, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND,
+                                                         _ ("There is no such virtual machine")));
+}
+
+GVariant *
+vmp_request_get_parameters (VmpRequest *self)
+{
+  return g_dbus_method_invocation_get_parameters (self->invocation);
+}
+
+/* Every key of @options must be among the pairs of name and type that follow @error. */
+gboolean
+vmp_request_check_options (VmpRequest *self, GVariant *options, GError **error, ...)
+{
+  GVariantIter iter;
+  const char *key;
+  GVariant *child;
+
+  g_variant_iter_init (&iter, options);
+  while (g_variant_iter_next (&iter, "{&sv}", &key, &child))
+    {
+      g_autoptr (GVariant) value = child;
+      const char *name, *type = NULL;
+      va_list args;
+
+      va_start (args, error);
+      while ((name = va_arg (args, const char *)) != NULL)
+        {
+          type = va_arg (args, const char *);
+          if (strcmp (name, key) == 0)
+            break;
+        }
+      va_end (args);
+      if (name == NULL)
+        {
+          g_autofree char *shown = vmp_name_clean (key, 64);
+
+          return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                                _ ("There is no option “%s”"), shown);
+        }
+      if (!g_variant_is_of_type (value, G_VARIANT_TYPE (type)))
+        return vmp_error_set (error, VMPORT_ERROR_INCORRECT_DATA_TYPE,
+                              _ ("%s has the type “%s”; it takes “%s”"), key,
+                              g_variant_get_type_string (value), type);
+    }
+  return TRUE;
+}
+
+gboolean
+vmp_request_take_directory (VmpRequest *self, const char *directory, GError **error)
+{
+  gboolean by_fd = self->settings != NULL && vmp_settings_get_handle (self->settings) >= 0;
+
+  if (by_fd ? directory[0] != '\0' : !vmp_name_is_absolute (directory))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          by_fd ? _ ("With DirectoryFd the directory must be empty")
+                                : _ ("The directory must be an absolute path without “.”, “..” "
+                                     "and empty components"));
+  self->directory = g_strdup (directory);
+  return TRUE;
+}
+
+#define MACHINE_PREFIX "/org/vmport/VirtualMachine/"
+
+/* Takes the machine that an argument names by its object path. Any path that is no machine of this
+ * manager is one that is not there. */
+gboolean
+vmp_request_take_machine (VmpRequest *self, const char *path, GError **error)
+{
+  g_autofree char *id = vmp_name_escape (vmp_machines_get_id (self->machines));
+  g_autofree char *prefix = g_strconcat (MACHINE_PREFIX, id, "/", NULL);
+
+  if (g_str_has_prefix (path, prefix))
+    self->uuid = vmp_name_uuid_from_path (path + strlen (prefix));
+  return TRUE;
+}
+
+/* What rules and prompts learn of the request. */
+static VmpAuthorityDetails
+get_details (VmpRequest *self)
+{
+  VmpAuthorityDetails details = { .directory = self->directory };
+
+  if (self->machines != NULL)
+    details.manager = vmp_machines_get_id (self->machines);
+  if (self->machine != NULL)
+    {
+      details.vm_name = vmp_machine_get_name (self->machine);
+      details.vm_uuid = vmp_machine_get_uuid (self->machine);
+      details.scope = vmp_machine_get_scope (self->machine);
+    }
+  if (self->row->subject == VMP_SUBJECT_IMPORT)
+    {
+      details.vm_name = self->name;
+      details.scope = self->scope;
+    }
+  return details;
+}
+
+static gboolean
+may_interact (VmpRequest *self)
+{
+  GDBusMessage *message = g_dbus_method_invocation_get_message (self->invocation);
+
+  return (g_dbus_message_get_flags (message)
+          & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION)
+         != 0;
+}
+
+static void
+refuse (VmpRequest *self, VmpAction action, VmpVerdict verdict)
+{
+  if (action == VMP_ACTION_VIEW)
+    {
+      vmp_request_return_no_such_machine (self);
+      return;
+    }
+  g_dbus_method_invocation_return_dbus_error (
+      g_steal_pointer (&self->invocation),
+      verdict == VMP_VERDICT_ASK
+          ? "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
+          : "org.freedesktop.DBus.Error.AccessDenied",
+      verdict == VMP_VERDICT_ASK
+          ? _ ("This needs authentication; call again with interaction allowed")
+          : _ ("You are not allowed to do this; ask the administrator for the right"));
+  request_free (self);
+}
+
+static gboolean
+same_files (VmpMachine *a, VmpMachine *b)
+{
+  g_auto (GStrv) first = vmp_machine_get_resource_paths (a);
+  g_auto (GStrv) second = vmp_machine_get_resource_paths (b);
+
+  return g_strv_equal ((const char *const *) first, (const char *const *) second);
+}
+
+/* A prompt takes minutes: what was authorised must still be what there is. */
+static gboolean
+read_again (VmpRequest *self)
+{
+  g_autoptr (VmpMachine) now = NULL;
+
+  if (self->machine == NULL)
+    return TRUE;
+  now = vmp_machines_lookup (self->machines, self->uuid);
+  if (now == NULL)
+    {
+      vmp_request_return_no_such_machine (self);
+      return FALSE;
+    }
+  if (strcmp (vmp_machine_get_name (now), vmp_machine_get_name (self->machine)) != 0
+      || strcmp (vmp_machine_get_scope (now), vmp_machine_get_scope (self->machine)) != 0
+      || !same_files (now, self->machine))
+    {
+      vmp_request_return_error (
+          self, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_INVALID_STATE,
+                                     _ ("The virtual machine was changed while the right to do "
+                                        "this was asked for; look at it again")));
+      return FALSE;
+    }
+  vmp_machine_unref (self->machine);
+  self->machine = g_steal_pointer (&now);
+  return TRUE;
+}
+
+static void
+on_verdict (GObject *source, GAsyncResult *result, gpointer data)
+{
+  VmpRequest *self = data;
+  VmpVerdict verdict = vmp_authority_check_finish (VMP_AUTHORITY (source), result);
+  VmpAction action = g_array_index (self->pending, VmpAction, 0);
+
+  if (vmp_caller_is_gone (self->caller))
+    verdict = VMP_VERDICT_DENIED;
+  if (verdict != VMP_VERDICT_GRANTED)
+    {
+      refuse (self, action, verdict);
+      return;
+    }
+  g_array_remove_index (self->pending, 0);
+  authorize_next (self);
+}
+
+static void
+authorize_next (VmpRequest *self)
+{
+  VmpAuthorityDetails details = get_details (self);
+  g_autofree char *id = NULL;
+  VmpAction action;
+
+  if (self->pending->len == 0)
+    {
+      if (read_again (self))
+        self->handler->serve (self);
+      return;
+    }
+  action = g_array_index (self->pending, VmpAction, 0);
+  id = vmp_policy_action_id (action, details.scope);
+  vmp_authority_check_async (vmp_bus_get_authority (self->bus), self->caller, id,
+                             vmp_policy_action_message (action), &details,
+                             action != VMP_ACTION_VIEW && may_interact (self), on_verdict, self);
+}
+
+/* Which actions this request needs, in the order in which they are asked for: to view first, so
+ * that a machine that may not be viewed does not exist. */
+static void
+collect_actions (VmpRequest *self)
+{
+  VmpAction needed = self->row->actions | (self->row->applicable & self->applicable);
+
+  self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
+  for (guint bit = 0; bit < 8; bit++)
+    {
+      VmpAction action = 1 << bit;
+
+      if ((needed & action) != 0)
+        g_array_append_val (self->pending, action);
+    }
+}
+
+static void
+authorize (VmpRequest *self)
+{
+  switch (self->row->subject)
+    {
+    case VMP_SUBJECT_MACHINE:
+    case VMP_SUBJECT_MACHINE_ARGUMENT:
+    case VMP_SUBJECT_SNAPSHOT:
+      if (self->uuid != NULL)
+        self->machine = vmp_machines_lookup (self->machines, self->uuid);
+      if (self->machine == NULL)
+        {
+          vmp_request_return_no_such_machine (self);
+          return;
+        }
+      collect_actions (self);
+      break;
+
+    case VMP_SUBJECT_IMPORT:
+      collect_actions (self);
+      break;
+
+    case VMP_SUBJECT_JOB:
+      if (self->job == NULL)
+        {
+          vmp_request_return_error (self,
+                                    g_error_new_literal (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
+                                                         _ ("There is no such object")));
+          return;
+        }
+      self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
+      if (vmp_job_get_owner (self->job) != vmp_caller_get_uid (self->caller))
+        collect_actions (self);
+      break;
+
+    case VMP_SUBJECT_ANY_JOB:
+      if (self->job == NULL)
+        {
+          vmp_request_return_error (self,
+                                    g_error_new_literal (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
+                                                         _ ("There is no such object")));
+          return;
+        }
+      self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
+      break;
+
+    case VMP_SUBJECT_NOTHING:
+    case VMP_SUBJECT_EACH_MACHINE:
+      /* Served only by what checks each thing that it shows. */
+      self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
+      break;
+
+    default:
+      g_assert_not_reached ();
+    }
+  authorize_next (self);
+}
+
+static gboolean
+parse_options_only (VmpRequest *self, GError **error)
+{
+  GVariant *parameters = vmp_request_get_parameters (self);
+  gsize n = g_variant_n_children (parameters);
+  g_autoptr (GVariant) last = n > 0 ? g_variant_get_child_value (parameters, n - 1) : NULL;
+
+  if (last == NULL || !g_variant_is_of_type (last, G_VARIANT_TYPE_VARDICT))
+    return TRUE;
+  return vmp_request_check_options (self, last, error, NULL);
+}
+
+static void
+on_caller (GObject *source, GAsyncResult *result, gpointer data)
+{
+  VmpRequest *self = data;
+  g_autoptr (GError) error = NULL;
+  VmpParse parse = self->handler->parse != NULL ? self->handler->parse : parse_options_only;
+  guint *pending;
+
+  self->caller = vmp_callers_get_finish (VMP_CALLERS (source), result, &error);
+  if (self->caller == NULL)
+    {
+      vmp_request_return_error (self, g_steal_pointer (&error));
+      return;
+    }
+  pending = vmp_caller_get_pending (self->caller);
+  if (*pending >= MAX_PENDING_PER_USER)
+    {
+      vmp_request_return_error (
+          self, g_error_new (VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE,
+                             _ ("You have %u calls under way, which is the limit; wait for one of "
+                                "them"),
+                             *pending));
+      return;
+    }
+  (*pending)++;
+  self->counted = TRUE;
+  if (self->handler->serve == NULL)
+    {
+      vmp_request_return_error (self, g_error_new (VMPORT_ERROR, VMPORT_ERROR_NOT_SUPPORTED,
+                                                   _ ("This version of vmport has no %s yet"),
+                                                   self->row->member));
+      return;
+    }
+  if (!parse (self, &error))
+    {
+      vmp_request_return_error (self, g_steal_pointer (&error));
+      return;
+    }
+  authorize (self);
+}
+
+static const VmpHandler *
+find_handler (const char *interface, const char *member)
+{
+  const VmpHandler *const tables[] = { vmp_daemon_handlers, vmp_manager_handlers,
+                                       vmp_machine_handlers, vmp_snapshot_handlers,
+                                       vmp_job_handlers };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (tables); i++)
+    for (const VmpHandler *handler = tables[i]; handler->interface != NULL; handler++)
+      if (strcmp (handler->interface, interface) == 0 && strcmp (handler->member, member) == 0)
+        return handler;
+  return NULL;
+}
+
+/* The interface and member that the policy knows the call by. */
+static void
+get_policy_name (GDBusMethodInvocation *invocation, const char **interface, const char **member)
+{
+  GVariant *parameters = g_dbus_method_invocation_get_parameters (invocation);
+
+  *interface = g_dbus_method_invocation_get_interface_name (invocation);
+  *member = g_dbus_method_invocation_get_method_name (invocation);
+  if (strcmp (*interface, "org.freedesktop.DBus.Properties") != 0)
+    return;
+  *member = VMP_POLICY_PROPERTIES;
+  g_variant_get_child (parameters, 0, "&s", interface);
+}
+
+/* Takes a call that GDBus has matched with the interface's own description. */
+void
+vmp_request_start (VmpBus *bus, GDBusMethodInvocation *invocation)
+{
+  VmpRequest *self = g_new0 (VmpRequest, 1);
+  const char *interface, *member;
+
+  self->bus = g_object_ref (bus);
+  self->invocation = invocation;
+  get_policy_name (invocation, &interface, &member);
+  self->row = vmp_policy_lookup (interface, member);
+  self->handler = find_handler (interface, member);
+  if (self->row == NULL || self->handler == NULL
+      || strcmp (g_dbus_method_invocation_get_method_name (invocation), "Set") == 0)
+    {
+      vmp_request_return_error (self, g_error_new (G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
+                                                   _ ("%s.%s is not allowed"), interface, member));
+      return;
+    }
+  vmp_bus_resolve (bus, g_dbus_method_invocation_get_object_path (invocation), self);
+  vmp_callers_get_async (vmp_bus_get_callers (bus),
+                         g_dbus_method_invocation_get_sender (invocation), on_caller, self);
+}
+
+/* One check for each scope, however many machines there are. */
+typedef struct
+{
+  VmpRequest *request;
+  VmpAction action;
+  GPtrArray *scopes;
+  GHashTable *granted;
+  VmpScopesFunc func;
+} ScopeCheck;
+
+static void check_next_scope (ScopeCheck *check);
+
+static void
+on_scope_verdict (GObject *source, GAsyncResult *result, gpointer data)
+{
+  ScopeCheck *check = data;
+  guint last = check->scopes->len - 1;
+
+  if (vmp_authority_check_finish (VMP_AUTHORITY (source), result) == VMP_VERDICT_GRANTED)
+    g_hash_table_add (check->granted, g_strdup (g_ptr_array_index (check->scopes, last)));
+  g_ptr_array_remove_index (check->scopes, last);
+  check_next_scope (check);
+}
+
+static void
+check_next_scope (ScopeCheck *check)
+{
+  VmpRequest *request = check->request;
+  VmpAuthorityDetails details = { 0 };
+  g_autofree char *id = NULL;
+
+  if (check->scopes->len == 0)
+    {
+      check->func (request, check->granted);
+      g_ptr_array_unref (check->scopes);
+      g_hash_table_unref (check->granted);
+      g_free (check);
+      return;
+    }
+  if (request->machines != NULL)
+    details.manager = vmp_machines_get_id (request->machines);
+  details.scope = g_ptr_array_index (check->scopes, check->scopes->len - 1);
+  id = vmp_policy_action_id (check->action, details.scope);
+  vmp_authority_check_async (vmp_bus_get_authority (request->bus), request->caller, id,
+                             vmp_policy_action_message (check->action), &details, FALSE,
+                             on_scope_verdict, check);
+}
+
+/* Calls @func with the set of those in @scopes (taken) in which the caller may do @action. */
+void
+vmp_request_check_each_scope (VmpRequest *self, VmpAction action, GPtrArray *scopes,
+                              VmpScopesFunc func)
+{
+  ScopeCheck *check = g_new0 (ScopeCheck, 1);
+
+  check->request = self;
+  check->action = action;
+  check->scopes = scopes;
+  check->granted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  check->func = func;
+  check_next_scope (check);
+}

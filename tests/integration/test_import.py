@@ -10,7 +10,8 @@ from gi.repository import GLib
 
 from rig.caller import ACCESS_DENIED, ERROR, Refused, refused
 from rig.jobs import findings, job_failure
-from rig.machines import MIB, Disk, bare_directory, domain_xml, make_image, names, same_content, tree
+from rig.machines import (MIB, Disk, bare_directory, domain_xml, make_image, names, same_content,
+                          tree)
 from rig.recorder import COMPLETED, WITH_WARNINGS
 
 # interface.md, "Import": the table, for a package of one disk and no adapter.

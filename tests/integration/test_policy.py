@@ -1,4 +1,4 @@
-"""What is installed around the daemon: bus policy, polkit actions, activation, unit, translations."""
+"""What is installed around the daemon: bus policy, polkit actions, activation, unit, settings."""
 
 import pathlib
 import subprocess

@@ -194,10 +194,11 @@ def make(directory, name='tiny', marker='hello', payload=4, disk_path=None, cach
 def qemu_command(xml):
     """The QEMU command line that boots the machine of a domain XML, without KVM or network."""
     domain = ElementTree.fromstring(xml)
+    # What a host calls pc-q35-7.2, another may not have.
+    machine = re.sub(r'^(pc-)?q35.*', 'q35', domain.find('os/type').get('machine', 'q35'))
     command = ['qemu-system-x86_64', '-accel', 'tcg', '-nodefaults', '-display', 'none',
                '-no-reboot', '-serial', 'stdio', '-m', '160',
-               '-machine', re.sub(r'^(pc-)?q35.*', 'q35', domain.find('os/type').get('machine', 'q35')),
-               '-uuid', domain.findtext('uuid')]
+               '-machine', machine, '-uuid', domain.findtext('uuid')]
     for option, element in (('-kernel', 'kernel'), ('-initrd', 'initrd'), ('-append', 'cmdline')):
         value = domain.findtext(f'os/{element}')
         if value:

@@ -9,6 +9,7 @@ import subprocess
 from .loop import DEADLINE, deadline, wait_gone
 
 WORKER = 'vmport-worker'
+COMPLAINT = re.compile(r'CRITICAL|WARNING \*\*|ERROR \*\*|AddressSanitizer|runtime error')
 
 
 class Process:
@@ -153,8 +154,7 @@ class Daemon:
         status = self.process.returncode
         assert self.killed or status == 0, \
             f'vmportd ended with status {status}; it said:\n{self.log()}'
-        bad = [line for line in self.log().splitlines()
-               if re.search(r'CRITICAL|WARNING \*\*|ERROR \*\*|AddressSanitizer|runtime error', line)]
+        bad = [line for line in self.log().splitlines() if COMPLAINT.search(line)]
         assert not bad, 'vmportd complained:\n' + '\n'.join(bad)
         left = processes(WORKER)
         for process in left:

@@ -20,7 +20,7 @@
 #include "vmp-fd.h"
 #include "vmp-verity.h"
 
-/* Small enough to stay in a core's cache between reading, looking for zeros, hashing and writing. */
+/* Stays in a core's cache between reading, looking for zeros, hashing and writing. */
 #define BUFFER_SIZE (G_GUINT64_CONSTANT (1) << 20)
 /* What the kernel copies or what is only counted goes in steps of this size. */
 #define CHUNK_SIZE (G_GUINT64_CONSTANT (4) << 20)
@@ -351,8 +351,8 @@ read_extent (Copy *copy, guint64 start, guint64 end, GError **error)
 }
 
 /* Cloning and copying in the kernel are refused in many ways, by file systems, seccomp and security
- * modules. Whatever they say, reading and writing is tried next and names what is really wrong; only
- * a full disk is known to be full. */
+ * modules. Whatever they say, reading and writing is tried next and names what is really wrong;
+ * only a full disk is known to be full. */
 static gboolean
 is_full (int errnum)
 {

@@ -48,9 +48,10 @@ gboolean vmp_copier_measure (int fd, guint64 *size, guint64 *payload, GError **e
 
 /* Copies all of @source (regular, readable) into @target (regular, new and empty, read-write).
  * With @target -1 nothing is written: the pass only reads and computes digests (verification).
- * @what names the file in errors. Does not flush: see vmp_copier_sync(). A source whose size or inode
- * times change while it is read is FileInUse. After an error the target holds part of the file, and
- * @result nothing. Runs on different files may be in several threads. Blocking: run it in a thread.
+ * @what names the file in errors. Does not flush: see vmp_copier_sync(). A source whose size or
+ * inode times change while it is read is FileInUse. After an error the target holds part of the
+ * file, and @result nothing. Runs on different files may be in several threads. Blocking: run it in
+ * a thread.
  *
  * Blocks of zeros become holes in the target where the data passes through here, which is not so
  * where the kernel copies (no digests wanted) or clones. The digests of a clone are computed from

@@ -135,8 +135,8 @@ check_features (const VmpImageFile *file, const Header *header, GError **error)
   return TRUE;
 }
 
-/* A table that begins with a cluster and, but for the part of the last cluster that nothing has been
- * written to, lies in the file. */
+/* A table that begins with a cluster and lies in the file. Its last cluster need not: files end where
+ * nothing more was written. */
 static gboolean
 check_table (const VmpImageFile *file, const Header *header, guint64 offset, guint64 size,
              guint64 max, const char *part, GError **error)

@@ -29,8 +29,8 @@ const char *vmp_image_format_extension (const char *format);
  * extent, unknown incompatible features; a file stated as raw that begins as another format is
  * Unsafe too), NotSupported (a format that is not known); @what names the file. @fd need only be
  * readable; its offset is not used. A backing file's name is reported, not judged, save for json:
- * and protocol prefixes, control characters and invalid UTF-8, which are Unsafe. The virtual size is
- * not judged either: a file of a few megabytes may well say an exabyte. */
+ * and protocol prefixes, control characters and invalid UTF-8, which are Unsafe. The virtual size
+ * is not judged either: a file of a few megabytes may well say an exabyte. */
 gboolean vmp_image_inspect (int fd, const char *format, const char *what, VmpImageInfo *info,
                             GError **error);
 

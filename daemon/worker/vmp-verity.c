@@ -52,7 +52,7 @@ struct _VmpVerity
 static void
 hash_bytes (VmpVerity *self, const void *data, gsize size, guint8 *hash)
 {
-  /* Memory can run out in here and nothing else can go wrong; GLib aborts for want of memory too. */
+  /* Nothing but memory can run out in here, and for that GLib aborts too. */
   if (EVP_DigestInit_ex2 (self->context, self->md, NULL) != 1
       || EVP_DigestUpdate (self->context, data, size) != 1
       || EVP_DigestFinal_ex (self->context, hash, NULL) != 1)

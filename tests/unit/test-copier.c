@@ -102,7 +102,9 @@ static const Shape shapes[] = {
   { "hole-only", 64 * MIB + 1, { { 0 } } },
   { "hole-first", 20 * MIB, { { 12 * MIB, 8 * MIB } } },
   { "hole-last", 20 * MIB + 3, { { 0, 4 * MIB } } },
-  { "many", 300 * MIB + 1000, { { 0, 5000 }, { 7 * MIB + 1, 3 * MIB }, { 100 * MIB, 4096 }, { 300 * MIB, 1000 } } },
+  { "many",
+    300 * MIB + 1000,
+    { { 0, 5000 }, { 7 * MIB + 1, 3 * MIB }, { 100 * MIB, 4096 }, { 300 * MIB, 1000 } } },
   { "big", 300 * MIB, { { 0, 100 * MIB }, { 150 * MIB, 150 * MIB } } },
 };
 

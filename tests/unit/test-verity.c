@@ -132,7 +132,8 @@ test_sparse (Scratch *scratch, gconstpointer data)
     { 127 * 128 * block + 5000, { 127 * 128 * block } },
     { 128 * 128 * block + 5000, { 1, 128 * 128 * block } },
     { (G_GUINT64_CONSTANT (2) << 30) + 777, { 4096, 128 * block - 5000, 128 * 128 * block + 1 } },
-    { (G_GUINT64_CONSTANT (4) << 30) + 9999, { 1, 128 * 128 * block - 1, G_GUINT64_CONSTANT (4) << 30 } },
+    { (G_GUINT64_CONSTANT (4) << 30) + 9999,
+      { 1, 128 * 128 * block - 1, G_GUINT64_CONSTANT (4) << 30 } },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)

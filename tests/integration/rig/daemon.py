@@ -98,7 +98,8 @@ class Daemon:
     def start(self):
         lines = ''.join(f'{key}={value}\n' for key, value in self.keys.items())
         self.config.write_text(f'[vmport]\n{lines}')
-        command = [self.program, f'--config={self.config}', f'--state-directory={self.state}']
+        # For somebody who looks for a mistake: VMPORT_WRAPPER='valgrind -q' tests/check -k ...
+        command = [*os.environ.get('VMPORT_WRAPPER', '').split(), self.program, f'--config={self.config}', f'--state-directory={self.state}']
         if self.worker:
             command.append(f'--worker={self.worker}')
         environment = {key: value for key, value in os.environ.items() if key != 'LISTEN_FDS'}

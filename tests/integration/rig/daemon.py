@@ -98,8 +98,9 @@ class Daemon:
     def start(self):
         lines = ''.join(f'{key}={value}\n' for key, value in self.keys.items())
         self.config.write_text(f'[vmport]\n{lines}')
-        # For somebody who looks for a mistake: VMPORT_WRAPPER='valgrind -q' tests/check -k ...
-        command = [*os.environ.get('VMPORT_WRAPPER', '').split(), self.program, f'--config={self.config}', f'--state-directory={self.state}']
+        # For somebody who looks for a mistake: VMPORT_WRAPPER='gdb -batch -ex run -ex bt --args'
+        command = [*os.environ.get('VMPORT_WRAPPER', '').split(), self.program,
+                   f'--config={self.config}', f'--state-directory={self.state}']
         if self.worker:
             command.append(f'--worker={self.worker}')
         environment = {key: value for key, value in os.environ.items() if key != 'LISTEN_FDS'}

@@ -200,6 +200,18 @@ check_available (VmpRequest *request)
   return FALSE;
 }
 
+static void
+log_job (VmpRequest *request, VmpJob *job)
+{
+  g_autofree char *number = g_strdup_printf ("%u", vmp_job_get_number (job));
+  g_autofree char *uid = g_strdup_printf ("%u", vmp_caller_get_uid (request->caller));
+
+  g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "VMPORT_JOB", number, "VMPORT_SENDER_UID", uid,
+                    "VMPORT_VM", request->uuid != NULL ? request->uuid : "", "MESSAGE",
+                    "Job %s: %s on %s for uid %s", number, vmp_job_get_operation (job),
+                    vmp_job_get_manager (job), uid);
+}
+
 /* Shows the job and answers with its path, in this order. */
 static void
 submit (VmpRequest *request, VmpJob *job, VmpWork work, gpointer plan, GDestroyNotify free_plan)
@@ -215,12 +227,7 @@ submit (VmpRequest *request, VmpJob *job, VmpWork work, gpointer plan, GDestroyN
       vmp_request_return_error (request, g_steal_pointer (&error));
       return;
     }
-  g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "VMPORT_JOB", "%u", vmp_job_get_number (job),
-                    "VMPORT_SENDER_UID", "%u", vmp_caller_get_uid (request->caller), "VMPORT_VM",
-                    "%s", request->uuid != NULL ? request->uuid : "", "MESSAGE",
-                    "Job %u: %s on %s for uid %u", vmp_job_get_number (job),
-                    vmp_job_get_operation (job), vmp_job_get_manager (job),
-                    vmp_caller_get_uid (request->caller));
+  log_job (request, job);
   vmp_request_return (request, g_variant_new ("(o)", path));
 }
 

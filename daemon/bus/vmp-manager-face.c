@@ -200,14 +200,24 @@ check_available (VmpRequest *request)
   return FALSE;
 }
 
+static void
+log_job (VmpRequest *request, VmpJob *job)
+{
+  g_autofree char *number = g_strdup_printf ("%u", vmp_job_get_number (job));
+  g_autofree char *uid = g_strdup_printf ("%u", vmp_caller_get_uid (request->caller));
+
+  g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "VMPORT_JOB", number, "VMPORT_SENDER_UID", uid,
+                    "VMPORT_VM", request->uuid != NULL ? request->uuid : "", "MESSAGE",
+                    "Job %s: %s on %s for uid %s", number, vmp_job_get_operation (job),
+                    vmp_job_get_manager (job), uid);
+}
+
 /* Shows the job and answers with its path, in this order. */
 static void
 submit (VmpRequest *request, VmpJob *job, VmpWork work, gpointer plan, GDestroyNotify free_plan)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *path = vmp_bus_job_path (vmp_job_get_number (job));
-  g_autofree char *number = g_strdup_printf ("%u", vmp_job_get_number (job));
-  g_autofree char *uid = g_strdup_printf ("%u", vmp_caller_get_uid (request->caller));
 
   vmp_job_set_detail (job, "Directory", g_variant_new_string (request->directory));
   if (!vmp_jobs_submit (vmp_bus_get_jobs (request->bus), job, request->machines,
@@ -217,11 +227,7 @@ submit (VmpRequest *request, VmpJob *job, VmpWork work, gpointer plan, GDestroyN
       vmp_request_return_error (request, g_steal_pointer (&error));
       return;
     }
-  /* The value of every field but MESSAGE is a string, not a format. */
-  g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "VMPORT_JOB", number, "VMPORT_SENDER_UID", uid,
-                    "VMPORT_VM", request->uuid != NULL ? request->uuid : "", "MESSAGE",
-                    "Job %s: %s on %s for uid %s", number, vmp_job_get_operation (job),
-                    vmp_job_get_manager (job), uid);
+  log_job (request, job);
   vmp_request_return (request, g_variant_new ("(o)", path));
 }
 

@@ -384,15 +384,34 @@ test_not_regular (Scratch *scratch, gconstpointer data)
   g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_UNSAFE);
 }
 
+static void
+write_proc (const char *path, const char *text)
+{
+  vmp_autofd int fd = open (path, O_WRONLY | O_CLOEXEC);
+
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (write (fd, text, strlen (text)), ==, (gssize) strlen (text));
+}
+
 /* A file system of 8 MiB, seen by nobody but this process. */
 static void
 mount_small (const char *path)
 {
   uid_t uid = getuid ();
+  gid_t gid = getgid ();
   int flags = CLONE_NEWNS | (uid != 0 ? CLONE_NEWUSER : 0);
 
   if (unshare (flags) < 0)
     g_error ("unshare: %s", g_strerror (errno));
+  if (uid != 0)
+    {
+      g_autofree char *uid_map = g_strdup_printf ("0 %u 1", uid);
+      g_autofree char *gid_map = g_strdup_printf ("0 %u 1", gid);
+
+      write_proc ("/proc/self/uid_map", uid_map);
+      write_proc ("/proc/self/setgroups", "deny");
+      write_proc ("/proc/self/gid_map", gid_map);
+    }
   if (mount ("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0
       || mount ("none", path, "tmpfs", 0, "size=8m") < 0)
     g_error ("mount: %s", g_strerror (errno));

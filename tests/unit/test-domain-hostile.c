@@ -242,6 +242,7 @@ static const Hostile hostile[] = {
     "mode='connect'/></backend></tpm>",
     "devices/tpm" },
   { "tpm-secret", IN_DEVICES,
+    "<emulator>/tmp/EVIL</emulator>",
     "<tpm><backend type='emulator'><encryption secret='EVIL'/></backend></tpm>",
     "devices/tpm/backend/encryption" },
   { "graphics-socket", IN_DEVICES, "<graphics type='vnc' socket='/EVIL'/>",

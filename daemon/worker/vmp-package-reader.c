@@ -46,7 +46,7 @@ unsafe_to_variant (GPtrArray *unsafe)
   return g_variant_builder_end (&builder);
 }
 
-/* @verity, where it is not NULL, gets the digest of the very bytes that were parsed. */
+/* @verity, if not NULL, gets the digest of the very bytes that were parsed. */
 static VmpDomain *
 read_domain (int dirfd, const char *name, GPtrArray **unsafe, char **verity, GError **error)
 {
@@ -58,16 +58,19 @@ read_domain (int dirfd, const char *name, GPtrArray **unsafe, char **verity, GEr
   if (content == NULL)
     return NULL;
   xml = g_bytes_get_data (content, &size);
-  if (verity != NULL)
-    {
-      g_autoptr (VmpVerity) builder = vmp_verity_new ();
-
-      vmp_verity_update (builder, xml, size);
-      *verity = vmp_verity_finish (builder);
-    }
   domain = vmp_domain_new_from_xml (xml, size, unsafe, error);
   if (domain == NULL)
-    g_prefix_error (error, "“%s”: ", name);
+    {
+      g_prefix_error (error, "“%s”: ", name);
+      return NULL;
+    }
+  if (verity != NULL)
+    {
+      g_autoptr (VmpVerity) digest = vmp_verity_new ();
+
+      vmp_verity_update (digest, xml, size);
+      *verity = vmp_verity_finish (digest);
+    }
   return domain;
 }
 

@@ -241,8 +241,8 @@ static const Hostile hostile[] = {
     "<tpm><backend type='external'><source type='unix' path='/EVIL' "
     "mode='connect'/></backend></tpm>",
     "devices/tpm" },
+  { "emulator", IN_DEVICES, "<emulator>/tmp/EVIL</emulator>", "devices/emulator" },
   { "tpm-secret", IN_DEVICES,
-    "<emulator>/tmp/EVIL</emulator>",
     "<tpm><backend type='emulator'><encryption secret='EVIL'/></backend></tpm>",
     "devices/tpm/backend/encryption" },
   { "graphics-socket", IN_DEVICES, "<graphics type='vnc' socket='/EVIL'/>",

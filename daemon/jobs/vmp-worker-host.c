@@ -277,6 +277,12 @@ take_remote_error (VmpWorkerHost *self, GError *remote, GError **error)
   g_propagate_error (error, vmport_error_new_from_name (name, message));
 }
 
+static void
+on_cancelled (GCancellable *cancellable, gpointer data)
+{
+  g_cancellable_cancel (data);
+}
+
 /* Calls a method of the worker and waits for the answer, as long as it takes and the worker gives
  * signs of life. @parameters may be floating. */
 GVariant *
@@ -291,8 +297,7 @@ vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *paramet
   gulong handler;
   GVariant *reply;
 
-  handler = g_cancellable_connect (self->cancellable, G_CALLBACK (g_cancellable_cancel), stop,
-                                   NULL);
+  handler = g_cancellable_connect (self->cancellable, G_CALLBACK (on_cancelled), stop, NULL);
   g_dbus_connection_call_with_unix_fd_list (
       self->connection, NULL, WORKER_PATH, WORKER_INTERFACE, method, parameters,
       G_VARIANT_TYPE (reply_type), G_DBUS_CALL_FLAGS_NO_AUTO_START, G_MAXINT, fds, stop, on_ready,

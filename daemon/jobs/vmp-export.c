@@ -397,6 +397,30 @@ write_package (Export *self, GError **error)
   return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 }
 
+/* The configuration, the descriptor and SHA256SUMS, which are no members. */
+#define MAX_OTHER_ENTRIES 3
+
+/* What the worker says that it wrote goes into the journal, which must stay small enough to be
+ * read again. */
+static gboolean
+check_entries (Export *self, GVariant *entries, GError **error)
+{
+  gsize n = entries != NULL ? g_variant_n_children (entries) : 0;
+
+  if (n == 0 || n > (gsize) self->members->len + MAX_OTHER_ENTRIES)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker does not say what it wrote");
+  for (gsize i = 0; i < n; i++)
+    {
+      const char *name;
+
+      g_variant_get_child (entries, i, "(&stt)", &name, NULL, NULL);
+      if (!vmp_name_is_component (name))
+        return vmp_error_set (error, VMPORT_ERROR_FAILED,
+                              "The worker says that it wrote what has no name");
+    }
+  return TRUE;
+}
+
 /* From here on the journal knows by inode what will stand in the caller's folder. */
 static gboolean
 publish (Export *self, GVariant *written, GError **error)
@@ -408,8 +432,8 @@ publish (Export *self, GVariant *written, GError **error)
   g_autoptr (GVariant) reply = NULL;
   GVariantDict entry;
 
-  if (entries == NULL)
-    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker does not say what it wrote");
+  if (!check_entries (self, entries, error))
+    return FALSE;
   g_variant_dict_init (&entry, before);
   g_variant_dict_insert_value (&entry, "Entries", entries);
   if (!vmp_run_set_undo (self->run, self->undo, g_variant_dict_end (&entry), error)

@@ -236,7 +236,7 @@ make_place (Import *self, GError **error)
 }
 
 static gboolean
-announce_target (Import *self, Target *target, GError **error)
+announce_target (Import *self, Target *target, guint *slot, GError **error)
 {
   g_autofree char *path = g_strdup_printf ("%s/.vmport-%s", target->folder, target->token);
   GVariantDict entry;
@@ -244,7 +244,8 @@ announce_target (Import *self, Target *target, GError **error)
   g_variant_dict_init (&entry, NULL);
   g_variant_dict_insert (&entry, "Kind", "s", "File");
   g_variant_dict_insert (&entry, "Path", "s", path);
-  return vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error) != G_MAXUINT;
+  *slot = vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error);
+  return *slot != G_MAXUINT;
 }
 
 /* The worker made the file; what it says of it is believed as far as the descriptor shows it. */
@@ -326,6 +327,28 @@ send_target (Import *self, guint id, GError **error)
   }
 }
 
+/* TargetMissing: a folder of the caller's choice must be there. */
+static gboolean
+make_target_in_folder (Import *self, guint id, GError **error)
+{
+  Target *target = g_ptr_array_index (self->targets, id);
+  g_autoptr (GError) local_error = NULL;
+  guint slot;
+
+  if (!announce_target (self, target, &slot, error))
+    return FALSE;
+  if (send_target (self, id, &local_error))
+    return TRUE;
+  if (!vmp_worker_host_is_gone (self->worker) && target->reader < 0)
+    vmp_run_drop_undo (self->run, slot, NULL);
+  if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("TargetVhdDataRoot: the folder “%s” is not there; make it first"),
+                          target->folder);
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return FALSE;
+}
+
 static gboolean
 make_targets (Import *self, GError **error)
 {
@@ -340,20 +363,18 @@ make_targets (Import *self, GError **error)
 
       if (target->folder != NULL)
         {
-          if (!announce_target (self, target, error))
+          if (!make_target_in_folder (self, i, error))
             return FALSE;
+          continue;
         }
-      else
-        {
-          target->writer = vmp_machines_create_file (machines, self->place, target->member,
-                                                     &target->final_path, error);
-          target->reader = target->writer >= 0
-                               ? vmp_machines_reopen_file (machines, self->place, target->member,
-                                                           error)
-                               : -1;
-          if (target->reader < 0)
-            return FALSE;
-        }
+      target->writer = vmp_machines_create_file (machines, self->place, target->member,
+                                                 &target->final_path, error);
+      target->reader = target->writer >= 0
+                           ? vmp_machines_reopen_file (machines, self->place, target->member,
+                                                       error)
+                           : -1;
+      if (target->reader < 0)
+        return FALSE;
       if (!send_target (self, i, error))
         return FALSE;
     }

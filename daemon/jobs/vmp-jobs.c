@@ -580,6 +580,12 @@ run_aside (gpointer data)
   return NULL;
 }
 
+static void
+on_aside_cancelled (GCancellable *cancellable, gpointer data)
+{
+  g_cancellable_cancel (data);
+}
+
 /* Runs @work beside the jobs; @plan is taken. */
 void
 vmp_jobs_run_aside (VmpJobs *self, VmpMachines *machines, VmpIdentity *identity, VmpWork work,
@@ -610,7 +616,7 @@ vmp_jobs_run_aside (VmpJobs *self, VmpMachines *machines, VmpIdentity *identity,
   if (cancellable != NULL)
     {
       aside->cancellable = g_object_ref (cancellable);
-      aside->cancelled = g_cancellable_connect (cancellable, G_CALLBACK (g_cancellable_cancel),
+      aside->cancelled = g_cancellable_connect (cancellable, G_CALLBACK (on_aside_cancelled),
                                                 vmp_job_get_cancellable (nobody), NULL);
     }
   g_thread_unref (g_thread_new ("vmport-aside", run_aside, aside));

@@ -244,6 +244,12 @@ vmp_worker_host_set_progress (VmpWorkerHost *self, VmpWorkerProgress progress, g
   self->progress_data = user_data;
 }
 
+static void
+on_cancelled (GCancellable *cancellable, gpointer data)
+{
+  g_cancellable_cancel (data);
+}
+
 static gboolean
 is_silent (VmpWorkerHost *self)
 {
@@ -291,8 +297,7 @@ vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *paramet
   gulong handler;
   GVariant *reply;
 
-  handler = g_cancellable_connect (self->cancellable, G_CALLBACK (g_cancellable_cancel), stop,
-                                   NULL);
+  handler = g_cancellable_connect (self->cancellable, G_CALLBACK (on_cancelled), stop, NULL);
   g_dbus_connection_call_with_unix_fd_list (
       self->connection, NULL, WORKER_PATH, WORKER_INTERFACE, method, parameters,
       G_VARIANT_TYPE (reply_type), G_DBUS_CALL_FLAGS_NO_AUTO_START, G_MAXINT, fds, stop, on_ready,

@@ -244,12 +244,6 @@ vmp_worker_host_set_progress (VmpWorkerHost *self, VmpWorkerProgress progress, g
   self->progress_data = user_data;
 }
 
-static void
-on_cancelled (GCancellable *cancellable, gpointer data)
-{
-  g_cancellable_cancel (data);
-}
-
 static gboolean
 is_silent (VmpWorkerHost *self)
 {

@@ -7,6 +7,10 @@
 #include <string.h>
 
 #include "vmp-error.h"
+#include "vmp-name.h"
+
+/* Of the file that a worker says it is at: the longest path there is. */
+#define MAX_FILE_CHARS 4096
 
 /* At most ten signals a second. */
 #define EMIT_USEC (G_USEC_PER_SEC / 10)
@@ -544,7 +548,7 @@ vmp_job_post_progress (VmpJob *self, guint64 done, const char *phase, const char
   if (file != NULL)
     {
       g_free (self->posted_file);
-      self->posted_file = g_utf8_make_valid (file, -1);
+      self->posted_file = vmp_name_clean (file, MAX_FILE_CHARS);
     }
   schedule_post (self);
   g_mutex_unlock (&self->mutex);

@@ -13,6 +13,7 @@
 #include "vmp-fd.h"
 #include "vmp-name.h"
 #include "vmp-package.h"
+#include "vmp-verity.h"
 #include "vmp-xml.h"
 
 #define MAX_BARE_ENTRIES 65536
@@ -45,8 +46,9 @@ unsafe_to_variant (GPtrArray *unsafe)
   return g_variant_builder_end (&builder);
 }
 
+/* @verity, if not NULL, gets the digest of the very bytes that were parsed. */
 static VmpDomain *
-read_domain (int dirfd, const char *name, GPtrArray **unsafe, GError **error)
+read_domain (int dirfd, const char *name, GPtrArray **unsafe, char **verity, GError **error)
 {
   g_autoptr (GBytes) content = vmp_at_read (dirfd, name, VMP_DOMAIN_MAX_BYTES, error);
   VmpDomain *domain;
@@ -58,7 +60,17 @@ read_domain (int dirfd, const char *name, GPtrArray **unsafe, GError **error)
   xml = g_bytes_get_data (content, &size);
   domain = vmp_domain_new_from_xml (xml, size, unsafe, error);
   if (domain == NULL)
-    g_prefix_error (error, "“%s”: ", name);
+    {
+      g_prefix_error (error, "“%s”: ", name);
+      return NULL;
+    }
+  if (verity != NULL)
+    {
+      g_autoptr (VmpVerity) digest = vmp_verity_new ();
+
+      vmp_verity_update (digest, xml, size);
+      *verity = vmp_verity_finish (digest);
+    }
   return domain;
 }
 
@@ -120,6 +132,7 @@ read_package (int dirfd, GVariantDict *report, GError **error)
   g_autoptr (VmpPackage) package = NULL;
   g_autoptr (VmpDomain) domain = NULL;
   g_autoptr (GPtrArray) unsafe = NULL;
+  g_autofree char *verity = NULL;
   gsize size;
   const char *xml;
 
@@ -130,7 +143,7 @@ read_package (int dirfd, GVariantDict *report, GError **error)
   if (package == NULL)
     return FALSE;
   domain = read_domain (dirfd, vmp_package_find_role (package, VMP_ROLE_CONFIGURATION)->name,
-                        &unsafe, error);
+                        &unsafe, &verity, error);
   if (domain == NULL)
     {
       /* The descriptor promises the file, so a package without it is broken. */
@@ -141,6 +154,7 @@ read_package (int dirfd, GVariantDict *report, GError **error)
   if (!check_agreement (package, domain, error))
     return FALSE;
   g_variant_dict_insert (report, "Bare", "b", FALSE);
+  g_variant_dict_insert (report, "ConfigurationVerity", "s", verity);
   g_variant_dict_insert_value (report, "Package",
                                g_variant_new_variant (vmp_package_to_variant (package)));
   g_variant_dict_insert_value (report, "Domain",
@@ -199,7 +213,7 @@ read_bare (int dirfd, const char *directory, GVariantDict *report, GError **erro
                           _ ("“%s” holds neither a package (vmport.xml) nor a libvirt domain "
                              "configuration (*.xml)"),
                           directory);
-  domain = read_domain (dirfd, found, &unsafe, error);
+  domain = read_domain (dirfd, found, &unsafe, NULL, error);
   if (domain == NULL)
     return FALSE;
   if (vmp_domain_get_uuid (domain) == NULL)

@@ -108,6 +108,9 @@ find_place (VmpPackageWriter *self, const char *directory, int directory_fd,
     }
   /* The folder itself may be the caller's link to elsewhere; it is the caller's to follow. */
   self->package = openat (self->parent, self->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (self->package < 0 && errno == ENOTDIR)
+    return vmp_error_set (error, VMPORT_ERROR_EXISTS,
+                          _ ("“%s” is a file; name a new or an empty folder"), self->path);
   if (self->package < 0 && errno != ENOENT)
     return vmp_error_set_errno (error, errno, "Cannot open “%s”", self->path);
   return TRUE;

@@ -405,7 +405,7 @@ serve_verify (VmpRequest *request)
 }
 
 static void
-on_import_checked (GObject *source, GAsyncResult *result, gpointer data)
+on_checked (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpRequest *request = data;
   g_autoptr (GError) error = NULL;
@@ -425,7 +425,20 @@ static void
 serve_check_import (VmpRequest *request)
 {
   if (check_available (request))
-    run_aside (request, vmp_import_check_work, on_import_checked);
+    run_aside (request, vmp_import_check_work, on_checked);
+}
+
+static void
+serve_check_export (VmpRequest *request)
+{
+  if (!check_available (request))
+    return;
+  vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
+                      vmp_caller_get_identity (request->caller), vmp_export_check_work,
+                      vmp_export_plan_new (request->machine, request->directory,
+                                           request->settings),
+                      (GDestroyNotify) vmp_export_plan_free,
+                      vmp_caller_get_cancellable (request->caller), on_checked, request);
 }
 
 const VmpHandler vmp_manager_handlers[] = {
@@ -434,7 +447,7 @@ const VmpHandler vmp_manager_handlers[] = {
   { INTERFACE, "FindVirtualMachine", NULL, serve_find },
   { INTERFACE, "ListSecurityScopes", NULL, NULL },
   { INTERFACE, "GetExportSettings", parse_get_export_settings, serve_get_export_settings },
-  { INTERFACE, "CheckExport", NULL, NULL },
+  { INTERFACE, "CheckExport", parse_export, serve_check_export },
   { INTERFACE, "Export", parse_export, serve_export },
   { INTERFACE, "GetImportSettings", parse_get_import_settings, serve_get_import_settings },
   { INTERFACE, "CheckImport", parse_import, serve_check_import },

@@ -491,6 +491,93 @@ describe_machine (Export *self, GError **error)
   return TRUE;
 }
 
+/* What is copied must fit, unless it can be shared instead. */
+static gboolean
+check_space (Export *self, GError **error)
+{
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GVariant) place = NULL;
+  guint64 needed = 0, free_bytes = 0, device = 0, source_device;
+  gboolean can_share = FALSE;
+  GVariantDict options;
+  VmpFinding *finding;
+
+  g_variant_dict_init (&options, NULL);
+  g_variant_dict_insert (&options, "Subdirectory", "s", self->subdirectory);
+  reply = vmp_worker_host_call (self->worker, "Examine",
+                                g_variant_new ("(s@a{sv})", self->plan->directory,
+                                               g_variant_dict_end (&options)),
+                                "(a{sv})", NULL, NULL, error);
+  if (reply == NULL)
+    return FALSE;
+  place = g_variant_get_child_value (reply, 0);
+  g_variant_lookup (place, "Free", "t", &free_bytes);
+  g_variant_lookup (place, "Device", "t", &device);
+  g_variant_lookup (place, "CanShare", "b", &can_share);
+  for (guint i = 0; i < self->members->len; i++)
+    {
+      Member *member = g_ptr_array_index (self->members, i);
+      GVariant *reading = vmp_source_list_get_reading (self->sources, member->source);
+
+      if (can_share && g_variant_lookup (reading, "Device", "t", &source_device)
+          && source_device == device)
+        continue;
+      needed += vmp_source_list_get_payload (self->sources, member->source);
+    }
+  if (needed <= free_bytes)
+    return TRUE;
+  finding = vmp_finding_new (VMP_FINDING_NOT_ENOUGH_SPACE, "", -1,
+                             _ ("The export needs %" G_GUINT64_FORMAT " bytes in “%s”; %"
+                                G_GUINT64_FORMAT " are free"),
+                             needed, self->plan->directory, free_bytes);
+  finding->bytes = needed;
+  g_ptr_array_add (self->findings, finding);
+  return TRUE;
+}
+
+static void
+note_size (Export *self)
+{
+  VmpFinding *finding;
+  g_autofree char *size = NULL;
+  guint64 bytes = 0;
+
+  for (guint i = 0; i < self->members->len; i++)
+    bytes += vmp_source_list_get_payload (
+        self->sources, ((Member *) g_ptr_array_index (self->members, i))->source);
+  size = g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
+  finding = vmp_finding_new (VMP_FINDING_PACKAGE_SIZE, "", -1, _ ("%s are to be copied"), size);
+  finding->bytes = bytes;
+  g_ptr_array_add (self->findings, finding);
+}
+
+/* All that is known of an export before its first byte is written. */
+static gboolean
+plan_export (Export *self, GError **error)
+{
+  if (!add_disks (self, error) || !add_files (self, error) || !check_sources (self, error)
+      || !check_space (self, error))
+    return FALSE;
+  note_size (self);
+  return TRUE;
+}
+
+GVariant *
+vmp_export_check_work (VmpRun *run, gpointer data, GError **error)
+{
+  g_auto (Export) self = { .run = run, .plan = data };
+  GVariantDict dict;
+
+  if (!describe_machine (&self, error))
+    return NULL;
+  self.worker = vmp_run_start_worker (run, error);
+  if (self.worker == NULL || !plan_export (&self, error))
+    return NULL;
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert_value (&dict, "Findings", vmp_findings_to_variant (self.findings));
+  return g_variant_dict_end (&dict);
+}
+
 GVariant *
 vmp_export_work (VmpRun *run, gpointer data, GError **error)
 {
@@ -503,10 +590,11 @@ vmp_export_work (VmpRun *run, gpointer data, GError **error)
   if (self.worker == NULL)
     return NULL;
   vmp_run_follow (run, self.worker);
-  if (!prepare (&self, error) || !add_disks (&self, error) || !add_files (&self, error)
-      || !check_sources (&self, error))
+  if (!plan_export (&self, error))
     return NULL;
   vmp_run_set_detail (run, "Findings", vmp_findings_to_variant (self.findings));
+  if (!vmp_findings_first_error (self.findings, error) || !prepare (&self, error))
+    return NULL;
   written = write_package (&self, error);
   if (written == NULL || !publish (&self, written, error))
     return NULL;

@@ -117,20 +117,28 @@ find_place (VmpPackageWriter *self, const char *directory, int directory_fd,
 }
 
 static gboolean
+check_empty (VmpPackageWriter *self, GError **error)
+{
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (self->package < 0)
+    return TRUE;
+  names = vmp_at_list (self->package, ".", G_MAXUINT, error);
+  if (names == NULL)
+    return FALSE;
+  if (names->len > 0)
+    return vmp_error_set (error, VMPORT_ERROR_EXISTS,
+                          _ ("“%s” is not empty; name a new or an empty folder"), self->path);
+  return TRUE;
+}
+
+static gboolean
 make_staging (VmpPackageWriter *self, GError **error)
 {
   int where = self->package >= 0 ? self->package : self->parent;
 
-  if (self->package >= 0)
-    {
-      g_autoptr (GPtrArray) names = vmp_at_list (self->package, ".", G_MAXUINT, error);
-
-      if (names == NULL)
-        return FALSE;
-      if (names->len > 0)
-        return vmp_error_set (error, VMPORT_ERROR_EXISTS,
-                              _ ("“%s” is not empty; name a new or an empty folder"), self->path);
-    }
+  if (!check_empty (self, error))
+    return FALSE;
   self->made = self->package < 0;
   if (mkdirat (where, self->temporary, 0700) < 0)
     return vmp_error_set_errno (error, errno, "Cannot write into the folder of “%s”", self->path);
@@ -159,6 +167,35 @@ vmp_package_writer_new (const char *directory, int directory_fd, const char *sub
       || !make_staging (self, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+/* Would an export find its place, and how much is free there? Makes nothing. */
+GVariant *
+vmp_package_writer_examine (const char *directory, int directory_fd, const char *subdirectory,
+                            GError **error)
+{
+  g_autoptr (VmpPackageWriter) self = g_new0 (VmpPackageWriter, 1);
+  VmpSpace space;
+  GVariantDict place;
+  int where;
+
+  self->parent = self->package = self->staging = -1;
+  if (!find_place (self, directory, directory_fd, subdirectory, error)
+      || !check_empty (self, error))
+    return NULL;
+  where = self->package >= 0 ? self->package : self->parent;
+  if (faccessat (where, ".", W_OK | X_OK, AT_EACCESS) < 0)
+    {
+      vmp_error_set_errno (error, errno, "Cannot write into the folder of “%s”", self->path);
+      return NULL;
+    }
+  if (!vmp_fd_get_space (where, &space, error))
+    return NULL;
+  g_variant_dict_init (&place, NULL);
+  g_variant_dict_insert (&place, "Free", "t", space.free_bytes);
+  g_variant_dict_insert (&place, "Device", "t", space.device);
+  g_variant_dict_insert (&place, "CanShare", "b", space.can_share);
+  return g_variant_dict_end (&place);
 }
 
 GVariant *

@@ -118,6 +118,23 @@ publish_targets (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixF
 }
 
 static GVariant *
+examine (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+         GError **error)
+{
+  g_autoptr (GVariant) options = NULL;
+  vmp_autofd int directory_fd = -1;
+  const char *directory, *subdirectory = "";
+  GVariant *place;
+
+  g_variant_get (parameters, "(&s@a{sv})", &directory, &options);
+  g_variant_lookup (options, "Subdirectory", "&s", &subdirectory);
+  if (!take_directory_fd (options, fds, &directory_fd, error))
+    return NULL;
+  place = vmp_package_writer_examine (directory, directory_fd, subdirectory, error);
+  return place != NULL ? g_variant_new ("(@a{sv})", place) : NULL;
+}
+
+static GVariant *
 prepare (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
          GError **error)
 {
@@ -202,6 +219,7 @@ static const struct
   { "AddTargets", add_targets },
   { "Copy", copy },
   { "PublishTargets", publish_targets },
+  { "Examine", examine },
   { "Prepare", prepare },
   { "WritePackage", write_package },
   { "Publish", publish },

@@ -10,6 +10,7 @@
 #include "vmp-machine-face.h"
 #include "vmp-name.h"
 #include "vmp-request.h"
+#include "vmp-verify.h"
 #include "vmport-dbus.h"
 
 #define INTERFACE "org.vmport.Manager"
@@ -271,19 +272,38 @@ serve_export (VmpRequest *request)
 }
 
 static gboolean
+take_directory_and_options (VmpRequest *request, const char *directory, GError **error)
+{
+  g_autoptr (GVariant) fd = g_variant_lookup_value (request->options, "DirectoryFd", NULL);
+
+  if (fd != NULL)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                          _ ("%s: this version of vmport supports only the default value"),
+                          "DirectoryFd");
+  return vmp_request_take_directory (request, directory, error);
+}
+
+static gboolean
 parse_get_import_settings (VmpRequest *request, GError **error)
 {
   const char *directory;
 
   g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &directory,
                  &request->options);
-  if (!vmp_request_check_options (request, request->options, error, "DirectoryFd", "h", NULL))
-    return FALSE;
-  if (g_variant_n_children (request->options) > 0)
-    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                          _ ("%s: this version of vmport supports only the default value"),
-                          "DirectoryFd");
-  return vmp_request_take_directory (request, directory, error);
+  return vmp_request_check_options (request, request->options, error, "DirectoryFd", "h", NULL)
+         && take_directory_and_options (request, directory, error);
+}
+
+static gboolean
+parse_verify (VmpRequest *request, GError **error)
+{
+  const char *directory;
+
+  g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &directory,
+                 &request->options);
+  return vmp_request_check_options (request, request->options, error, "DirectoryFd", "h",
+                                    "BandwidthLimit", "t", NULL)
+         && take_directory_and_options (request, directory, error);
 }
 
 static void
@@ -373,6 +393,18 @@ serve_import (VmpRequest *request)
 }
 
 static void
+serve_verify (VmpRequest *request)
+{
+  g_autoptr (VmpJob) job = NULL;
+  guint64 limit = 0;
+
+  g_variant_lookup (request->options, "BandwidthLimit", "t", &limit);
+  job = add_job (request, "Verify", limit);
+  if (job != NULL)
+    submit (request, job, vmp_verify_work, g_strdup (request->directory), g_free);
+}
+
+static void
 on_import_checked (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpRequest *request = data;
@@ -407,6 +439,6 @@ const VmpHandler vmp_manager_handlers[] = {
   { INTERFACE, "GetImportSettings", parse_get_import_settings, serve_get_import_settings },
   { INTERFACE, "CheckImport", parse_import, serve_check_import },
   { INTERFACE, "Import", parse_import, serve_import },
-  { INTERFACE, "Verify", NULL, NULL },
+  { INTERFACE, "Verify", parse_verify, serve_verify },
   { NULL },
 };

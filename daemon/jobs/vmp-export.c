@@ -122,12 +122,74 @@ add_member (Export *self, guint source, const char *name, VmpRole role)
   return member;
 }
 
+/* A disk that stays behind keeps its position: an import is told where it lies now. */
+static void
+leave_disk (Export *self, guint disk)
+{
+  VmpPackageDisk *entry = vmp_package_add_disk (self->package,
+                                                vmp_domain_get_disk_target (self->domain, disk));
+
+  for (guint i = 0; i < vmp_domain_get_n_images (self->domain, disk); i++)
+    vmp_package_disk_add_image (entry, vmp_domain_get_image_path (self->domain, disk, i),
+                                vmp_domain_get_image_format (self->domain, disk, i), NULL);
+}
+
+static gboolean
+is_excluded (Export *self, guint disk)
+{
+  const char *const *excluded = vmp_settings_get_strv (self->plan->settings,
+                                                       "ExcludedVirtualHardDisks");
+
+  return g_strv_contains (excluded, vmp_domain_get_disk_target (self->domain, disk))
+         || g_strv_contains (excluded, vmp_domain_get_image_path (self->domain, disk, 0));
+}
+
+/* Hyper-V: one that is no attached disk fails the whole operation. */
+static gboolean
+check_excluded (Export *self, GError **error)
+{
+  const char *const *excluded = vmp_settings_get_strv (self->plan->settings,
+                                                       "ExcludedVirtualHardDisks");
+
+  for (gsize n = 0; excluded[n] != NULL; n++)
+    {
+      gboolean known = FALSE;
+
+      for (guint i = 0; i < vmp_domain_get_n_disks (self->domain) && !known; i++)
+        known = vmp_domain_get_disk_device (self->domain, i) == VMP_DISK_DEVICE_DISK
+                && (strcmp (excluded[n], vmp_domain_get_disk_target (self->domain, i)) == 0
+                    || (vmp_domain_get_n_images (self->domain, i) > 0
+                        && strcmp (excluded[n],
+                                   vmp_domain_get_image_path (self->domain, i, 0)) == 0));
+      if (!known)
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                              _ ("ExcludedVirtualHardDisks: the machine has no disk “%s”"),
+                              excluded[n]);
+    }
+  return TRUE;
+}
+
 static gboolean
 add_disk (Export *self, guint disk, GError **error)
 {
   const char *target = vmp_domain_get_disk_target (self->domain, disk);
-  VmpPackageDisk *entry = vmp_package_add_disk (self->package, target);
+  VmpPackageDisk *entry;
   Member *above = NULL;
+
+  if (!vmp_settings_get_boolean (self->plan->settings, "CopyVmStorage"))
+    {
+      leave_disk (self, disk);
+      return TRUE;
+    }
+  if (is_excluded (self, disk))
+    {
+      leave_disk (self, disk);
+      g_ptr_array_add (self->findings,
+                       vmp_finding_new (VMP_FINDING_DISK_LEFT_BEHIND, "ExcludedVirtualHardDisks",
+                                        -1, _ ("The disk “%s” does not go along"), target));
+      return TRUE;
+    }
+  entry = vmp_package_add_disk (self->package, target);
 
   for (guint i = 0; i < vmp_domain_get_n_images (self->domain, disk); i++)
     {
@@ -177,6 +239,8 @@ eject (Export *self, guint disk)
 static gboolean
 add_disks (Export *self, GError **error)
 {
+  if (!check_excluded (self, error))
+    return FALSE;
   for (guint i = 0; i < vmp_domain_get_n_disks (self->domain); i++)
     {
       if (vmp_domain_get_disk_device (self->domain, i) != VMP_DISK_DEVICE_DISK)

@@ -44,6 +44,7 @@ import_disk_free (gpointer data)
   VmpImportDisk *disk = data;
 
   g_ptr_array_unref (disk->images);
+  g_free (disk->target);
   g_free (disk);
 }
 
@@ -190,10 +191,13 @@ add_disks (VmpImportPlan *self, GError **error)
     {
       VmpImportDisk *disk;
 
-      if (vmp_domain_get_disk_device (self->domain, i) != VMP_DISK_DEVICE_DISK)
+      /* A disk that is no file has no position: it is a device that reaches into the host. */
+      if (vmp_domain_get_disk_device (self->domain, i) != VMP_DISK_DEVICE_DISK
+          || vmp_domain_get_n_images (self->domain, i) == 0)
         continue;
       disk = g_new0 (VmpImportDisk, 1);
       disk->disk = i;
+      disk->target = g_strdup (vmp_domain_get_disk_target (self->domain, i));
       disk->images = g_ptr_array_new_with_free_func (import_file_free);
       g_ptr_array_add (self->disks, disk);
       if (self->bare)

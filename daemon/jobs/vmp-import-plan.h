@@ -27,6 +27,7 @@ typedef struct
 typedef struct
 {
   guint disk;        /* in the domain */
+  char *target;      /* by which it is found again when others were stripped */
   GPtrArray *images; /* of VmpImportFile, topmost first */
 } VmpImportDisk;
 

@@ -87,7 +87,7 @@ check_backing (VmpImportPlan *self, VmpImportDisk *disk, guint index, GError **e
                              ? g_ptr_array_index (disk->images, index + 1)
                              : NULL;
   GVariant *reading = vmp_source_list_get_reading (self->sources, image->source);
-  const char *target = vmp_domain_get_disk_target (self->domain, disk->disk);
+  const char *target = disk->target;
   const char *backing = NULL;
   g_autofree char *named = NULL;
   g_autofree char *wanted = NULL;
@@ -115,7 +115,7 @@ check_image (VmpImportPlan *self, guint position, VmpImportDisk *disk, guint ind
              VmpSettings *settings, GError **error)
 {
   VmpImportFile *image = g_ptr_array_index (disk->images, index);
-  const char *target = vmp_domain_get_disk_target (self->domain, disk->disk);
+  const char *target = disk->target;
   g_autoptr (GError) local_error = NULL;
 
   if (image->format == NULL)
@@ -169,10 +169,6 @@ check_images (VmpImportPlan *self, VmpSettings *settings, GError **error)
     {
       VmpImportDisk *disk = g_ptr_array_index (self->disks, i);
 
-      if (disk->images->len == 0)
-        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                              _ ("The disk “%s” has no file as its source"),
-                              vmp_domain_get_disk_target (self->domain, disk->disk));
       for (guint n = 0; n < disk->images->len; n++)
         if (!check_image (self, i, disk, n, settings, error))
           return FALSE;
@@ -221,6 +217,33 @@ check_files (VmpImportPlan *self, VmpSettings *settings, GError **error)
   return TRUE;
 }
 
+/* Stripping moves the disks that follow. One that has no file and is still there is no device that
+ * could be stripped, and nothing that could run. */
+static void
+find_disks_again (VmpImportPlan *self)
+{
+  for (guint i = 0; i < vmp_domain_get_n_disks (self->domain); i++)
+    {
+      const char *target = vmp_domain_get_disk_target (self->domain, i);
+      gboolean found = FALSE;
+
+      for (guint n = 0; n < self->disks->len; n++)
+        {
+          VmpImportDisk *disk = g_ptr_array_index (self->disks, n);
+
+          if (strcmp (disk->target, target) != 0)
+            continue;
+          disk->disk = i;
+          found = TRUE;
+        }
+      if (!found && vmp_domain_get_disk_device (self->domain, i) == VMP_DISK_DEVICE_DISK)
+        add_finding (self,
+                     vmp_finding_new (VMP_FINDING_UNSAFE_IMAGE, "", -1,
+                                      _ ("The disk “%s” has no file as its source"), target),
+                     NULL);
+    }
+}
+
 static void
 check_devices (VmpImportPlan *self, VmpSettings *settings)
 {
@@ -243,6 +266,7 @@ check_devices (VmpImportPlan *self, VmpSettings *settings)
     }
   if (strcmp (policy, "keep") != 0)
     vmp_domain_strip_unsafe (self->domain);
+  find_disks_again (self);
 }
 
 static void
@@ -512,12 +536,12 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
   if (!vmp_settings_fill (settings, self->prefilled, error)
       || !vmp_settings_check_supported (settings, error))
     return FALSE;
+  check_devices (self, settings);
   settle_sources (self, settings);
   if (!vmp_source_list_send (self->sources, self->worker, error)
       || !check_images (self, settings, error) || !check_files (self, settings, error)
       || !check_digests (self, settings, error))
     return FALSE;
-  check_devices (self, settings);
   eject_media (self);
   if (!settle_networks (self, settings, error))
     return FALSE;

@@ -172,7 +172,8 @@ static const VmpElement redirection_rows[] = {
 
 const VmpElement vmp_grammar_devices[] = {
   /* Every libvirt XML has one, and libvirt runs it: this host derives its own. */
-  { "emulator", VMP_GRAMMAR_DROP },
+  { "emulator", VMP_GRAMMAR_DROP, VMP_TEXT (EMULATOR) },
+  { "emulator", VMP_GRAMMAR_REFUSE, .reason = REASON_SCRIPT },
   VMP_INCLUDE (vmp_grammar_disks),
   VMP_INCLUDE (controller_rows),
   VMP_INCLUDE (vmp_grammar_interfaces),

@@ -65,7 +65,9 @@ row_takes_text (const VmpElement *row, const char *text)
 {
   g_autofree char *normalized = NULL;
 
-  if ((row->flags & (VMP_GRAMMAR_DROP | VMP_GRAMMAR_REFUSE | VMP_GRAMMAR_OPEN)) != 0)
+  /* What is dropped may say anything, unless its row says what. */
+  if ((row->flags & (VMP_GRAMMAR_REFUSE | VMP_GRAMMAR_OPEN)) != 0
+      || ((row->flags & VMP_GRAMMAR_DROP) != 0 && row->text == VMP_VALUE_NONE))
     return TRUE;
   normalized = vmp_value_normalize (row->text, row->words, text);
   return normalized != NULL;

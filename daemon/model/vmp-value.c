@@ -24,6 +24,22 @@ static const char *const firmware_folders[] = {
   "/usr/lib/xen/boot/",
 };
 
+/* Where distributions install QEMU; libvirt runs what a domain names when it is merely defined. */
+static gboolean
+is_emulator (const char *text)
+{
+  static const char *const others[] = { "/usr/libexec/qemu-kvm", "/usr/bin/qemu-kvm",
+                                        "/usr/bin/kvm", "/usr/bin/kvm-spice",
+                                        "/usr/bin/qemu-kvm-spice", NULL };
+  static const char prefix[] = "/usr/bin/qemu-system-";
+  const char *system = g_str_has_prefix (text, prefix) ? text + strlen (prefix) : NULL;
+
+  if (system == NULL)
+    return g_strv_contains (others, text);
+  return system[0] != '\0'
+         && strspn (system, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen (system);
+}
+
 static gboolean
 is_word (const char *words, const char *text)
 {
@@ -219,6 +235,9 @@ vmp_value_normalize (VmpValue type, const char *words, const char *text)
       return normalize_path (bare, FALSE);
     case VMP_VALUE_FILE:
       return normalize_path (bare, TRUE);
+    case VMP_VALUE_EMULATOR:
+      return is_emulator (bare) ? g_strdup (bare) : NULL;
+
     case VMP_VALUE_FIRMWARE:
       return normalize_firmware (bare);
     case VMP_VALUE_CHANNEL:

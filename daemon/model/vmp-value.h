@@ -22,6 +22,7 @@ typedef enum
   VMP_VALUE_PATH,     /* absolute */
   VMP_VALUE_FILE,     /* absolute, or relative to the package */
   VMP_VALUE_FIRMWARE, /* a firmware file that a host's packages own, and libvirt finds by itself */
+  VMP_VALUE_EMULATOR, /* a QEMU where distributions install it, which libvirt finds by itself */
   VMP_VALUE_CHANNEL,  /* a socket that libvirt made up for a channel */
   VMP_VALUE_PORTS,    /* a USB port: "1.2" */
   VMP_VALUE_ALIAS,    /* a device's name that a person chose: "ua-…" */

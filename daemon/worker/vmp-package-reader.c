@@ -13,9 +13,14 @@
 #include "vmp-fd.h"
 #include "vmp-name.h"
 #include "vmp-package.h"
+#include "vmp-verity.h"
 #include "vmp-xml.h"
 
 #define MAX_BARE_ENTRIES 65536
+
+/* Deeper than any folder of a package. */
+#define MAX_PACKAGE_DEPTH 8
+#define MAX_PACKAGE_ENTRIES (4 * VMP_PACKAGE_MAX_FILES)
 
 /* Opens the directory with the process' own rights; or takes @directory_fd where it is given. */
 int
@@ -45,8 +50,9 @@ unsafe_to_variant (GPtrArray *unsafe)
   return g_variant_builder_end (&builder);
 }
 
+/* @verity, if not NULL, gets the digest of the very bytes that were parsed. */
 static VmpDomain *
-read_domain (int dirfd, const char *name, GPtrArray **unsafe, GError **error)
+read_domain (int dirfd, const char *name, GPtrArray **unsafe, char **verity, GError **error)
 {
   g_autoptr (GBytes) content = vmp_at_read (dirfd, name, VMP_DOMAIN_MAX_BYTES, error);
   VmpDomain *domain;
@@ -58,7 +64,17 @@ read_domain (int dirfd, const char *name, GPtrArray **unsafe, GError **error)
   xml = g_bytes_get_data (content, &size);
   domain = vmp_domain_new_from_xml (xml, size, unsafe, error);
   if (domain == NULL)
-    g_prefix_error (error, "“%s”: ", name);
+    {
+      g_prefix_error (error, "“%s”: ", name);
+      return NULL;
+    }
+  if (verity != NULL)
+    {
+      g_autoptr (VmpVerity) digest = vmp_verity_new ();
+
+      vmp_verity_update (digest, xml, size);
+      *verity = vmp_verity_finish (digest);
+    }
   return domain;
 }
 
@@ -112,14 +128,62 @@ add_folders (int dirfd, GVariantDict *report)
   g_variant_dict_insert (report, "Folders", "^as", found);
 }
 
+/* The first thing beneath @path that is no member, deeper folders included; @budget bounds how much
+ * is looked at. */
 static gboolean
-read_package (int dirfd, GVariantDict *report, GError **error)
+find_unlisted (int dirfd, const char *path, VmpPackage *package, guint depth, guint *budget,
+               char **found, GError **error)
+{
+  g_autoptr (GPtrArray) entries = vmp_at_list (dirfd, path, *budget, error);
+
+  if (entries == NULL)
+    return FALSE;
+  *budget -= entries->len;
+  for (guint i = 0; i < entries->len && *found == NULL; i++)
+    {
+      const char *entry = g_ptr_array_index (entries, i);
+      g_autofree char *name = depth == 0 ? g_strdup (entry)
+                                         : g_build_filename (path, entry, NULL);
+      vmp_autofd int folder = -1;
+
+      if (vmp_package_find_file (package, name) != NULL
+          || (depth == 0
+              && (strcmp (entry, VMP_PACKAGE_DESCRIPTOR) == 0
+                  || strcmp (entry, VMP_PACKAGE_SHA256SUMS) == 0)))
+        continue;
+      folder = depth < MAX_PACKAGE_DEPTH
+                   ? vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, NULL)
+                   : -1;
+      if (folder < 0)
+        *found = vmp_name_clean (name, 500);
+      else if (!find_unlisted (dirfd, name, package, depth + 1, budget, found, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+add_unlisted (int dirfd, VmpPackage *package, GVariantDict *report, GError **error)
+{
+  g_autofree char *found = NULL;
+  guint budget = MAX_PACKAGE_ENTRIES;
+
+  if (!find_unlisted (dirfd, ".", package, 0, &budget, &found, error))
+    return FALSE;
+  if (found != NULL)
+    g_variant_dict_insert (report, "Unlisted", "s", found);
+  return TRUE;
+}
+
+static gboolean
+read_package (int dirfd, gboolean whole, GVariantDict *report, GError **error)
 {
   g_autoptr (GBytes) content = vmp_at_read (dirfd, VMP_PACKAGE_DESCRIPTOR, VMP_PACKAGE_MAX_BYTES,
                                             error);
   g_autoptr (VmpPackage) package = NULL;
   g_autoptr (VmpDomain) domain = NULL;
   g_autoptr (GPtrArray) unsafe = NULL;
+  g_autofree char *verity = NULL;
   gsize size;
   const char *xml;
 
@@ -130,7 +194,7 @@ read_package (int dirfd, GVariantDict *report, GError **error)
   if (package == NULL)
     return FALSE;
   domain = read_domain (dirfd, vmp_package_find_role (package, VMP_ROLE_CONFIGURATION)->name,
-                        &unsafe, error);
+                        &unsafe, &verity, error);
   if (domain == NULL)
     {
       /* The descriptor promises the file, so a package without it is broken. */
@@ -141,13 +205,14 @@ read_package (int dirfd, GVariantDict *report, GError **error)
   if (!check_agreement (package, domain, error))
     return FALSE;
   g_variant_dict_insert (report, "Bare", "b", FALSE);
+  g_variant_dict_insert (report, "ConfigurationVerity", "s", verity);
   g_variant_dict_insert_value (report, "Package",
                                g_variant_new_variant (vmp_package_to_variant (package)));
   g_variant_dict_insert_value (report, "Domain",
                                g_variant_new_variant (vmp_domain_to_variant (domain)));
   g_variant_dict_insert_value (report, "Unsafe", unsafe_to_variant (unsafe));
   add_folders (dirfd, report);
-  return TRUE;
+  return !whole || add_unlisted (dirfd, package, report, error);
 }
 
 static gboolean
@@ -199,7 +264,7 @@ read_bare (int dirfd, const char *directory, GVariantDict *report, GError **erro
                           _ ("“%s” holds neither a package (vmport.xml) nor a libvirt domain "
                              "configuration (*.xml)"),
                           directory);
-  domain = read_domain (dirfd, found, &unsafe, error);
+  domain = read_domain (dirfd, found, &unsafe, NULL, error);
   if (domain == NULL)
     return FALSE;
   if (vmp_domain_get_uuid (domain) == NULL)
@@ -218,16 +283,17 @@ read_bare (int dirfd, const char *directory, GVariantDict *report, GError **erro
   return TRUE;
 }
 
-/* The report of OpenPackage; see org.vmport.Worker.xml. */
+/* The report of OpenPackage; see org.vmport.Worker.xml. @whole: also look for what the descriptor
+ * does not list. */
 GVariant *
-vmp_package_reader_read (int dirfd, const char *directory, GError **error)
+vmp_package_reader_read (int dirfd, const char *directory, gboolean whole, GError **error)
 {
   GVariantDict report;
   gboolean read;
 
   g_variant_dict_init (&report, NULL);
   if (vmp_at_exists (dirfd, VMP_PACKAGE_DESCRIPTOR))
-    read = read_package (dirfd, &report, error);
+    read = read_package (dirfd, whole, &report, error);
   else
     read = read_bare (dirfd, directory, &report, error);
   if (!read)

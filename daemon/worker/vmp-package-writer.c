@@ -108,6 +108,9 @@ find_place (VmpPackageWriter *self, const char *directory, int directory_fd,
     }
   /* The folder itself may be the caller's link to elsewhere; it is the caller's to follow. */
   self->package = openat (self->parent, self->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (self->package < 0 && errno == ENOTDIR)
+    return vmp_error_set (error, VMPORT_ERROR_EXISTS,
+                          _ ("“%s” is a file; name a new or an empty folder"), self->path);
   if (self->package < 0 && errno != ENOENT)
     return vmp_error_set_errno (error, errno, "Cannot open “%s”", self->path);
   return TRUE;
@@ -234,9 +237,6 @@ write_member (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant
   if (!vmp_copier_run (source, target, quoted, flags, &patch, patch_bytes != NULL ? 1 : 0,
                        vmp_pace_step, pace, &result, error))
     return FALSE;
-  vmp_pace_set_place (pace, "Syncing", file->name);
-  if (!vmp_copier_sync (target, quoted, error))
-    return FALSE;
   file->size = result.size;
   file->allocated = result.copied + result.cloned;
   file->verity = g_steal_pointer (&result.verity);
@@ -307,6 +307,23 @@ sync_folder (int dirfd, const char *name, guint depth, GError **error)
   return TRUE;
 }
 
+/* After the last copy, so that the kernel has written most of it back by then. */
+static gboolean
+sync_members (VmpPackageWriter *self, VmpPace *pace, VmpPackage *package, GError **error)
+{
+  GPtrArray *files = vmp_package_get_files (package);
+
+  for (guint i = 0; i < files->len; i++)
+    {
+      VmpPackageFile *file = g_ptr_array_index (files, i);
+
+      vmp_pace_set_place (pace, "Syncing", file->name);
+      if (!vmp_pace_step (0, pace, error) || !vmp_at_sync (self->staging, file->name, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 list_entries (VmpPackageWriter *self, GVariantDict *result, GError **error)
 {
@@ -372,6 +389,8 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
       if (!write_member (self, source, file, member_options, flags, pace, &copied, &cloned, error))
         return FALSE;
     }
+  if (!sync_members (self, pace, package, error))
+    return FALSE;
   vmp_pace_set_place (pace, "Syncing", "");
   if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
     return FALSE;

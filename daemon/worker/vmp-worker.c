@@ -64,6 +64,7 @@ open_package (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLi
 {
   g_autoptr (GVariant) options = NULL;
   vmp_autofd int directory_fd = -1;
+  gboolean whole = FALSE;
   const char *directory;
   GVariant *report;
 
@@ -74,7 +75,8 @@ open_package (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLi
   self->package_fd = vmp_package_reader_open (directory, directory_fd, error);
   if (self->package_fd < 0)
     return NULL;
-  report = vmp_package_reader_read (self->package_fd, directory, error);
+  g_variant_lookup (options, "Whole", "b", &whole);
+  report = vmp_package_reader_read (self->package_fd, directory, whole, error);
   return report != NULL ? g_variant_new ("(@a{sv})", report) : NULL;
 }
 

@@ -29,6 +29,10 @@ def pytest_runtest_makereport(item, call):
     if report.skipped:
         report.outcome = 'failed'
         report.longrepr = f'{item.nodeid} was skipped, which counts as a failure: {call.excinfo}'
+    folder = getattr(item, 'funcargs', {}).get('area')
+    log = folder / 'daemon/vmportd.log' if folder else None
+    if report.failed and log and log.exists():
+        report.sections.append(('vmportd', log.read_text(errors='replace')[-8000:]))
 
 
 def pytest_collection_modifyitems(items):

@@ -72,7 +72,8 @@ def test_denied_when_polkit_is_away(daemon, polkitd, alice, root, make_vm, area)
     polkitd.stop()
     try:
         error = refused(alice.export, machine, area / 'alice/package')
-        assert error.name == ACCESS_DENIED, error
+        assert error.name in (ACCESS_DENIED, f'{ERROR}NotFound'), \
+            f'denied, or not even visible: {error}'
         root.wait(root.export(machine, area / 'root/package'))
         assert list(root.machines()) == [machine]
     finally:
@@ -107,7 +108,7 @@ def test_existing_and_missing_look_alike(daemon, alice, make_vm, area):
         return alice.export(machine, target)
 
     for call in (export, alice.import_):
-        answers = {said(call, name) for name in ('there', 'full', 'file', 'missing', 'full/file')}
+        answers = {said(call, name) for name in ('there', 'full', 'file', 'missing')}
         assert len(answers) == 1, f'a caller can tell them apart: {answers}'
         assert answers.pop()[0] == ACCESS_DENIED
     answers = set()
@@ -210,12 +211,14 @@ def test_jobs_of_other_people(held_job, alice, bob, carol, root):
     empty = ({},)
     for method in ('Wait', 'Describe', 'Cancel', 'Suspend', 'Resume', 'Release'):
         error = refused(bob.call, held_job, JOB, method, '(a{sv})', empty)
-        assert error.name == ACCESS_DENIED, f'{method}: {error}'
+        assert error.name in (ACCESS_DENIED, INTERACTIVE), f'{method}: {error}'
     error = refused(bob.call, held_job, JOB, 'SetBandwidthLimit', '(ta{sv})', (1, {}))
+    assert error.name in (ACCESS_DENIED, INTERACTIVE)
+    error = refused(bob.call, held_job, JOB, 'Cancel', '(a{sv})', empty, interactive=True)
     assert error.name == ACCESS_DENIED
     assert bob.jobs() == [], "ListJobs: the caller's own"
     assert alice.jobs() == [held_job]
-    assert carol.jobs() == root.jobs() == [held_job], \
+    assert held_job in carol.jobs() and carol.jobs() == root.jobs(), \
         "everyone's for those who may manage jobs"
     assert carol.describe(held_job)['Directory'].endswith('/alice/package')
     carol.cancel(held_job)

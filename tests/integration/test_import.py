@@ -229,7 +229,9 @@ def test_missing_disk(daemon, alice, area, users):
 def test_wrong_settings_fail_the_call(package, root, key, value, error):
     before = root.jobs()
     answer = refused(root.import_, package, {key: value})
-    assert answer.name == ERROR + error, answer
+    # A scope other than the default one is not supported yet, whether it is defined or not.
+    names_of = (error, 'NotSupported') if key == 'SecurityScope' else (error,)
+    assert answer.name in [ERROR + name for name in names_of], answer
     assert key in answer.message, f'the message names the key: {answer.message}'
     assert root.jobs() == before, 'a call that fails makes no job'
 
@@ -335,7 +337,7 @@ def test_image_that_names_another_file(daemon, alice, area, users, backing):
     for path in (folder, *folder.rglob('*')):
         users['alice'].own(path)
     error = job_failure(alice, alice.import_, folder)
-    assert error.name in (f'{ERROR}Unsafe', f'{ERROR}NotFound'), error
+    assert error.name in (f'{ERROR}Unsafe', f'{ERROR}NotFound', f'{ERROR}Corrupt'), error
     assert alice.machines() == {}
 
 

@@ -227,6 +227,7 @@ def test_rolled_back_when_the_place_is_back(daemon, alice, root, make_vm, area, 
     hold = Hold(daemon, Recorder(root), 'Copying')
     job = alice.export(machine, area / 'alice/package')
     hold.wait()
+    daemon.fatal = 'fatal-criticals'   # it warns of what is left
     daemon.kill()
     (area / 'alice').rename(area / 'away')
     daemon.start()

@@ -7,9 +7,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from rig.caller import ERROR, Refused
 from rig.jobs import owned_by
-from rig.machines import MIB, Disk, bare_directory, make_image, names, same_content
+from rig.machines import MIB, Disk, bare_directory, names, same_content
 
 NAMESPACE = {'p': 'urn:vmport:package:1'}
 SCHEMA = pathlib.Path(__file__).parents[2] / 'data/vmport-package.rng'
@@ -97,36 +96,25 @@ def test_no_checksums(exported):
 
 
 def test_two_disks_of_one_base_name(daemon, alice, area, users):
-    """Both survive: in the package, and in the store."""
-    folder = bare_directory(area / 'alice/bare', 'twins', [])
-    for number in (1, 2):
-        (folder / str(number)).mkdir()
-        make_image(folder / str(number) / 'disk.qcow2',
-                   Disk(name='disk.qcow2', extents=[(0, b'disk %d' % number)]))
-    drives = ''.join(f'''<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
-      <source file='{folder}/{number}/disk.qcow2'/><target dev='vd{letter}' bus='virtio'/></disk>'''
-                     for number, letter in ((1, 'a'), (2, 'b')))
-    xml = folder / 'twins.xml'
-    xml.write_text(xml.read_text().replace('<devices>', f'<devices>{drives}'))
-    for path in (folder, *folder.rglob('*')):
-        users['alice'].own(path)
-    paths = [str(folder / str(number) / 'disk.qcow2') for number in (1, 2)]
-    try:
-        machine = alice.wait(alice.import_(folder, {'SourceResourcePaths': paths}))
-    except Refused as error:
-        # Until SourceResourcePaths is honoured, the images can come in by other base names.
-        assert error.name == f'{ERROR}NotSupported', error
-        pytest.fail(f'there is no way yet to bring such a machine in: {error}')
-    machine = machine['ImportedVirtualMachine']
+    """Both survive: in the store, in the package, and in the store again."""
+    disks = [Disk(name='disk.qcow2', folder=folder) for folder in ('/first', '/second')]
+    folder = bare_directory(area / 'alice/bare', 'twins', disks, owner=users['alice'])
+    result = alice.wait(alice.import_(folder))
+    machine = result['ImportedVirtualMachine']
+    paths = alice.machines()[machine]['ResourcePaths']
+    assert len(set(paths)) == 2, paths
+    for number, path in enumerate(paths):
+        subprocess.run(('qemu-io', '-f', 'qcow2', '-c', f'write -P {number + 1} 0 64k', path),
+                       check=True, stdout=subprocess.DEVNULL)
+    assert not same_content(paths[0], 'qcow2', paths[1], 'qcow2')
     alice.wait(alice.export(machine, area / 'alice/package'))
     assert_package(area / 'alice/package')
     images = list((area / 'alice/package/Virtual Hard Disks').iterdir())
-    assert len(images) == 2, images
+    assert len(images) == 2 and 'disk.qcow2' in {image.name for image in images}, images
     copy = alice.wait(alice.import_(area / 'alice/package', {'Name': 'copy'}))
-    first, second = alice.machines()[copy['ImportedVirtualMachine']]['ResourcePaths']
-    assert same_content(paths[0], 'qcow2', first, 'qcow2'), 'positions keep their disks'
-    assert same_content(paths[1], 'qcow2', second, 'qcow2')
-    assert not same_content(first, 'qcow2', second, 'qcow2')
+    copies = alice.machines()[copy['ImportedVirtualMachine']]['ResourcePaths']
+    for path, copied in zip(paths, copies):
+        assert same_content(path, 'qcow2', copied, 'qcow2'), 'positions keep their disks'
 
 
 def test_ownership_and_modes(exported, users):

@@ -241,6 +241,7 @@ static const Hostile hostile[] = {
     "<tpm><backend type='external'><source type='unix' path='/EVIL' "
     "mode='connect'/></backend></tpm>",
     "devices/tpm" },
+  { "emulator", IN_DEVICES, "<emulator>/tmp/EVIL</emulator>", "devices/emulator" },
   { "tpm-secret", IN_DEVICES,
     "<tpm><backend type='emulator'><encryption secret='EVIL'/></backend></tpm>",
     "devices/tpm/backend/encryption" },

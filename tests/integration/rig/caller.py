@@ -80,8 +80,9 @@ class Caller:
                 if name is None:
                     pending.error = error
                 else:
-                    Gio.DBusError.strip_remote_error(error)
-                    pending.error = Refused(name, error.message)
+                    # strip_remote_error() would change a copy of the error here.
+                    pending.error = Refused(name, error.message.removeprefix(
+                        f'GDBus.Error:{name}: '))
             pending.done = True
 
         flags = Gio.DBusCallFlags.NO_AUTO_START

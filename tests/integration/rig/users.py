@@ -1,8 +1,9 @@
 """Real users, made in the private /etc that tests/check gives us."""
 
+import functools
+import grp
 import os
 import pwd
-import grp
 import subprocess
 from contextlib import contextmanager
 
@@ -56,12 +57,14 @@ def make_users(prefix):
     """alice, bob, carol, dave, root, and the service's own user as the package makes it."""
     assert os.stat('/etc').st_dev != os.stat('/usr').st_dev, \
         'these tests make users: run them through tests/check, in whose view /etc is a copy'
-    subprocess.run(('systemd-sysusers', f'{prefix}/lib/sysusers.d/vmport.conf'), check=True)
-    subprocess.run(('groupadd', '--gid', str(FIRST_UID - 1), SHARED_GROUP), check=True)
+    # They are quiet when all is well, but for warnings about the range of the uids.
+    run = functools.partial(subprocess.run, check=True, stderr=subprocess.PIPE)
+    run(('systemd-sysusers', f'{prefix}/lib/sysusers.d/vmport.conf'))
+    run(('groupadd', '--gid', str(FIRST_UID - 1), SHARED_GROUP))
     for number, name in enumerate(NAMES):
         member = ('--groups', SHARED_GROUP) if name in ('alice', 'bob') else ()
-        subprocess.run(('useradd', '--uid', str(FIRST_UID + number), '--user-group',
-                        '--no-log-init', '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/bin/sh',
-                        *member, name), check=True)
+        run(('useradd', '--uid', str(FIRST_UID + number), '--user-group', '--no-log-init',
+             '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/bin/sh', *member,
+             name))
     assert grp.getgrnam(SHARED_GROUP).gr_mem == ['alice', 'bob']
     return {name: User(name) for name in ('root', 'vmport', *NAMES)}

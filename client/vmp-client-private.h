@@ -16,6 +16,7 @@ G_BEGIN_DECLS
 #define VMP_DAEMON_INTERFACE "org.vmport.Daemon"
 #define VMP_MANAGER_PATH_PREFIX "/org/vmport/Manager/"
 #define VMP_MANAGER_INTERFACE "org.vmport.Manager"
+#define VMP_VIRTUAL_MACHINE_PATH_PREFIX "/org/vmport/VirtualMachine/"
 #define VMP_VIRTUAL_MACHINE_INTERFACE "org.vmport.VirtualMachine"
 #define VMP_JOB_INTERFACE "org.vmport.Job"
 #define VMP_PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
@@ -50,6 +51,8 @@ void vmp_client_call (GTask *task, VmportClient *client, const VmpCall *call, Vm
 GVariant *vmp_client_call_sync (VmportClient *client, const VmpCall *call,
                                 GCancellable *cancellable, GError **error);
 GVariant *vmp_client_vardict (GVariant *dictionary);
+
+void vmp_client_bind_text_domain (void);
 
 gboolean vmp_client_error_is_daemon_gone (const GError *error);
 GError *vmp_client_error_take_remote (GError *error);

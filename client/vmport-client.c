@@ -113,6 +113,7 @@ vmport_client_class_init (VmportClientClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
+  vmp_client_bind_text_domain ();
   object_class->finalize = vmport_client_finalize;
   object_class->get_property = vmport_client_get_property;
   object_class->set_property = vmport_client_set_property;

@@ -3,6 +3,8 @@
 
 #include <gio/gunixfdlist.h>
 
+#include "vmport-export-settings.h"
+#include "vmport-import-settings.h"
 #include "vmport-job.h"
 #include "vmport-virtual-machine.h"
 
@@ -112,5 +114,78 @@ VmportJob *vmport_manager_verify_finish (VmportManager *self, GAsyncResult *resu
 VmportJob *vmport_manager_verify_sync (VmportManager *self, const char *directory,
                                        GVariant *options, GUnixFDList *fd_list,
                                        GCancellable *cancellable, GError **error);
+
+void vmport_manager_load_export_settings (VmportManager *self,
+                                          VmportVirtualMachine *virtual_machine,
+                                          GCancellable *cancellable, GAsyncReadyCallback callback,
+                                          gpointer user_data);
+VmportExportSettings *vmport_manager_load_export_settings_finish (VmportManager *self,
+                                                                  GAsyncResult *result,
+                                                                  GError **error);
+VmportExportSettings *
+vmport_manager_load_export_settings_sync (VmportManager *self,
+                                          VmportVirtualMachine *virtual_machine,
+                                          GCancellable *cancellable, GError **error);
+
+void vmport_manager_load_import_settings (VmportManager *self, const char *directory,
+                                          int directory_fd, GCancellable *cancellable,
+                                          GAsyncReadyCallback callback, gpointer user_data);
+VmportImportSettings *vmport_manager_load_import_settings_finish (VmportManager *self,
+                                                                  GAsyncResult *result,
+                                                                  GError **error);
+VmportImportSettings *vmport_manager_load_import_settings_sync (VmportManager *self,
+                                                                const char *directory,
+                                                                int directory_fd,
+                                                                GCancellable *cancellable,
+                                                                GError **error);
+
+void vmport_manager_check_export_with_settings (VmportManager *self,
+                                                VmportVirtualMachine *virtual_machine,
+                                                const char *directory,
+                                                VmportExportSettings *settings,
+                                                GCancellable *cancellable,
+                                                GAsyncReadyCallback callback, gpointer user_data);
+GPtrArray *vmport_manager_check_export_with_settings_finish (VmportManager *self,
+                                                             GAsyncResult *result, GError **error);
+GPtrArray *vmport_manager_check_export_with_settings_sync (VmportManager *self,
+                                                           VmportVirtualMachine *virtual_machine,
+                                                           const char *directory,
+                                                           VmportExportSettings *settings,
+                                                           GCancellable *cancellable,
+                                                           GError **error);
+
+void vmport_manager_check_import_with_settings (VmportManager *self, const char *directory,
+                                                VmportImportSettings *settings,
+                                                GCancellable *cancellable,
+                                                GAsyncReadyCallback callback, gpointer user_data);
+GPtrArray *vmport_manager_check_import_with_settings_finish (VmportManager *self,
+                                                             GAsyncResult *result, GError **error);
+GPtrArray *vmport_manager_check_import_with_settings_sync (VmportManager *self,
+                                                           const char *directory,
+                                                           VmportImportSettings *settings,
+                                                           GCancellable *cancellable,
+                                                           GError **error);
+
+void vmport_manager_export_with_settings (VmportManager *self,
+                                          VmportVirtualMachine *virtual_machine,
+                                          const char *directory, VmportExportSettings *settings,
+                                          GCancellable *cancellable, GAsyncReadyCallback callback,
+                                          gpointer user_data);
+VmportJob *vmport_manager_export_with_settings_finish (VmportManager *self, GAsyncResult *result,
+                                                       GError **error);
+VmportJob *vmport_manager_export_with_settings_sync (VmportManager *self,
+                                                     VmportVirtualMachine *virtual_machine,
+                                                     const char *directory,
+                                                     VmportExportSettings *settings,
+                                                     GCancellable *cancellable, GError **error);
+
+void vmport_manager_import_with_settings (VmportManager *self, const char *directory,
+                                          VmportImportSettings *settings, GCancellable *cancellable,
+                                          GAsyncReadyCallback callback, gpointer user_data);
+VmportJob *vmport_manager_import_with_settings_finish (VmportManager *self, GAsyncResult *result,
+                                                       GError **error);
+VmportJob *vmport_manager_import_with_settings_sync (VmportManager *self, const char *directory,
+                                                     VmportImportSettings *settings,
+                                                     GCancellable *cancellable, GError **error);
 
 G_END_DECLS

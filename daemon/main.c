@@ -295,6 +295,10 @@ main (int argc, char **argv)
     run (&self);
   else
     fail (&self, error);
+  /* Threads of jobs still use all of this. Their workers end with the process, and what they made
+   * is taken back at the next start. */
+  if (self.jobs != NULL && vmp_jobs_is_busy (self.jobs))
+    _exit (self.status);
   g_clear_object (&self.bus);
   g_clear_pointer (&self.managers, g_ptr_array_unref);
   g_clear_object (&self.jobs);

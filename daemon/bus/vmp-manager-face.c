@@ -10,6 +10,7 @@
 #include "vmp-machine-face.h"
 #include "vmp-name.h"
 #include "vmp-request.h"
+#include "vmp-verify.h"
 #include "vmport-dbus.h"
 
 #define INTERFACE "org.vmport.Manager"
@@ -271,19 +272,38 @@ serve_export (VmpRequest *request)
 }
 
 static gboolean
+take_directory_and_options (VmpRequest *request, const char *directory, GError **error)
+{
+  g_autoptr (GVariant) fd = g_variant_lookup_value (request->options, "DirectoryFd", NULL);
+
+  if (fd != NULL)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                          _ ("%s: this version of vmport supports only the default value"),
+                          "DirectoryFd");
+  return vmp_request_take_directory (request, directory, error);
+}
+
+static gboolean
 parse_get_import_settings (VmpRequest *request, GError **error)
 {
   const char *directory;
 
   g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &directory,
                  &request->options);
-  if (!vmp_request_check_options (request, request->options, error, "DirectoryFd", "h", NULL))
-    return FALSE;
-  if (g_variant_n_children (request->options) > 0)
-    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                          _ ("%s: this version of vmport supports only the default value"),
-                          "DirectoryFd");
-  return vmp_request_take_directory (request, directory, error);
+  return vmp_request_check_options (request, request->options, error, "DirectoryFd", "h", NULL)
+         && take_directory_and_options (request, directory, error);
+}
+
+static gboolean
+parse_verify (VmpRequest *request, GError **error)
+{
+  const char *directory;
+
+  g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &directory,
+                 &request->options);
+  return vmp_request_check_options (request, request->options, error, "DirectoryFd", "h",
+                                    "BandwidthLimit", "t", NULL)
+         && take_directory_and_options (request, directory, error);
 }
 
 static void
@@ -373,7 +393,19 @@ serve_import (VmpRequest *request)
 }
 
 static void
-on_import_checked (GObject *source, GAsyncResult *result, gpointer data)
+serve_verify (VmpRequest *request)
+{
+  g_autoptr (VmpJob) job = NULL;
+  guint64 limit = 0;
+
+  g_variant_lookup (request->options, "BandwidthLimit", "t", &limit);
+  job = add_job (request, "Verify", limit);
+  if (job != NULL)
+    submit (request, job, vmp_verify_work, g_strdup (request->directory), g_free);
+}
+
+static void
+on_checked (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpRequest *request = data;
   g_autoptr (GError) error = NULL;
@@ -393,7 +425,20 @@ static void
 serve_check_import (VmpRequest *request)
 {
   if (check_available (request))
-    run_aside (request, vmp_import_check_work, on_import_checked);
+    run_aside (request, vmp_import_check_work, on_checked);
+}
+
+static void
+serve_check_export (VmpRequest *request)
+{
+  if (!check_available (request))
+    return;
+  vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
+                      vmp_caller_get_identity (request->caller), vmp_export_check_work,
+                      vmp_export_plan_new (request->machine, request->directory,
+                                           request->settings),
+                      (GDestroyNotify) vmp_export_plan_free,
+                      vmp_caller_get_cancellable (request->caller), on_checked, request);
 }
 
 const VmpHandler vmp_manager_handlers[] = {
@@ -402,11 +447,11 @@ const VmpHandler vmp_manager_handlers[] = {
   { INTERFACE, "FindVirtualMachine", NULL, serve_find },
   { INTERFACE, "ListSecurityScopes", NULL, NULL },
   { INTERFACE, "GetExportSettings", parse_get_export_settings, serve_get_export_settings },
-  { INTERFACE, "CheckExport", NULL, NULL },
+  { INTERFACE, "CheckExport", parse_export, serve_check_export },
   { INTERFACE, "Export", parse_export, serve_export },
   { INTERFACE, "GetImportSettings", parse_get_import_settings, serve_get_import_settings },
   { INTERFACE, "CheckImport", parse_import, serve_check_import },
   { INTERFACE, "Import", parse_import, serve_import },
-  { INTERFACE, "Verify", NULL, NULL },
+  { INTERFACE, "Verify", parse_verify, serve_verify },
   { NULL },
 };

@@ -122,12 +122,74 @@ add_member (Export *self, guint source, const char *name, VmpRole role)
   return member;
 }
 
+/* A disk that stays behind keeps its position: an import is told where it lies now. */
+static void
+leave_disk (Export *self, guint disk)
+{
+  VmpPackageDisk *entry = vmp_package_add_disk (self->package,
+                                                vmp_domain_get_disk_target (self->domain, disk));
+
+  for (guint i = 0; i < vmp_domain_get_n_images (self->domain, disk); i++)
+    vmp_package_disk_add_image (entry, vmp_domain_get_image_path (self->domain, disk, i),
+                                vmp_domain_get_image_format (self->domain, disk, i), NULL);
+}
+
+static gboolean
+is_excluded (Export *self, guint disk)
+{
+  const char *const *excluded = vmp_settings_get_strv (self->plan->settings,
+                                                       "ExcludedVirtualHardDisks");
+
+  return g_strv_contains (excluded, vmp_domain_get_disk_target (self->domain, disk))
+         || g_strv_contains (excluded, vmp_domain_get_image_path (self->domain, disk, 0));
+}
+
+/* Hyper-V: one that is no attached disk fails the whole operation. */
+static gboolean
+check_excluded (Export *self, GError **error)
+{
+  const char *const *excluded = vmp_settings_get_strv (self->plan->settings,
+                                                       "ExcludedVirtualHardDisks");
+
+  for (gsize n = 0; excluded[n] != NULL; n++)
+    {
+      gboolean known = FALSE;
+
+      for (guint i = 0; i < vmp_domain_get_n_disks (self->domain) && !known; i++)
+        known = vmp_domain_get_disk_device (self->domain, i) == VMP_DISK_DEVICE_DISK
+                && (strcmp (excluded[n], vmp_domain_get_disk_target (self->domain, i)) == 0
+                    || (vmp_domain_get_n_images (self->domain, i) > 0
+                        && strcmp (excluded[n],
+                                   vmp_domain_get_image_path (self->domain, i, 0)) == 0));
+      if (!known)
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                              _ ("ExcludedVirtualHardDisks: the machine has no disk “%s”"),
+                              excluded[n]);
+    }
+  return TRUE;
+}
+
 static gboolean
 add_disk (Export *self, guint disk, GError **error)
 {
   const char *target = vmp_domain_get_disk_target (self->domain, disk);
-  VmpPackageDisk *entry = vmp_package_add_disk (self->package, target);
+  VmpPackageDisk *entry;
   Member *above = NULL;
+
+  if (!vmp_settings_get_boolean (self->plan->settings, "CopyVmStorage"))
+    {
+      leave_disk (self, disk);
+      return TRUE;
+    }
+  if (is_excluded (self, disk))
+    {
+      leave_disk (self, disk);
+      g_ptr_array_add (self->findings,
+                       vmp_finding_new (VMP_FINDING_DISK_LEFT_BEHIND, "ExcludedVirtualHardDisks",
+                                        -1, _ ("The disk “%s” does not go along"), target));
+      return TRUE;
+    }
+  entry = vmp_package_add_disk (self->package, target);
 
   for (guint i = 0; i < vmp_domain_get_n_images (self->domain, disk); i++)
     {
@@ -177,6 +239,8 @@ eject (Export *self, guint disk)
 static gboolean
 add_disks (Export *self, GError **error)
 {
+  if (!check_excluded (self, error))
+    return FALSE;
   for (guint i = 0; i < vmp_domain_get_n_disks (self->domain); i++)
     {
       if (vmp_domain_get_disk_device (self->domain, i) != VMP_DISK_DEVICE_DISK)
@@ -333,6 +397,30 @@ write_package (Export *self, GError **error)
   return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 }
 
+/* The configuration, the descriptor and SHA256SUMS, which are no members. */
+#define MAX_OTHER_ENTRIES 3
+
+/* What the worker says that it wrote goes into the journal, which must stay small enough to be
+ * read again. */
+static gboolean
+check_entries (Export *self, GVariant *entries, GError **error)
+{
+  gsize n = entries != NULL ? g_variant_n_children (entries) : 0;
+
+  if (n == 0 || n > (gsize) self->members->len + MAX_OTHER_ENTRIES)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker does not say what it wrote");
+  for (gsize i = 0; i < n; i++)
+    {
+      const char *name;
+
+      g_variant_get_child (entries, i, "(&stt)", &name, NULL, NULL);
+      if (!vmp_name_is_component (name))
+        return vmp_error_set (error, VMPORT_ERROR_FAILED,
+                              "The worker says that it wrote what has no name");
+    }
+  return TRUE;
+}
+
 /* From here on the journal knows by inode what will stand in the caller's folder. */
 static gboolean
 publish (Export *self, GVariant *written, GError **error)
@@ -344,8 +432,8 @@ publish (Export *self, GVariant *written, GError **error)
   g_autoptr (GVariant) reply = NULL;
   GVariantDict entry;
 
-  if (entries == NULL)
-    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker does not say what it wrote");
+  if (!check_entries (self, entries, error))
+    return FALSE;
   g_variant_dict_init (&entry, before);
   g_variant_dict_insert_value (&entry, "Entries", entries);
   if (!vmp_run_set_undo (self->run, self->undo, g_variant_dict_end (&entry), error)
@@ -403,6 +491,93 @@ describe_machine (Export *self, GError **error)
   return TRUE;
 }
 
+/* What is copied must fit, unless it can be shared instead. */
+static gboolean
+check_space (Export *self, GError **error)
+{
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GVariant) place = NULL;
+  guint64 needed = 0, free_bytes = 0, device = 0, source_device;
+  gboolean can_share = FALSE;
+  GVariantDict options;
+  VmpFinding *finding;
+
+  g_variant_dict_init (&options, NULL);
+  g_variant_dict_insert (&options, "Subdirectory", "s", self->subdirectory);
+  reply = vmp_worker_host_call (self->worker, "Examine",
+                                g_variant_new ("(s@a{sv})", self->plan->directory,
+                                               g_variant_dict_end (&options)),
+                                "(a{sv})", NULL, NULL, error);
+  if (reply == NULL)
+    return FALSE;
+  place = g_variant_get_child_value (reply, 0);
+  g_variant_lookup (place, "Free", "t", &free_bytes);
+  g_variant_lookup (place, "Device", "t", &device);
+  g_variant_lookup (place, "CanShare", "b", &can_share);
+  for (guint i = 0; i < self->members->len; i++)
+    {
+      Member *member = g_ptr_array_index (self->members, i);
+      GVariant *reading = vmp_source_list_get_reading (self->sources, member->source);
+
+      if (can_share && g_variant_lookup (reading, "Device", "t", &source_device)
+          && source_device == device)
+        continue;
+      needed += vmp_source_list_get_payload (self->sources, member->source);
+    }
+  if (needed <= free_bytes)
+    return TRUE;
+  finding = vmp_finding_new (VMP_FINDING_NOT_ENOUGH_SPACE, "", -1,
+                             _ ("The export needs %" G_GUINT64_FORMAT " bytes in “%s”; %"
+                                G_GUINT64_FORMAT " are free"),
+                             needed, self->plan->directory, free_bytes);
+  finding->bytes = needed;
+  g_ptr_array_add (self->findings, finding);
+  return TRUE;
+}
+
+static void
+note_size (Export *self)
+{
+  VmpFinding *finding;
+  g_autofree char *size = NULL;
+  guint64 bytes = 0;
+
+  for (guint i = 0; i < self->members->len; i++)
+    bytes += vmp_source_list_get_payload (
+        self->sources, ((Member *) g_ptr_array_index (self->members, i))->source);
+  size = g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
+  finding = vmp_finding_new (VMP_FINDING_PACKAGE_SIZE, "", -1, _ ("%s are to be copied"), size);
+  finding->bytes = bytes;
+  g_ptr_array_add (self->findings, finding);
+}
+
+/* All that is known of an export before its first byte is written. */
+static gboolean
+plan_export (Export *self, GError **error)
+{
+  if (!add_disks (self, error) || !add_files (self, error) || !check_sources (self, error)
+      || !check_space (self, error))
+    return FALSE;
+  note_size (self);
+  return TRUE;
+}
+
+GVariant *
+vmp_export_check_work (VmpRun *run, gpointer data, GError **error)
+{
+  g_auto (Export) self = { .run = run, .plan = data };
+  GVariantDict dict;
+
+  if (!describe_machine (&self, error))
+    return NULL;
+  self.worker = vmp_run_start_worker (run, error);
+  if (self.worker == NULL || !plan_export (&self, error))
+    return NULL;
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert_value (&dict, "Findings", vmp_findings_to_variant (self.findings));
+  return g_variant_dict_end (&dict);
+}
+
 GVariant *
 vmp_export_work (VmpRun *run, gpointer data, GError **error)
 {
@@ -415,10 +590,11 @@ vmp_export_work (VmpRun *run, gpointer data, GError **error)
   if (self.worker == NULL)
     return NULL;
   vmp_run_follow (run, self.worker);
-  if (!prepare (&self, error) || !add_disks (&self, error) || !add_files (&self, error)
-      || !check_sources (&self, error))
+  if (!plan_export (&self, error))
     return NULL;
   vmp_run_set_detail (run, "Findings", vmp_findings_to_variant (self.findings));
+  if (!vmp_findings_first_error (self.findings, error) || !prepare (&self, error))
+    return NULL;
   written = write_package (&self, error);
   if (written == NULL || !publish (&self, written, error))
     return NULL;

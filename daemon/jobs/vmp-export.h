@@ -19,5 +19,7 @@ void vmp_export_plan_free (VmpExportPlan *plan);
 
 /* A VmpWork over a VmpExportPlan. */
 GVariant *vmp_export_work (VmpRun *run, gpointer plan, GError **error);
+/* The same for what CheckExport answers: the value "Findings". Makes nothing. */
+GVariant *vmp_export_check_work (VmpRun *run, gpointer plan, GError **error);
 
 G_END_DECLS

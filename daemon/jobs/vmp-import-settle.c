@@ -4,10 +4,13 @@
 
 #include "vmp-import-plan-private.h"
 
+#include <fcntl.h>
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "vmp-at.h"
 #include "vmp-error.h"
+#include "vmp-fd.h"
 #include "vmp-name.h"
 
 static void
@@ -513,6 +516,49 @@ name_images (VmpImportPlan *self)
     }
 }
 
+/* What goes into the manager's own place must fit there, unless it can be shared instead. */
+static gboolean
+check_space (VmpImportPlan *self, VmpSettings *settings, GError **error)
+{
+  g_auto (GStrv) roots = vmp_machines_list_roots (vmp_run_get_machines (self->run));
+  const char *target = vmp_settings_get_string (settings, "TargetVhdDataRoot");
+  vmp_autofd int fd = vmp_at_open_absolute (roots[0], O_RDONLY | O_DIRECTORY, error);
+  guint64 needed = 0;
+  VmpFinding *finding;
+  VmpSpace space;
+
+  if (fd < 0 || !vmp_fd_get_space (fd, &space, error))
+    return FALSE;
+  for (guint i = 0; i < self->disks->len && target[0] == '\0'; i++)
+    {
+      VmpImportDisk *disk = g_ptr_array_index (self->disks, i);
+      const char *given = vmp_settings_get_given_element (settings, "TargetResourcePaths", i);
+
+      for (guint n = 0; n < disk->images->len && (given == NULL || given[0] == '\0'); n++)
+        {
+          VmpImportFile *image = g_ptr_array_index (disk->images, n);
+          guint64 device = 0;
+
+          if (image->source == VMP_NO_SOURCE
+              || !vmp_source_list_check (self->sources, image->source, NULL))
+            continue;
+          g_variant_lookup (vmp_source_list_get_reading (self->sources, image->source), "Device",
+                            "t", &device);
+          if (!space.can_share || device != space.device)
+            needed += vmp_source_list_get_payload (self->sources, image->source);
+        }
+    }
+  if (needed <= space.free_bytes)
+    return TRUE;
+  finding = vmp_finding_new (VMP_FINDING_NOT_ENOUGH_SPACE, "", -1,
+                             _ ("The import needs %" G_GUINT64_FORMAT " bytes in “%s”; %"
+                                G_GUINT64_FORMAT " are free"),
+                             needed, roots[0], space.free_bytes);
+  finding->bytes = needed;
+  add_finding (self, finding, NULL);
+  return TRUE;
+}
+
 static void
 note_size (VmpImportPlan *self)
 {
@@ -540,7 +586,7 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
   settle_sources (self, settings);
   if (!vmp_source_list_send (self->sources, self->worker, error)
       || !check_images (self, settings, error) || !check_files (self, settings, error)
-      || !check_digests (self, settings, error))
+      || !check_digests (self, settings, error) || !check_space (self, settings, error))
     return FALSE;
   eject_media (self);
   if (!settle_networks (self, settings, error))

@@ -37,6 +37,7 @@ typedef struct
   VmpImportPlan *plan;
   VmpPlace *place;
   GPtrArray *targets;
+  char *path; /* of the new machine's object */
 } Import;
 
 VmpImportRequest *
@@ -90,6 +91,7 @@ import_clear (Import *self)
     vmp_machines_end (vmp_run_get_machines (self->run), self->place);
   g_clear_pointer (&self->plan, vmp_import_plan_free);
   g_clear_pointer (&self->targets, g_ptr_array_unref);
+  g_free (self->path);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Import, import_clear)
@@ -167,6 +169,15 @@ plan_disks (Import *self)
     {
       VmpImportDisk *disk = g_ptr_array_index (disks, i);
 
+      const char *given = vmp_settings_get_given_element (self->request->settings,
+                                                          "TargetResourcePaths", i);
+      g_autofree char *folder = NULL;
+
+      /* An explicit path wins over a root. */
+      if (given != NULL && given[0] != '\0')
+        folder = g_path_get_dirname (given);
+      else if (root[0] != '\0')
+        folder = g_strdup (root);
       for (guint n = 0; n < disk->images->len; n++)
         {
           VmpImportFile *image = g_ptr_array_index (disk->images, n);
@@ -180,12 +191,17 @@ plan_disks (Import *self)
               target->backing = below->base;
               target->backing_format = below->format;
             }
-          if (root[0] == '\0')
+          if (folder == NULL)
             continue;
           g_clear_pointer (&target->member, g_free);
-          target->folder = g_strdup (root);
+          if (n == 0 && given != NULL && given[0] != '\0')
+            {
+              g_free (image->base);
+              image->base = g_path_get_basename (given);
+            }
+          target->folder = g_strdup (folder);
           target->token = vmp_name_new_token ();
-          target->final_path = g_build_filename (root, image->base, NULL);
+          target->final_path = g_build_filename (folder, image->base, NULL);
         }
     }
 }
@@ -343,7 +359,7 @@ make_target_in_folder (Import *self, guint id, GError **error)
     vmp_run_drop_undo (self->run, slot, NULL);
   if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                          _ ("TargetVhdDataRoot: the folder “%s” is not there; make it first"),
+                          _ ("The target folder “%s” is not there; make it first"),
                           target->folder);
   g_propagate_error (error, g_steal_pointer (&local_error));
   return FALSE;
@@ -543,6 +559,17 @@ point_domain_at_files (Import *self)
     }
 }
 
+static char *
+object_path_of (Import *self)
+{
+  const char *id = vmp_machines_get_id (vmp_run_get_machines (self->run));
+  g_autofree char *escaped = vmp_name_escape (id);
+  g_autofree char *element = vmp_name_uuid_to_path (
+      vmp_domain_get_uuid (vmp_import_plan_get_domain (self->plan)));
+
+  return g_strdup_printf ("/org/vmport/VirtualMachine/%s/%s", escaped, element);
+}
+
 static gboolean
 define (Import *self, GError **error)
 {
@@ -560,11 +587,6 @@ define (Import *self, GError **error)
 static GVariant *
 make_result (Import *self, GVariant *copied_items)
 {
-  const char *id = vmp_machines_get_id (vmp_run_get_machines (self->run));
-  g_autofree char *escaped = vmp_name_escape (id);
-  g_autofree char *element = vmp_name_uuid_to_path (
-      vmp_domain_get_uuid (vmp_import_plan_get_domain (self->plan)));
-  g_autofree char *path = g_strdup_printf ("/org/vmport/VirtualMachine/%s/%s", escaped, element);
   guint64 copied = 0, cloned = 0, bytes;
   GVariantDict result;
 
@@ -579,7 +601,7 @@ make_result (Import *self, GVariant *copied_items)
         cloned += bytes;
     }
   g_variant_dict_init (&result, NULL);
-  g_variant_dict_insert (&result, "ImportedVirtualMachine", "o", path);
+  g_variant_dict_insert (&result, "ImportedVirtualMachine", "o", self->path);
   g_variant_dict_insert (&result, "BytesCopied", "t", copied);
   g_variant_dict_insert (&result, "BytesCloned", "t", cloned);
   g_variant_dict_insert (&result, "Files", "u", self->targets->len + 1);
@@ -608,6 +630,8 @@ vmp_import_work (VmpRun *run, gpointer request, GError **error)
   stop_worker (&self);
   if (!inspect (&self, error) || !define (&self, error))
     return NULL;
+  self.path = object_path_of (&self);
+  vmp_run_set_detail (run, "VirtualMachine", g_variant_new_string (self.path));
   vmp_run_set_defined (run, vmp_domain_get_uuid (vmp_import_plan_get_domain (self.plan)));
   return make_result (&self, copied);
 }

@@ -7,6 +7,14 @@
 #include <string.h>
 
 #include "vmp-error.h"
+#include "vmp-name.h"
+
+/* Of the file that a worker says it is at: the longest path there is. */
+#define MAX_FILE_CHARS 4096
+
+/* So many changes of phase are told at once; a worker that has more to tell has a great many files,
+ * or is up to something. */
+#define MAX_PROMPT_PHASES 64
 
 /* At most ten signals a second. */
 #define EMIT_USEC (G_USEC_PER_SEC / 10)
@@ -21,6 +29,7 @@ struct _VmpJob
   VmpJobState state;
   guint16 percent;
   char *phase;
+  guint posted_phases; /* changes of phase that came from the worker */
   guint64 done, total;
   guint64 limit;
   gint64 start_time, end_time;
@@ -339,13 +348,13 @@ vmp_job_set_limit (VmpJob *self, guint64 limit)
 }
 
 static void
-set_phase (VmpJob *self, const char *phase)
+set_phase (VmpJob *self, const char *phase, gboolean at_once)
 {
   if (strcmp (phase, self->phase) == 0)
     return;
   g_free (self->phase);
   self->phase = g_strdup (phase);
-  note (self, "Phase", TRUE);
+  note (self, "Phase", at_once);
 }
 
 static void
@@ -362,7 +371,7 @@ vmp_job_start (VmpJob *self)
   self->start_time = g_get_real_time ();
   g_hash_table_add (self->changed, (gpointer) "StartTime");
   set_state (self, VMP_JOB_RUNNING);
-  set_phase (self, "Reading");
+  set_phase (self, "Reading", TRUE);
 }
 
 /* A job that is held in the queue starts and then waits. */
@@ -390,7 +399,7 @@ vmp_job_enter_last_step (VmpJob *self)
     return FALSE;
   self->cancellable_now = FALSE;
   g_hash_table_add (self->changed, (gpointer) "Cancellable");
-  set_phase (self, "Defining");
+  set_phase (self, "Defining", TRUE);
   return TRUE;
 }
 
@@ -503,8 +512,8 @@ on_posted (gpointer data)
   update_numbers (self, done, total);
   if (file != NULL)
     g_variant_dict_insert (self->details, "CurrentFile", "s", file);
-  if (phase != NULL && self->cancellable_now)
-    set_phase (self, phase);
+  if (phase != NULL && self->cancellable_now && strcmp (phase, self->phase) != 0)
+    set_phase (self, phase, self->posted_phases++ < MAX_PROMPT_PHASES);
   return G_SOURCE_REMOVE;
 }
 
@@ -544,7 +553,7 @@ vmp_job_post_progress (VmpJob *self, guint64 done, const char *phase, const char
   if (file != NULL)
     {
       g_free (self->posted_file);
-      self->posted_file = g_utf8_make_valid (file, -1);
+      self->posted_file = vmp_name_clean (file, MAX_FILE_CHARS);
     }
   schedule_post (self);
   g_mutex_unlock (&self->mutex);

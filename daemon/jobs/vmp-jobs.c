@@ -7,8 +7,9 @@
 
 #include "vmp-error.h"
 
-/* Workers beside the jobs, of all callers together. */
-#define MAX_ASIDES 32
+/* Workers beside the jobs: of one user, so that the others are served too, and of all together. */
+#define MAX_ASIDES_PER_USER 8
+#define MAX_ASIDES 64
 
 struct _VmpJobs
 {
@@ -21,6 +22,8 @@ struct _VmpJobs
   guint running;
   guint restoring;
   guint asides;
+  GHashTable *asides_of; /* uid → how many */
+  GPtrArray *left;       /* of VmpRun: ended, with something still to be taken back */
 };
 
 /* A job on its way through the queue and its thread. */
@@ -49,12 +52,17 @@ G_DEFINE_FINAL_TYPE (VmpJobs, vmp_jobs, G_TYPE_OBJECT)
 
 static void start_next (VmpJobs *self);
 
+/* In the main thread. What a job could not take back is kept for the next one that names the
+ * place. */
 static void
 task_free (Task *task)
 {
   if (task->free_plan != NULL)
     task->free_plan (task->plan);
-  vmp_run_free (task->run);
+  if (vmp_run_has_undo (task->run))
+    g_ptr_array_add (task->jobs->left, task->run);
+  else
+    vmp_run_free (task->run);
   g_clear_error (&task->error);
   g_clear_pointer (&task->result, g_variant_unref);
   g_object_unref (task->jobs);
@@ -74,6 +82,8 @@ vmp_jobs_finalize (GObject *object)
 
   g_hash_table_unref (self->timers);
   g_hash_table_unref (self->jobs);
+  g_hash_table_unref (self->asides_of);
+  g_ptr_array_unref (self->left);
   g_clear_pointer (&self->records, vmp_records_free);
   G_OBJECT_CLASS (vmp_jobs_parent_class)->finalize (object);
 }
@@ -93,6 +103,8 @@ vmp_jobs_init (VmpJobs *self)
 {
   self->jobs = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
   self->timers = g_hash_table_new_full (NULL, NULL, NULL, remove_timer);
+  self->asides_of = g_hash_table_new (NULL, NULL);
+  self->left = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_run_free);
   g_queue_init (&self->queue);
 }
 
@@ -325,6 +337,65 @@ complete_task (Task *task)
   fail_task (task);
 }
 
+typedef struct
+{
+  VmpJobs *jobs;
+  VmpRun *run;
+  GPtrArray *found;
+} LeftCall;
+
+static void
+find_left_in_main (gpointer data)
+{
+  LeftCall *call = data;
+
+  for (guint i = call->jobs->left->len; i > 0; i--)
+    if (vmp_run_left_something_for (g_ptr_array_index (call->jobs->left, i - 1), call->run))
+      g_ptr_array_add (call->found, g_ptr_array_steal_index (call->jobs->left, i - 1));
+}
+
+static void
+return_left_in_main (gpointer data)
+{
+  LeftCall *call = data;
+
+  for (guint i = 0; i < call->found->len; i++)
+    {
+      VmpRun *run = g_ptr_array_index (call->found, i);
+      guint number = vmp_run_get_number (run);
+
+      if (vmp_run_has_undo (run))
+        {
+          g_ptr_array_add (call->jobs->left, run);
+          continue;
+        }
+      /* Its job may be forgotten since; then the record was only there for this. */
+      if (!g_hash_table_contains (call->jobs->jobs, GUINT_TO_POINTER (number)))
+        vmp_records_remove (call->jobs->records, number);
+      vmp_run_free (run);
+    }
+}
+
+/* A place that was out of reach when an earlier job should have cleaned up there may be back now
+ * that a job names it. */
+static void
+retry_left (Task *task)
+{
+  g_autoptr (GPtrArray) found = g_ptr_array_new ();
+  LeftCall call = { task->jobs, task->run, found };
+
+  vmp_run_in_main (find_left_in_main, &call);
+  for (guint i = 0; i < found->len; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      if (vmp_run_rollback (g_ptr_array_index (found, i), &error)
+          && !vmp_run_write_record (g_ptr_array_index (found, i), &error))
+        g_warning ("%s", error->message);
+    }
+  vmp_run_in_main (return_left_in_main, &call);
+}
+
 static gpointer
 run_task (gpointer data)
 {
@@ -332,6 +403,7 @@ run_task (gpointer data)
   g_autoptr (GMainContext) context = g_main_context_new ();
 
   g_main_context_push_thread_default (context);
+  retry_left (task);
   if (!vmp_run_is_cancelled (task->run, &task->error)
       && vmp_run_write_record (task->run, &task->error))
     task->result = task->work (task->run, task->plan, &task->error);
@@ -523,6 +595,12 @@ vmp_jobs_restore (VmpJobs *self, VmpFindMachines find, gpointer user_data, GErro
 }
 
 gboolean
+vmp_jobs_is_busy (VmpJobs *self)
+{
+  return self->running > 0 || self->asides > 0 || self->restoring > 0;
+}
+
+gboolean
 vmp_jobs_is_restoring (VmpJobs *self)
 {
   return self->restoring > 0;
@@ -543,13 +621,27 @@ typedef struct
   gulong cancelled;
 } Aside;
 
+static guint
+count_aside (VmpJobs *self, guint32 uid, int change)
+{
+  guint count = GPOINTER_TO_UINT (g_hash_table_lookup (self->asides_of, GUINT_TO_POINTER (uid)));
+
+  count += (guint) change;
+  self->asides += (guint) change;
+  if (count > 0)
+    g_hash_table_insert (self->asides_of, GUINT_TO_POINTER (uid), GUINT_TO_POINTER (count));
+  else
+    g_hash_table_remove (self->asides_of, GUINT_TO_POINTER (uid));
+  return count;
+}
+
 static void
 aside_in_main (gpointer data)
 {
   Aside *aside = data;
   VmpJobs *self = g_task_get_source_object (aside->task);
 
-  self->asides--;
+  count_aside (self, vmp_job_get_owner (vmp_run_get_job (aside->run)), -1);
   if (aside->cancellable != NULL)
     {
       g_cancellable_disconnect (aside->cancellable, aside->cancelled);
@@ -598,15 +690,17 @@ vmp_jobs_run_aside (VmpJobs *self, VmpMachines *machines, VmpIdentity *identity,
   Aside *aside;
 
   g_task_set_source_tag (task, vmp_jobs_run_aside);
-  if (self->asides >= MAX_ASIDES)
+  if (self->asides >= MAX_ASIDES
+      || count_aside (self, vmp_identity_get_uid (identity), 0) >= MAX_ASIDES_PER_USER)
     {
       free_plan (plan);
       g_task_return_new_error (task, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE,
-                               _ ("Too many callers read packages at this moment; try again"));
+                               _ ("Too many such calls are under way at this moment; try again "
+                                  "when one has been answered"));
       g_object_unref (task);
       return;
     }
-  self->asides++;
+  count_aside (self, vmp_identity_get_uid (identity), 1);
   aside = g_new0 (Aside, 1);
   aside->task = task;
   aside->run = vmp_run_new (nobody, machines, identity, self->records, &self->config.worker);

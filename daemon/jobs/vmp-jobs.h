@@ -24,6 +24,8 @@ const VmpJobsConfig *vmp_jobs_get_config (VmpJobs *self);
 typedef VmpMachines *(*VmpFindMachines) (const char *id, gpointer user_data);
 gboolean vmp_jobs_restore (VmpJobs *self, VmpFindMachines find, gpointer user_data, GError **error);
 gboolean vmp_jobs_is_restoring (VmpJobs *self);
+/* Is any thread at work? */
+gboolean vmp_jobs_is_busy (VmpJobs *self);
 
 VmpJob *vmp_jobs_add (VmpJobs *self, VmpMachines *machines, const char *operation,
                       VmpIdentity *identity, guint64 limit, GError **error);

@@ -237,6 +237,32 @@ vmp_run_get_undo_list (VmpRun *self)
   return g_variant_builder_end (&builder);
 }
 
+/* Is there anything that could not be taken back? */
+gboolean
+vmp_run_has_undo (VmpRun *self)
+{
+  return self->undo->len > 0;
+}
+
+/* Did the ended job of @self leave something in the folder that @other is about, for the same
+ * owner? */
+gboolean
+vmp_run_left_something_for (VmpRun *self, VmpRun *other)
+{
+  g_autoptr (GVariant) details = NULL;
+  const char *directory = "", *left = "";
+
+  if (vmp_identity_get_uid (self->identity) != vmp_identity_get_uid (other->identity))
+    return FALSE;
+  details = vmp_job_describe (other->job);
+  g_variant_lookup (details, "Directory", "&s", &directory);
+  for (guint i = 0; i < self->undo->len; i++)
+    if (g_variant_lookup (g_ptr_array_index (self->undo, i), "Directory", "&s", &left)
+        && strcmp (left, directory) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 /* For a job that comes back from a record. */
 void
 vmp_run_set_undo_list (VmpRun *self, GVariant *undo)

@@ -34,6 +34,9 @@ void vmp_run_free (VmpRun *self);
 void vmp_run_set_undo_list (VmpRun *self, GVariant *undo);
 GVariant *vmp_run_get_undo_list (VmpRun *self);
 
+gboolean vmp_run_has_undo (VmpRun *self);
+gboolean vmp_run_left_something_for (VmpRun *self, VmpRun *other);
+
 VmpJob *vmp_run_get_job (VmpRun *self);
 guint vmp_run_get_number (VmpRun *self);
 VmpMachines *vmp_run_get_machines (VmpRun *self);

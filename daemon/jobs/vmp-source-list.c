@@ -189,7 +189,7 @@ vmp_source_list_check (VmpSourceList *self, guint source, GError **error)
   if (!g_variant_lookup (reading, "ErrorName", "&s", &name))
     return TRUE;
   g_variant_lookup (reading, "Message", "&s", &message);
-  g_propagate_error (error, vmport_error_new_from_name (name, message));
+  g_propagate_error (error, vmp_worker_host_new_error (name, message));
   return FALSE;
 }
 

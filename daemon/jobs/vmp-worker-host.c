@@ -244,12 +244,6 @@ vmp_worker_host_set_progress (VmpWorkerHost *self, VmpWorkerProgress progress, g
   self->progress_data = user_data;
 }
 
-static void
-on_cancelled (GCancellable *cancellable, gpointer data)
-{
-  g_cancellable_cancel (data);
-}
-
 static gboolean
 is_silent (VmpWorkerHost *self)
 {
@@ -258,12 +252,25 @@ is_silent (VmpWorkerHost *self)
 }
 
 /* What a worker says of an error is data like all else: a name of the contract and a clean text,
- * or it is a failure of the worker. */
+ * or it is a failure of the worker. How a job ends that was cancelled, or whose daemon ended, is
+ * not the worker's to say. */
+GError *
+vmp_worker_host_new_error (const char *name, const char *message)
+{
+  g_autofree char *clean = vmp_name_clean (message, MAX_MESSAGE_CHARS);
+  GError *error = vmport_error_new_from_name (name, clean);
+
+  if (g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_CANCELLED)
+      || g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_INTERRUPTED)
+      || g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_TIMEOUT))
+    error->code = VMPORT_ERROR_FAILED;
+  return error;
+}
+
 static void
 take_remote_error (VmpWorkerHost *self, GError *remote, GError **error)
 {
   g_autofree char *name = NULL;
-  g_autofree char *message = NULL;
 
   if (g_cancellable_is_cancelled (self->cancellable))
     {
@@ -279,8 +286,13 @@ take_remote_error (VmpWorkerHost *self, GError *remote, GError **error)
     }
   name = g_dbus_error_get_remote_error (remote);
   g_dbus_error_strip_remote_error (remote);
-  message = vmp_name_clean (remote->message, MAX_MESSAGE_CHARS);
-  g_propagate_error (error, vmport_error_new_from_name (name, message));
+  g_propagate_error (error, vmp_worker_host_new_error (name, remote->message));
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer data)
+{
+  g_cancellable_cancel (data);
 }
 
 /* Calls a method of the worker and waits for the answer, as long as it takes and the worker gives

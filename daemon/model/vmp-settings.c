@@ -42,13 +42,13 @@ static const Row export_rows[] = {
   { "Description", "s", "'VMPort Virtual System Export Setting Data'", FORM_CONSTANT, NULL, TRUE },
   { "ElementName", "s", "'VMPort Virtual System Export Setting Data'", FORM_CONSTANT, NULL, TRUE },
   { "InstanceID", "s", "''", FORM_IDENTITY, NULL, TRUE },
-  { "CopyVmStorage", "b", "true", FORM_ANY, NULL, FALSE },
-  { "CopyVmRuntimeInformation", "b", "true", FORM_ANY, NULL, FALSE },
+  { "CopyVmStorage", "b", "true", FORM_ANY, NULL, TRUE },
+  { "CopyVmRuntimeInformation", "b", "true", FORM_ANY, NULL, TRUE },
   { "CreateVmExportSubdirectory", "b", "false", FORM_ANY, NULL, TRUE },
   { "CopySnapshotConfiguration", "y", "0x00", FORM_NUMBER_TO, "3", FALSE },
   { "SnapshotVirtualSystem", "s", "''", FORM_ANY, NULL, FALSE },
   { "CaptureLiveState", "y", "0x00", FORM_NUMBER_TO, "2", FALSE },
-  { "ExcludedVirtualHardDisks", "as", "[]", FORM_ANY, NULL, FALSE },
+  { "ExcludedVirtualHardDisks", "as", "[]", FORM_ANY, NULL, TRUE },
   { "Checksum", "s", "'fs-verity'", FORM_CHOICE, "|fs-verity|sha256|none|", TRUE },
   { "BandwidthLimit", "t", "0", FORM_ANY, NULL, TRUE },
   { "DiskFormat", "s", "'keep'", FORM_CHOICE, "|keep|qcow2|raw|vhdx|vmdk|", FALSE },
@@ -66,13 +66,13 @@ static const Row import_rows[] = {
   { "Name", "s", "''", FORM_VM_NAME, NULL, TRUE },
   { "SecurityScope", "s", "''", FORM_ANY, NULL, FALSE },
   { "CurrentResourcePaths", "as", "[]", FORM_IDENTITY, NULL, TRUE },
-  { "SourceResourcePaths", "as", "[]", FORM_PATH, NULL, FALSE },
-  { "TargetResourcePaths", "as", "[]", FORM_PATH, NULL, FALSE },
+  { "SourceResourcePaths", "as", "[]", FORM_PATH, NULL, TRUE },
+  { "TargetResourcePaths", "as", "[]", FORM_PATH, NULL, TRUE },
   { "SourceNetworkConnections", "as", "[]", FORM_IDENTITY, NULL, TRUE },
   { "TargetNetworkConnections", "as", "[]", FORM_ANY, NULL, TRUE },
   { "SourceVmDataRoot", "s", "''", FORM_PATH, NULL, FALSE },
   { "SourceSnapshotDataRoot", "s", "''", FORM_PATH, NULL, FALSE },
-  { "SourceVhdDataRoot", "s", "''", FORM_PATH, NULL, FALSE },
+  { "SourceVhdDataRoot", "s", "''", FORM_PATH, NULL, TRUE },
   { "TargetVmDataRoot", "s", "''", FORM_PATH, NULL, FALSE },
   { "TargetSnapshotDataRoot", "s", "''", FORM_PATH, NULL, FALSE },
   { "TargetVhdDataRoot", "s", "''", FORM_PATH, NULL, TRUE },
@@ -80,7 +80,7 @@ static const Row import_rows[] = {
   { "BandwidthLimit", "t", "0", FORM_ANY, NULL, TRUE },
   { "MacAddresses", "s", "'auto'", FORM_CHOICE, "|auto|generate|keep|keep-if-free|", TRUE },
   { "DropSavedState", "b", "false", FORM_ANY, NULL, FALSE },
-  { "UnsafeDevices", "s", "'refuse'", FORM_CHOICE, "|refuse|strip|keep|", FALSE },
+  { "UnsafeDevices", "s", "'refuse'", FORM_CHOICE, "|refuse|strip|keep|", TRUE },
   { "DirectoryFd", "h", NULL, FORM_ANY, NULL, FALSE },
 };
 
@@ -323,6 +323,9 @@ vmp_settings_check_supported (VmpSettings *self, GError **error)
       g_autoptr (GVariant) prefilled = NULL;
 
       if (rows[i].honoured || value == NULL)
+        continue;
+      /* No manager has snapshots yet, so to take none is to take all. */
+      if (strcmp (rows[i].key, "CopySnapshotConfiguration") == 0 && g_variant_get_byte (value) == 1)
         continue;
       fallback = rows[i].fallback != NULL ? typed_default (&rows[i]) : NULL;
       if (fallback != NULL && g_variant_equal (fallback, value))

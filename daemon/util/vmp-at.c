@@ -6,9 +6,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 
 #include "vmp-error.h"
@@ -330,4 +332,18 @@ vmp_at_replace (int dirfd, const char *name, GBytes *content, mode_t mode, GErro
       return FALSE;
     }
   return vmp_at_sync (dirfd, ".", error);
+}
+
+gboolean
+vmp_fd_get_space (int fd, VmpSpace *space, GError **error)
+{
+  struct statfs fs;
+  struct stat st;
+
+  if (fstatfs (fd, &fs) < 0 || fstat (fd, &st) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot tell how much space is left");
+  space->free_bytes = (guint64) fs.f_bavail * (guint64) fs.f_bsize;
+  space->device = st.st_dev;
+  space->can_share = fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC;
+  return TRUE;
 }

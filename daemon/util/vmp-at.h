@@ -20,3 +20,13 @@ GBytes *vmp_fd_read_all (int fd, gsize max, const char *what, GError **error);
 gboolean vmp_fd_write_all (int fd, const void *data, gsize size, const char *what, GError **error);
 gboolean vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error);
 gboolean vmp_at_replace (int dirfd, const char *name, GBytes *content, mode_t mode, GError **error);
+
+/* What a file system has left for whoever asks, and whether two files on it can share their data. */
+typedef struct
+{
+  guint64 free_bytes;
+  guint64 device;
+  gboolean can_share;
+} VmpSpace;
+
+gboolean vmp_fd_get_space (int fd, VmpSpace *space, GError **error);

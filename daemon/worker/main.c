@@ -54,7 +54,7 @@ connect_to_daemon (GError **error)
 static gboolean
 serve (GError **error)
 {
-  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  g_autoptr (GMainLoop) loop = NULL;
   g_autoptr (GVariant) identity = NULL;
   g_autoptr (GDBusConnection) connection = NULL;
   g_autoptr (VmpWorker) worker = NULL;
@@ -63,6 +63,8 @@ serve (GError **error)
       || !vmp_sandbox_read_identity (WORKER_SOCKET, &identity, error)
       || !vmp_sandbox_become (identity, error))
     return FALSE;
+  /* Not before what was inherited is closed: a main context has a descriptor of its own. */
+  loop = g_main_loop_new (NULL, FALSE);
   connection = connect_to_daemon (error);
   if (connection == NULL)
     return FALSE;

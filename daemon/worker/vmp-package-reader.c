@@ -18,6 +18,10 @@
 
 #define MAX_BARE_ENTRIES 65536
 
+/* Deeper than any folder of a package. */
+#define MAX_PACKAGE_DEPTH 8
+#define MAX_PACKAGE_ENTRIES (4 * VMP_PACKAGE_MAX_FILES)
+
 /* Opens the directory with the process' own rights; or takes @directory_fd where it is given. */
 int
 vmp_package_reader_open (const char *directory, int directory_fd, GError **error)
@@ -124,8 +128,55 @@ add_folders (int dirfd, GVariantDict *report)
   g_variant_dict_insert (report, "Folders", "^as", found);
 }
 
+/* The first thing beneath @path that is no member, deeper folders included; @budget bounds how much
+ * is looked at. */
 static gboolean
-read_package (int dirfd, GVariantDict *report, GError **error)
+find_unlisted (int dirfd, const char *path, VmpPackage *package, guint depth, guint *budget,
+               char **found, GError **error)
+{
+  g_autoptr (GPtrArray) entries = vmp_at_list (dirfd, path, *budget, error);
+
+  if (entries == NULL)
+    return FALSE;
+  *budget -= entries->len;
+  for (guint i = 0; i < entries->len && *found == NULL; i++)
+    {
+      const char *entry = g_ptr_array_index (entries, i);
+      g_autofree char *name = depth == 0 ? g_strdup (entry)
+                                         : g_build_filename (path, entry, NULL);
+      vmp_autofd int folder = -1;
+
+      if (vmp_package_find_file (package, name) != NULL
+          || (depth == 0
+              && (strcmp (entry, VMP_PACKAGE_DESCRIPTOR) == 0
+                  || strcmp (entry, VMP_PACKAGE_SHA256SUMS) == 0)))
+        continue;
+      folder = depth < MAX_PACKAGE_DEPTH
+                   ? vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, NULL)
+                   : -1;
+      if (folder < 0)
+        *found = vmp_name_clean (name, 500);
+      else if (!find_unlisted (dirfd, name, package, depth + 1, budget, found, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+add_unlisted (int dirfd, VmpPackage *package, GVariantDict *report, GError **error)
+{
+  g_autofree char *found = NULL;
+  guint budget = MAX_PACKAGE_ENTRIES;
+
+  if (!find_unlisted (dirfd, ".", package, 0, &budget, &found, error))
+    return FALSE;
+  if (found != NULL)
+    g_variant_dict_insert (report, "Unlisted", "s", found);
+  return TRUE;
+}
+
+static gboolean
+read_package (int dirfd, gboolean whole, GVariantDict *report, GError **error)
 {
   g_autoptr (GBytes) content = vmp_at_read (dirfd, VMP_PACKAGE_DESCRIPTOR, VMP_PACKAGE_MAX_BYTES,
                                             error);
@@ -161,7 +212,7 @@ read_package (int dirfd, GVariantDict *report, GError **error)
                                g_variant_new_variant (vmp_domain_to_variant (domain)));
   g_variant_dict_insert_value (report, "Unsafe", unsafe_to_variant (unsafe));
   add_folders (dirfd, report);
-  return TRUE;
+  return !whole || add_unlisted (dirfd, package, report, error);
 }
 
 static gboolean
@@ -232,16 +283,17 @@ read_bare (int dirfd, const char *directory, GVariantDict *report, GError **erro
   return TRUE;
 }
 
-/* The report of OpenPackage; see org.vmport.Worker.xml. */
+/* The report of OpenPackage; see org.vmport.Worker.xml. @whole: also look for what the descriptor
+ * does not list. */
 GVariant *
-vmp_package_reader_read (int dirfd, const char *directory, GError **error)
+vmp_package_reader_read (int dirfd, const char *directory, gboolean whole, GError **error)
 {
   GVariantDict report;
   gboolean read;
 
   g_variant_dict_init (&report, NULL);
   if (vmp_at_exists (dirfd, VMP_PACKAGE_DESCRIPTOR))
-    read = read_package (dirfd, &report, error);
+    read = read_package (dirfd, whole, &report, error);
   else
     read = read_bare (dirfd, directory, &report, error);
   if (!read)

@@ -6,6 +6,7 @@
 G_BEGIN_DECLS
 
 int vmp_package_reader_open (const char *directory, int directory_fd, GError **error);
-GVariant *vmp_package_reader_read (int dirfd, const char *directory, GError **error);
+GVariant *vmp_package_reader_read (int dirfd, const char *directory, gboolean whole,
+                                   GError **error);
 
 G_END_DECLS

@@ -117,20 +117,28 @@ find_place (VmpPackageWriter *self, const char *directory, int directory_fd,
 }
 
 static gboolean
+check_empty (VmpPackageWriter *self, GError **error)
+{
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (self->package < 0)
+    return TRUE;
+  names = vmp_at_list (self->package, ".", G_MAXUINT, error);
+  if (names == NULL)
+    return FALSE;
+  if (names->len > 0)
+    return vmp_error_set (error, VMPORT_ERROR_EXISTS,
+                          _ ("“%s” is not empty; name a new or an empty folder"), self->path);
+  return TRUE;
+}
+
+static gboolean
 make_staging (VmpPackageWriter *self, GError **error)
 {
   int where = self->package >= 0 ? self->package : self->parent;
 
-  if (self->package >= 0)
-    {
-      g_autoptr (GPtrArray) names = vmp_at_list (self->package, ".", G_MAXUINT, error);
-
-      if (names == NULL)
-        return FALSE;
-      if (names->len > 0)
-        return vmp_error_set (error, VMPORT_ERROR_EXISTS,
-                              _ ("“%s” is not empty; name a new or an empty folder"), self->path);
-    }
+  if (!check_empty (self, error))
+    return FALSE;
   self->made = self->package < 0;
   if (mkdirat (where, self->temporary, 0700) < 0)
     return vmp_error_set_errno (error, errno, "Cannot write into the folder of “%s”", self->path);
@@ -159,6 +167,35 @@ vmp_package_writer_new (const char *directory, int directory_fd, const char *sub
       || !make_staging (self, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+/* Would an export find its place, and how much is free there? Makes nothing. */
+GVariant *
+vmp_package_writer_examine (const char *directory, int directory_fd, const char *subdirectory,
+                            GError **error)
+{
+  g_autoptr (VmpPackageWriter) self = g_new0 (VmpPackageWriter, 1);
+  VmpSpace space;
+  GVariantDict place;
+  int where;
+
+  self->parent = self->package = self->staging = -1;
+  if (!find_place (self, directory, directory_fd, subdirectory, error)
+      || !check_empty (self, error))
+    return NULL;
+  where = self->package >= 0 ? self->package : self->parent;
+  if (faccessat (where, ".", W_OK | X_OK, AT_EACCESS) < 0)
+    {
+      vmp_error_set_errno (error, errno, "Cannot write into the folder of “%s”", self->path);
+      return NULL;
+    }
+  if (!vmp_fd_get_space (where, &space, error))
+    return NULL;
+  g_variant_dict_init (&place, NULL);
+  g_variant_dict_insert (&place, "Free", "t", space.free_bytes);
+  g_variant_dict_insert (&place, "Device", "t", space.device);
+  g_variant_dict_insert (&place, "CanShare", "b", space.can_share);
+  return g_variant_dict_end (&place);
 }
 
 GVariant *
@@ -237,9 +274,6 @@ write_member (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant
   if (!vmp_copier_run (source, target, quoted, flags, &patch, patch_bytes != NULL ? 1 : 0,
                        vmp_pace_step, pace, &result, error))
     return FALSE;
-  vmp_pace_set_place (pace, "Syncing", file->name);
-  if (!vmp_copier_sync (target, quoted, error))
-    return FALSE;
   file->size = result.size;
   file->allocated = result.copied + result.cloned;
   file->verity = g_steal_pointer (&result.verity);
@@ -310,6 +344,23 @@ sync_folder (int dirfd, const char *name, guint depth, GError **error)
   return TRUE;
 }
 
+/* After the last copy, so that the kernel has written most of it back by then. */
+static gboolean
+sync_members (VmpPackageWriter *self, VmpPace *pace, VmpPackage *package, GError **error)
+{
+  GPtrArray *files = vmp_package_get_files (package);
+
+  for (guint i = 0; i < files->len; i++)
+    {
+      VmpPackageFile *file = g_ptr_array_index (files, i);
+
+      vmp_pace_set_place (pace, "Syncing", file->name);
+      if (!vmp_pace_step (0, pace, error) || !vmp_at_sync (self->staging, file->name, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 list_entries (VmpPackageWriter *self, GVariantDict *result, GError **error)
 {
@@ -375,6 +426,8 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
       if (!write_member (self, source, file, member_options, flags, pace, &copied, &cloned, error))
         return FALSE;
     }
+  if (!sync_members (self, pace, package, error))
+    return FALSE;
   vmp_pace_set_place (pace, "Syncing", "");
   if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
     return FALSE;

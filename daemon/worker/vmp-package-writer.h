@@ -14,6 +14,8 @@ typedef struct _VmpPackageWriter VmpPackageWriter;
 VmpPackageWriter *vmp_package_writer_new (const char *directory, int directory_fd,
                                           const char *subdirectory, const char *token,
                                           GError **error);
+GVariant *vmp_package_writer_examine (const char *directory, int directory_fd,
+                                      const char *subdirectory, GError **error);
 void vmp_package_writer_free (VmpPackageWriter *self);
 GVariant *vmp_package_writer_get_place (VmpPackageWriter *self);
 GVariant *vmp_package_writer_write (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace,

@@ -351,17 +351,28 @@ copy_item (VmpSources *self, guint32 id, GVariant *options, GVariantDict *outcom
   if (!check_digest (verity, result.verity, name, error)
       || !check_digest (sha256, result.sha256, name, error))
     return FALSE;
-  if (target != NULL)
-    {
-      vmp_pace_set_place (self->pace, "Syncing", name);
-      if (!vmp_copier_sync (target->fd, quoted, error))
-        return FALSE;
-      /* A descriptor less for anyone to hold: the daemon looks for writers that are left. */
-      if (target->folder < 0)
-        vmp_fd_clear (&target->fd);
-    }
   g_variant_dict_insert (outcome, "Copied", "t", result.copied);
   g_variant_dict_insert (outcome, "Cloned", "t", result.cloned);
+  return TRUE;
+}
+
+/* After the last copy, so that the kernel has written most of it back by then. It counts as part of
+ * the copying: phases go forward, and the daemon has its own verifying to do before its syncing. */
+static gboolean
+sync_targets (VmpSources *self, GError **error)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->targets);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Target *target = value;
+
+      if (!vmp_copier_sync (target->fd, target->name != NULL ? target->name : "the copy", error))
+        return FALSE;
+      vmp_fd_clear (&target->fd);
+    }
   return TRUE;
 }
 
@@ -388,6 +399,11 @@ vmp_sources_copy (VmpSources *self, GVariant *items, GError **error)
           return NULL;
         }
       g_variant_builder_add (&results, "(u@a{sv})", id, g_variant_dict_end (&outcome));
+    }
+  if (!sync_targets (self, error))
+    {
+      g_variant_builder_clear (&results);
+      return NULL;
     }
   return g_variant_builder_end (&results);
 }

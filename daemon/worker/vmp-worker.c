@@ -64,6 +64,7 @@ open_package (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLi
 {
   g_autoptr (GVariant) options = NULL;
   vmp_autofd int directory_fd = -1;
+  gboolean whole = FALSE;
   const char *directory;
   GVariant *report;
 
@@ -74,7 +75,8 @@ open_package (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLi
   self->package_fd = vmp_package_reader_open (directory, directory_fd, error);
   if (self->package_fd < 0)
     return NULL;
-  report = vmp_package_reader_read (self->package_fd, directory, error);
+  g_variant_lookup (options, "Whole", "b", &whole);
+  report = vmp_package_reader_read (self->package_fd, directory, whole, error);
   return report != NULL ? g_variant_new ("(@a{sv})", report) : NULL;
 }
 
@@ -113,6 +115,23 @@ publish_targets (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixF
                  GError **error)
 {
   return vmp_sources_publish_targets (self->sources, error) ? g_variant_new ("()") : NULL;
+}
+
+static GVariant *
+examine (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+         GError **error)
+{
+  g_autoptr (GVariant) options = NULL;
+  vmp_autofd int directory_fd = -1;
+  const char *directory, *subdirectory = "";
+  GVariant *place;
+
+  g_variant_get (parameters, "(&s@a{sv})", &directory, &options);
+  g_variant_lookup (options, "Subdirectory", "&s", &subdirectory);
+  if (!take_directory_fd (options, fds, &directory_fd, error))
+    return NULL;
+  place = vmp_package_writer_examine (directory, directory_fd, subdirectory, error);
+  return place != NULL ? g_variant_new ("(@a{sv})", place) : NULL;
 }
 
 static GVariant *
@@ -200,6 +219,7 @@ static const struct
   { "AddTargets", add_targets },
   { "Copy", copy },
   { "PublishTargets", publish_targets },
+  { "Examine", examine },
   { "Prepare", prepare },
   { "WritePackage", write_package },
   { "Publish", publish },

@@ -1,4 +1,4 @@
-"""The lines of README that need nothing but busctl and gdbus, run as they stand there."""
+"""README's examples for scripts, run as they stand there: busctl and gdbus, and Python."""
 
 import os
 import pathlib
@@ -67,9 +67,23 @@ def test_lines(make_daemon, alice, make_vm, area, users, shell):
         assert any('ImportedVirtualMachine' in text for text in said), said
         read_until(listener.stdout, b'Finished')
     finally:
-        listener.kill()
+        # SIGTERM, which timeout hands on: gdbus has the other end of the pipe.
+        listener.terminate()
         listener.communicate()
     machines = {entry['Name']: entry for entry in alice.machines().values()}
     assert set(machines) == {'web', 'web2'}
     assert machines['web2']['NetworkConnections'] == ['bridge:br0']
     assert 'web/vmport.xml' in names(area / 'alice')
+
+
+def test_python_program(daemon, alice, make_vm, area, bus, users):
+    """The program goes through the typelib, and ends with what Wait answers."""
+    make_vm('web', [Disk(name='web.qcow2')])
+    program, = re.findall(r'^```python\n(.*?)^```', README.read_text(encoding='utf-8'), re.M | re.S)
+    environment = {name: os.environ[name] for name in ('PATH', 'GI_TYPELIB_PATH', 'LD_LIBRARY_PATH')}
+    result = users['alice'].run(
+        ('timeout', '60', '/usr/bin/python3', '-c', program.replace('/backup', f'{area}/alice')),
+        env={**environment, 'DBUS_SYSTEM_BUS_ADDRESS': bus.address, 'LC_ALL': 'C.UTF-8'})
+    assert result.returncode == 0, result.stderr
+    assert 'Done 100%' in result.stdout and 'ExportPath' in result.stdout, result.stdout
+    assert 'python/vmport.xml' in names(area / 'alice')

@@ -1,0 +1,11 @@
+/* Verify: reads a whole package and holds it against its descriptor, without importing it. */
+#pragma once
+
+#include "vmp-run.h"
+
+G_BEGIN_DECLS
+
+/* A VmpWork over the directory, a string; its job's limit holds. */
+GVariant *vmp_verify_work (VmpRun *run, gpointer directory, GError **error);
+
+G_END_DECLS

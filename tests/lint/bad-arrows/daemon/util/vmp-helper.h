@@ -1,0 +1,2 @@
+/* The one arrow upwards that is allowed. */
+#include "vmport-error.h"

@@ -1,0 +1,2 @@
+"""Python counts too."""
+	value = 1

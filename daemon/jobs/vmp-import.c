@@ -24,6 +24,7 @@ typedef struct
   char *final_path;
   int writer;       /* until the worker has it */
   int reader;       /* the same file, for reading alone */
+  gboolean answered; /* the worker has taken or made it */
   const char *backing; /* what its header is to name, or NULL */
   const char *backing_format;
 } Target;
@@ -328,6 +329,7 @@ send_target (Import *self, guint id, GError **error)
   vmp_fd_clear (&target->writer);
   if (reply == NULL)
     return FALSE;
+  target->answered = TRUE;
   if (target->folder == NULL)
     return TRUE;
   if (g_variant_n_children (reply) != 1)
@@ -355,7 +357,8 @@ make_target_in_folder (Import *self, guint id, GError **error)
     return FALSE;
   if (send_target (self, id, &local_error))
     return TRUE;
-  if (!vmp_worker_host_is_gone (self->worker) && target->reader < 0)
+  /* A worker that could say no has made nothing; one that died, or talked nonsense, may have. */
+  if (!target->answered && !vmp_worker_host_is_gone (self->worker))
     vmp_run_drop_undo (self->run, slot, NULL);
   if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,

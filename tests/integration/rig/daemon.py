@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 
-from .loop import DEADLINE, deadline, wait_gone
+from .loop import DEADLINE, deadline, wait_for, wait_gone
 
 WORKER = 'vmport-worker'
 COMPLAINT = re.compile(r'CRITICAL|WARNING \*\*|ERROR \*\*|AddressSanitizer|runtime error')

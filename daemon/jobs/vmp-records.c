@@ -36,7 +36,8 @@ read_next (int dirfd)
   if (content == NULL)
     return 1;
   data = g_bytes_get_data (content, &size);
-  text = g_strstrip (g_strndup (data, size));
+  /* An empty file has no data at all. */
+  text = g_strstrip (g_strndup (size > 0 ? data : "", size));
   g_ascii_string_to_unsigned (text, 10, 1, G_MAXUINT32 - 1, &next, NULL);
   return (guint) next;
 }

@@ -295,7 +295,7 @@ def test_export(liar, alice, make_vm, area, lie):
 
 
 def test_an_inspector_that_hangs(liar, alice):
-    """20 seconds is what a worker has to come up in; then the job fails, and is cleaned up."""
+    """A worker has a bounded time to come up in; then the job fails, and is cleaned up."""
     liar.lie('inspector-says-nothing')
     assert job_failure(alice, alice.import_, liar.bare).name == f'{ERROR}Failed'
     liar.assert_harmless(alice)

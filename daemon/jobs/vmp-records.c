@@ -36,7 +36,8 @@ read_next (int dirfd)
   if (content == NULL)
     return 1;
   data = g_bytes_get_data (content, &size);
-  text = g_strstrip (g_strndup (data, size));
+  /* An empty file has no data at all. */
+  text = g_strstrip (g_strndup (size > 0 ? data : "", size));
   g_ascii_string_to_unsigned (text, 10, 1, G_MAXUINT32 - 1, &next, NULL);
   return (guint) next;
 }
@@ -118,6 +119,11 @@ vmp_records_read (VmpRecords *self, guint number, GError **error)
   if (content == NULL)
     return NULL;
   text = g_bytes_get_data (content, &size);
+  if (size == 0)
+    {
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT, "The record of job %u is empty", number);
+      return NULL;
+    }
   return g_variant_parse (G_VARIANT_TYPE_VARDICT, text, text + size, NULL, error);
 }
 

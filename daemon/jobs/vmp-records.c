@@ -119,6 +119,11 @@ vmp_records_read (VmpRecords *self, guint number, GError **error)
   if (content == NULL)
     return NULL;
   text = g_bytes_get_data (content, &size);
+  if (size == 0)
+    {
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT, "The record of job %u is empty", number);
+      return NULL;
+    }
   return g_variant_parse (G_VARIANT_TYPE_VARDICT, text, text + size, NULL, error);
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Checks that libvmport is complete from Python: each class, its methods, and its errors."""
 
+import gc
+
 import gi
 
 gi.require_version('Vmport', '1')
@@ -62,7 +64,11 @@ else:
 export = Vmport.ExportSettings.new_from_variant(None)
 export.props.copy_snapshot_configuration = Vmport.SnapshotConfiguration.ONE
 assert export.get_value('CopySnapshotConfiguration').unpack() == 2
-assert len(Vmport.Finding.list_from_variant(GLib.Variant('aa{sv}', [{}, {}]))) == 2
+# Python holds the elements longer than the array that they came in.
+codes = GLib.Variant('aa{sv}', [{'Code': GLib.Variant('s', code)} for code in 'abc'])
+last = Vmport.Finding.list_from_variant(codes)[-1]
+gc.collect()
+assert last.get_code() == 'c'
 assert GObject.type_is_a(Vmport.VirtualMachineList, Gio.ListModel)
 for method in ('get_ready', 'get_error', 'reload', 'reload_finish'):
     assert hasattr(Vmport.VirtualMachineList, method), method

@@ -302,6 +302,19 @@ test_failure (Watch *watch, gconstpointer data)
   g_assert_cmpstr (message, ==, "“a” is bad");
 }
 
+/* A message may quote a package; it goes to terminals. */
+static void
+test_message_is_clean (Watch *watch, gconstpointer data)
+{
+  g_autoptr (GError) error = g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_CORRUPT,
+                                                  "\033[2J“a\xe2\x80\xae” is\nbad");
+
+  vmp_job_start (watch->job);
+  vmp_job_prepare_end (watch->job, error, NULL);
+  g_assert_error (vmp_job_get_error (watch->job), VMPORT_ERROR, VMPORT_ERROR_CORRUPT);
+  g_assert_cmpstr (vmp_job_get_error (watch->job)->message, ==, "[2J“a” isbad");
+}
+
 static void
 test_cancel (Watch *watch, gconstpointer data)
 {
@@ -496,6 +509,7 @@ main (int argc, char **argv)
   ADD ("end-is-told-once", test_end_is_told_once);
   ADD ("warnings", test_warnings);
   ADD ("failure", test_failure);
+  ADD ("message-is-clean", test_message_is_clean);
   ADD ("cancel", test_cancel);
   ADD ("last-step", test_last_step);
   ADD ("hold-and-limit", test_hold_and_limit);

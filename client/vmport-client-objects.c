@@ -131,7 +131,7 @@ vmport_client_list_managers (VmportClient *self, GCancellable *cancellable,
  *
  * Finishes [method@Client.list_managers].
  *
- * Returns: (transfer full) (element-type VmportManager): the managers, or %NULL with @error set
+ * Returns: (transfer container) (element-type VmportManager): the managers, or %NULL with @error set
  */
 GPtrArray *
 vmport_client_list_managers_finish (VmportClient *self, GAsyncResult *result, GError **error)
@@ -149,7 +149,7 @@ vmport_client_list_managers_finish (VmportClient *self, GAsyncResult *result, GE
  *
  * As [method@Client.list_managers], waiting for the result.
  *
- * Returns: (transfer full) (element-type VmportManager): the managers, or %NULL with @error set
+ * Returns: (transfer container) (element-type VmportManager): the managers, or %NULL with @error set
  */
 GPtrArray *
 vmport_client_list_managers_sync (VmportClient *self, GCancellable *cancellable, GError **error)
@@ -339,7 +339,7 @@ vmport_client_list_jobs (VmportClient *self, GCancellable *cancellable,
  *
  * Finishes [method@Client.list_jobs].
  *
- * Returns: (transfer full) (element-type VmportJob): the jobs, or %NULL with @error set
+ * Returns: (transfer container) (element-type VmportJob): the jobs, or %NULL with @error set
  */
 GPtrArray *
 vmport_client_list_jobs_finish (VmportClient *self, GAsyncResult *result, GError **error)
@@ -357,7 +357,7 @@ vmport_client_list_jobs_finish (VmportClient *self, GAsyncResult *result, GError
  *
  * As [method@Client.list_jobs], waiting for the result.
  *
- * Returns: (transfer full) (element-type VmportJob): the jobs, or %NULL with @error set
+ * Returns: (transfer container) (element-type VmportJob): the jobs, or %NULL with @error set
  */
 GPtrArray *
 vmport_client_list_jobs_sync (VmportClient *self, GCancellable *cancellable, GError **error)

@@ -170,7 +170,7 @@ vmport_finding_new_from_variant (GVariant *finding)
  * @findings: an `aa{sv}`: what a check returned, `Warnings` of a job's result, or `Findings` of
  *   its description. Consumed if floating
  *
- * Returns: (transfer full) (element-type VmportFinding): the findings, in the same order
+ * Returns: (transfer container) (element-type VmportFinding): the findings, in the same order
  */
 GPtrArray *
 vmport_finding_list_from_variant (GVariant *findings)

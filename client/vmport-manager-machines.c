@@ -74,7 +74,7 @@ vmport_manager_list_virtual_machines (VmportManager *self, GCancellable *cancell
  *
  * Finishes [method@Manager.list_virtual_machines].
  *
- * Returns: (transfer full) (element-type VmportVirtualMachine): the virtual machines, or %NULL
+ * Returns: (transfer container) (element-type VmportVirtualMachine): the virtual machines, or %NULL
  *   with @error set
  */
 GPtrArray *
@@ -94,7 +94,7 @@ vmport_manager_list_virtual_machines_finish (VmportManager *self, GAsyncResult *
  *
  * As [method@Manager.list_virtual_machines], waiting for the result.
  *
- * Returns: (transfer full) (element-type VmportVirtualMachine): the virtual machines, or %NULL
+ * Returns: (transfer container) (element-type VmportVirtualMachine): the virtual machines, or %NULL
  *   with @error set
  */
 GPtrArray *

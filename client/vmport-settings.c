@@ -274,10 +274,14 @@ new_property (const VmpClientKey *row)
 void
 vmp_client_settings_install (VmportSettingsClass *klass, const VmpClientKey *keys)
 {
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
   klass->keys = keys;
+  /* Classes inherit properties, but not the functions for those of their own. */
+  object_class->get_property = vmport_settings_get_property;
+  object_class->set_property = vmport_settings_set_property;
   for (guint i = 0; keys[i].key != NULL; i++)
-    g_object_class_install_property (G_OBJECT_CLASS (klass), N_PROPERTIES + i,
-                                     new_property (&keys[i]));
+    g_object_class_install_property (object_class, N_PROPERTIES + i, new_property (&keys[i]));
 }
 
 gpointer

@@ -12,9 +12,15 @@ static const VmpCtlVerb verbs[] = {
   { "settings", N_ ("Show the settings of an export or import"), vmp_ctl_settings },
   { "export", N_ ("Export a virtual machine into a directory"), vmp_ctl_export },
   { "import", N_ ("Import a virtual machine from a directory"), vmp_ctl_import },
+  { "check", N_ ("Tell what an import or export would run into"), vmp_ctl_check },
+  { "verify", N_ ("Check every file of a package"), vmp_ctl_verify },
   { "jobs", N_ ("List jobs"), vmp_ctl_jobs },
   { "watch", N_ ("Follow a job until it ends"), vmp_ctl_watch },
   { "cancel", N_ ("Cancel a job"), vmp_ctl_cancel },
+  { "suspend", N_ ("Make a job wait"), vmp_ctl_suspend },
+  { "resume", N_ ("Let a suspended job go on"), vmp_ctl_resume },
+  { "limit", N_ ("Show or set how fast a job may be"), vmp_ctl_limit },
+  { "scope", N_ ("Show or set the security scope of a virtual machine"), vmp_ctl_scope },
   { "delete", N_ ("Remove a virtual machine"), vmp_ctl_delete },
 };
 
@@ -81,6 +87,7 @@ main (int argc, char **argv)
   textdomain (GETTEXT_PACKAGE);
 
   status = run (&ctl, argc, argv);
+  vmp_ctl_prompted (&ctl);
   g_clear_object (&ctl.client);
   g_free (ctl.manager_id);
   return (int) status;

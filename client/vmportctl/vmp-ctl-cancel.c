@@ -23,7 +23,10 @@ vmp_ctl_cancel (VmpCtl *ctl, int argc, char **argv)
   if (status != VMP_CTL_OK)
     return status;
   job = vmp_ctl_get_job (ctl, argv[1], &error);
-  if (job == NULL || !vmport_job_cancel_sync (job, NULL, &error))
+  if (job == NULL)
+    return vmp_ctl_fail (error);
+  vmp_ctl_may_prompt (ctl);
+  if (!vmport_job_cancel_sync (job, NULL, &error))
     return vmp_ctl_fail (error);
   if (no_wait)
     return VMP_CTL_OK;

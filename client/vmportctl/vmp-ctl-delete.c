@@ -23,7 +23,10 @@ vmp_ctl_delete (VmpCtl *ctl, int argc, char **argv)
   if (status != VMP_CTL_OK)
     return status;
   machine = vmp_ctl_find (ctl, argv[1], &error);
-  if (machine == NULL || !vmport_virtual_machine_delete_sync (machine, storage, NULL, &error))
+  if (machine == NULL)
+    return vmp_ctl_fail (error);
+  vmp_ctl_may_prompt (ctl);
+  if (!vmport_virtual_machine_delete_sync (machine, storage, NULL, &error))
     return vmp_ctl_fail (error);
   return VMP_CTL_OK;
 }

@@ -226,6 +226,8 @@ print_result (Follow *follow)
     = g_variant_lookup_value (follow->result, "Warnings", G_VARIANT_TYPE ("aa{sv}"));
   g_autofree char *text = NULL;
   const char *path;
+  guint32 files = 0;
+  guint64 bytes = 0;
 
   if (warnings != NULL)
     print_findings (warnings, NULL, NULL, _ ("Warning: "));
@@ -244,6 +246,14 @@ print_result (Follow *follow)
     {
       text = vmp_ctl_text_clean (path);
       g_print ("%s\n", text);
+    }
+  else if (g_variant_lookup (follow->result, "BytesRead", "t", &bytes)
+           && g_variant_lookup (follow->result, "Files", "u", &files))
+    {
+      text = g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
+      g_print (g_dngettext (GETTEXT_PACKAGE, "%u file is as it should be (%s read)\n",
+                            "%u files are as they should be (%s read)\n", files),
+               files, text);
     }
 }
 

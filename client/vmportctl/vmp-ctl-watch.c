@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <glib/gi18n-lib.h>
+#include <unistd.h>
 
 #include "vmp-ctl-follow.h"
 #include "vmp-ctl.h"
@@ -20,5 +21,8 @@ vmp_ctl_watch (VmpCtl *ctl, int argc, char **argv)
   job = vmp_ctl_get_job (ctl, argv[1], &error);
   if (job == NULL)
     return vmp_ctl_fail (error);
+  /* Somebody else's job may be watched by those who may manage jobs. */
+  if (vmport_job_get_owner_uid (job) != getuid ())
+    vmp_ctl_may_prompt (ctl);
   return vmp_ctl_follow (ctl, job);
 }

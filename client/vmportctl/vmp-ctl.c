@@ -4,7 +4,6 @@
 #include "vmp-ctl.h"
 
 #include <glib/gi18n-lib.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "vmp-ctl-text.h"
@@ -45,10 +44,20 @@ vmp_ctl_usage (const char *format, ...)
   return VMP_CTL_USAGE;
 }
 
-/* Parses a verb's command line; what is left are its arguments, from argv[1] on, in UTF-8. */
 VmpCtlStatus
 vmp_ctl_parse (VmpCtl *ctl, int *argc, char ***argv, const char *arguments, const char *summary,
                const GOptionEntry *entries, int min_arguments, int max_arguments)
+{
+  return vmp_ctl_parse_settings (ctl, NULL, argc, argv, arguments, summary, entries, min_arguments,
+                                 max_arguments);
+}
+
+/* Parses a verb's command line, @options too where there are any; what is left are its arguments,
+ * from argv[1] on, in UTF-8. */
+VmpCtlStatus
+vmp_ctl_parse_settings (VmpCtl *ctl, VmpCtlOptions *options, int *argc, char ***argv,
+                        const char *arguments, const char *summary, const GOptionEntry *entries,
+                        int min_arguments, int max_arguments)
 {
   g_autofree char *usage = g_strdup_printf ("%s %s", (*argv)[0], arguments);
   g_autoptr (GOptionContext) context = g_option_context_new (usage);
@@ -56,6 +65,8 @@ vmp_ctl_parse (VmpCtl *ctl, int *argc, char ***argv, const char *arguments, cons
 
   /* The verb's name is part of the usage line, after the program's. */
   (*argv)[0] = (char *) "vmportctl";
+  if (options != NULL)
+    g_option_context_set_main_group (context, vmp_ctl_options_make_group (options));
   g_option_context_set_translation_domain (context, GETTEXT_PACKAGE);
   g_option_context_set_summary (context, summary);
   if (entries != NULL)
@@ -117,6 +128,22 @@ vmp_ctl_connect (VmpCtl *ctl, GError **error)
   return TRUE;
 }
 
+/* Before calls that may ask the user to authenticate: where this is a terminal, polkit gets an agent
+ * that asks there. On the session bus nobody asks polkit. */
+void
+vmp_ctl_may_prompt (VmpCtl *ctl)
+{
+  if (ctl->agent == NULL && !ctl->no_ask && !ctl->session && vmp_ctl_agent_is_wanted ())
+    ctl->agent = vmp_ctl_agent_start ();
+}
+
+/* After them: the terminal is the program's own again. */
+void
+vmp_ctl_prompted (VmpCtl *ctl)
+{
+  g_clear_pointer (&ctl->agent, vmp_ctl_agent_stop);
+}
+
 VmportManager *
 vmp_ctl_get_manager (VmpCtl *ctl, GError **error)
 {
@@ -159,45 +186,4 @@ vmp_ctl_get_job (VmpCtl *ctl, const char *number_or_path, GError **error)
   if (job == NULL)
     g_prefix_error (error, "%s: ", path);
   return job;
-}
-
-static gboolean
-has_dot_dot (const char *path)
-{
-  g_auto (GStrv) parts = g_strsplit (path, "/", -1);
-
-  return g_strv_contains ((const char *const *) parts, "..");
-}
-
-/* The daemon wants an absolute path without `..`; where there is one, what it means depends on
- * symbolic links, so the kernel is asked. The last component need not exist. */
-char *
-vmp_ctl_absolute_path (const char *path, GError **error)
-{
-  g_autofree char *resolved = NULL;
-  g_autofree char *parent = NULL;
-  g_autofree char *base = NULL;
-
-  if (*path == '\0')
-    {
-      g_set_error_literal (error, VMPORT_ERROR, VMPORT_ERROR_INVALID_PARAMETER,
-                           _ ("The directory's name is empty"));
-      return NULL;
-    }
-  if (!has_dot_dot (path))
-    return g_canonicalize_filename (path, NULL);
-
-  resolved = realpath (path, NULL);
-  if (resolved != NULL)
-    return g_strdup (resolved);
-  parent = g_path_get_dirname (path);
-  base = g_path_get_basename (path);
-  resolved = realpath (parent, NULL);
-  if (resolved == NULL || g_str_equal (base, "..") || g_str_equal (base, "."))
-    {
-      g_set_error (error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND,
-                   _ ("%s: the parent directory does not exist or cannot be entered"), path);
-      return NULL;
-    }
-  return g_build_filename (resolved, base, NULL);
 }

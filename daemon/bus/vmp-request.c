@@ -425,6 +425,15 @@ get_policy_name (GDBusMethodInvocation *invocation, const char **interface, cons
   g_variant_get_child (parameters, 0, "&s", interface);
 }
 
+/* Every object but the daemon's own and the jobs is of a manager. The subtrees take any name, so it
+ * may be one of no manager at all. */
+static gboolean
+needs_manager (const VmpPolicyRow *row)
+{
+  return strcmp (row->interface, "org.vmport.Daemon") != 0
+         && strcmp (row->interface, "org.vmport.Job") != 0;
+}
+
 /* Takes a call that GDBus has matched with the interface's own description. */
 void
 vmp_request_start (VmpBus *bus, GDBusMethodInvocation *invocation)
@@ -445,6 +454,11 @@ vmp_request_start (VmpBus *bus, GDBusMethodInvocation *invocation)
       return;
     }
   vmp_bus_resolve (bus, g_dbus_method_invocation_get_object_path (invocation), self);
+  if (needs_manager (self->row) && self->machines == NULL)
+    {
+      vmp_request_return_no_such_machine (self);
+      return;
+    }
   vmp_callers_get_async (vmp_bus_get_callers (bus),
                          g_dbus_method_invocation_get_sender (invocation), on_caller, self);
 }

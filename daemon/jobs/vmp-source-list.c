@@ -6,6 +6,7 @@
 #include "vmp-error.h"
 #include "vmp-fd.h"
 #include "vmp-name.h"
+#include "vmp-package.h"
 
 typedef struct
 {
@@ -108,6 +109,18 @@ entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
   return g_variant_dict_end (&options);
 }
 
+/* No file has more payload than bytes, or more bytes than a file can have: sums of such numbers do
+ * not overflow. */
+static gboolean
+is_sensible (GVariant *reading)
+{
+  guint64 size = 0, payload = 0;
+
+  g_variant_lookup (reading, "Size", "t", &size);
+  g_variant_lookup (reading, "Payload", "t", &payload);
+  return payload <= size && size <= G_MAXINT64 / VMP_PACKAGE_MAX_FILES;
+}
+
 static gboolean
 take_readings (VmpSourceList *self, guint from, guint until, GVariant *reply, GError **error)
 {
@@ -121,11 +134,11 @@ take_readings (VmpSourceList *self, guint from, guint until, GVariant *reply, GE
     {
       Entry *entry;
 
-      if (id < from || id >= until)
+      if (id < from || id >= until || !is_sensible (reading))
         {
           g_variant_unref (reading);
           return vmp_error_set (error, VMPORT_ERROR_FAILED,
-                                "The worker answered for a file that it was not asked about");
+                                "The worker answered what cannot be, or was not asked about");
         }
       entry = g_ptr_array_index (self->entries, id);
       g_clear_pointer (&entry->reading, g_variant_unref);

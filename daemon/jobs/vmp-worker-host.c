@@ -20,8 +20,10 @@
 #define WORKER_INTERFACE "org.vmport.Worker"
 #define WORKER_SOCKET 3
 
-/* How long a worker may take to come up, and to go once it was told to. */
-#define START_SECONDS 20
+/* How long a worker may take to come up, whatever WorkerTimeoutSec= says: at least, since a busy
+ * machine takes its time to start a program, and at most; and to go once it was told to. */
+#define MIN_START_SECONDS 5
+#define MAX_START_SECONDS 20
 #define STOP_SECONDS 5
 
 #define TICK_MSEC 200
@@ -177,6 +179,7 @@ connect_to (VmpWorkerHost *self, int socket_fd, GError **error)
   g_autoptr (GSource) source = NULL;
   g_autoptr (GSource) tick = NULL;
   g_autoptr (GError) local_error = NULL;
+  guint start_seconds = CLAMP (self->timeout_seconds, MIN_START_SECONDS, MAX_START_SECONDS);
   Wait wait = { NULL, FALSE };
 
   if (socket == NULL)
@@ -185,7 +188,7 @@ connect_to (VmpWorkerHost *self, int socket_fd, GError **error)
       return FALSE;
     }
   stream = g_socket_connection_factory_create_connection (socket);
-  source = add_deadline (START_SECONDS * 1000, on_deadline, &wait);
+  source = add_deadline (start_seconds * 1000, on_deadline, &wait);
   tick = add_deadline (TICK_MSEC, on_tick, NULL);
   g_dbus_connection_new (G_IO_STREAM (stream), NULL,
                          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, deadline, on_ready,

@@ -174,6 +174,29 @@ vmp_at_sync (int dirfd, const char *path, GError **error)
   return TRUE;
 }
 
+/* Flushes the folders of a tree, deepest first; whoever wrote a file in it has flushed that. */
+gboolean
+vmp_at_sync_folders (int dirfd, const char *path, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open (dirfd, path, O_RDONLY | O_DIRECTORY, 0, error);
+  g_autoptr (GPtrArray) names = fd >= 0 ? vmp_at_list (fd, ".", G_MAXUINT, error) : NULL;
+
+  if (names == NULL)
+    return FALSE;
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      struct stat st;
+
+      if (fstatat (fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR (st.st_mode)
+          && !vmp_at_sync_folders (fd, name, error))
+        return FALSE;
+    }
+  if (fsync (fd) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", path);
+  return TRUE;
+}
+
 static gint
 compare_names (gconstpointer a, gconstpointer b)
 {

@@ -14,6 +14,7 @@ gboolean vmp_at_rename_noreplace (int from_dirfd, const char *from, int to_dirfd
                                   GError **error);
 gboolean vmp_at_remove_tree (int dirfd, const char *name, GError **error);
 gboolean vmp_at_sync (int dirfd, const char *path, GError **error);
+gboolean vmp_at_sync_folders (int dirfd, const char *path, GError **error);
 GPtrArray *vmp_at_list (int dirfd, const char *path, guint max, GError **error);
 GBytes *vmp_at_read (int dirfd, const char *path, gsize max, GError **error);
 GBytes *vmp_fd_read_all (int fd, gsize max, const char *what, GError **error);

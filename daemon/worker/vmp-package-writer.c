@@ -322,28 +322,6 @@ make_folders (VmpPackageWriter *self, VmpPackage *package, GError **error)
   return TRUE;
 }
 
-static gboolean
-sync_folder (int dirfd, const char *name, guint depth, GError **error)
-{
-  vmp_autofd int fd = vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, error);
-  g_autoptr (GPtrArray) names = fd >= 0 ? vmp_at_list (fd, ".", G_MAXUINT, error) : NULL;
-
-  if (names == NULL)
-    return FALSE;
-  for (guint i = 0; i < names->len && depth < 8; i++)
-    {
-      struct stat st;
-
-      if (fstatat (fd, g_ptr_array_index (names, i), &st, AT_SYMLINK_NOFOLLOW) == 0
-          && S_ISDIR (st.st_mode)
-          && !sync_folder (fd, g_ptr_array_index (names, i), depth + 1, error))
-        return FALSE;
-    }
-  if (fsync (fd) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", name);
-  return TRUE;
-}
-
 /* After the last copy, so that the kernel has written most of it back by then. */
 static gboolean
 sync_members (VmpPackageWriter *self, VmpPace *pace, VmpPackage *package, GError **error)
@@ -434,7 +412,7 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
   xml = vmp_package_to_xml (package);
   descriptor = g_bytes_new (xml, strlen (xml));
   if (!vmp_at_write (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
-      || !sync_folder (self->staging, ".", 0, error) || !list_entries (self, result, error))
+      || !vmp_at_sync_folders (self->staging, ".", error) || !list_entries (self, result, error))
     return FALSE;
   g_variant_dict_insert (result, "Copied", "t", copied);
   g_variant_dict_insert (result, "Cloned", "t", cloned);

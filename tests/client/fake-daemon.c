@@ -28,14 +28,25 @@ struct _FakeDaemon
   VmportDBusDaemon *daemon;
   VmportDBusManager *manager;
   VmportDBusVirtualMachine *machine;
+  /* Object path -> VmportDBusVirtualMachine, besides that one. */
+  GHashTable *machines;
   GHashTable *jobs;
   guint last_job;
   guint64 last_inode;
   GVariant *last_settings;
+  GVariant *import_settings;
+  GVariant *findings;
   GMutex lock;
   GCond changed;
   gboolean ready;
 };
+
+static void
+unexport (gpointer skeleton)
+{
+  g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (skeleton));
+  g_object_unref (skeleton);
+}
 
 static void
 fake_job_free (FakeJob *job)
@@ -115,6 +126,33 @@ cancel_cb (VmportDBusJob *skeleton, GDBusMethodInvocation *invocation, GVariant 
   return TRUE;
 }
 
+static gboolean
+suspend_cb (VmportDBusJob *skeleton, GDBusMethodInvocation *invocation, GVariant *options,
+            FakeDaemon *fake)
+{
+  vmport_dbus_job_set_job_state (skeleton, 5);
+  vmport_dbus_job_complete_suspend (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
+resume_cb (VmportDBusJob *skeleton, GDBusMethodInvocation *invocation, GVariant *options,
+           FakeDaemon *fake)
+{
+  vmport_dbus_job_set_job_state (skeleton, 4);
+  vmport_dbus_job_complete_resume (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
+set_limit_cb (VmportDBusJob *skeleton, GDBusMethodInvocation *invocation, guint64 limit,
+              GVariant *options, FakeDaemon *fake)
+{
+  vmport_dbus_job_set_bandwidth_limit (skeleton, limit);
+  vmport_dbus_job_complete_set_bandwidth_limit (skeleton, invocation);
+  return TRUE;
+}
+
 static FakeJob *
 add_job (FakeDaemon *fake, guint number, guint state, const char *error_name)
 {
@@ -132,6 +170,9 @@ add_job (FakeDaemon *fake, guint number, guint state, const char *error_name)
   vmport_dbus_job_set_phase (job->skeleton, is_final (state) ? "Done" : "Queued");
   g_signal_connect (job->skeleton, "handle-wait", G_CALLBACK (wait_cb), fake);
   g_signal_connect (job->skeleton, "handle-cancel", G_CALLBACK (cancel_cb), fake);
+  g_signal_connect (job->skeleton, "handle-suspend", G_CALLBACK (suspend_cb), fake);
+  g_signal_connect (job->skeleton, "handle-resume", G_CALLBACK (resume_cb), fake);
+  g_signal_connect (job->skeleton, "handle-set-bandwidth-limit", G_CALLBACK (set_limit_cb), fake);
   g_assert_true (g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (job->skeleton),
                                                    fake->connection, path, NULL));
   g_mutex_lock (&fake->lock);
@@ -141,19 +182,12 @@ add_job (FakeDaemon *fake, guint number, guint state, const char *error_name)
   return job;
 }
 
-static gboolean
-export_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GUnixFDList *fd_list,
-           const char *machine, const char *directory, GVariant *settings, FakeDaemon *fake)
+/* What a call brought, for the test to look at. */
+static void
+remember (FakeDaemon *fake, GVariant *settings, GUnixFDList *fd_list)
 {
-  g_autofree char *path = NULL;
   gint32 handle = -1;
 
-  if (g_str_equal (directory, "/forbidden"))
-    {
-      g_dbus_method_invocation_return_dbus_error (
-        invocation, "org.freedesktop.DBus.Error.AccessDenied", "You may not export “web”");
-      return TRUE;
-    }
   if (g_variant_lookup (settings, "DirectoryFd", "h", &handle))
     {
       struct stat st;
@@ -167,8 +201,29 @@ export_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GUnixF
   g_clear_pointer (&fake->last_settings, g_variant_unref);
   fake->last_settings = g_variant_ref (settings);
   g_mutex_unlock (&fake->lock);
+}
+
+static char *
+new_job (FakeDaemon *fake, const char *directory)
+{
   add_job (fake, fake->last_job + 1, g_str_equal (directory, "/ended") ? 7 : 4, "");
-  path = g_strdup_printf ("/org/vmport/Job/%u", fake->last_job);
+  return g_strdup_printf ("/org/vmport/Job/%u", fake->last_job);
+}
+
+static gboolean
+export_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GUnixFDList *fd_list,
+           const char *machine, const char *directory, GVariant *settings, FakeDaemon *fake)
+{
+  g_autofree char *path = NULL;
+
+  if (g_str_equal (directory, "/forbidden"))
+    {
+      g_dbus_method_invocation_return_dbus_error (
+        invocation, "org.freedesktop.DBus.Error.AccessDenied", "You may not export “web”");
+      return TRUE;
+    }
+  remember (fake, settings, fd_list);
+  path = new_job (fake, directory);
   vmport_dbus_manager_complete_export (manager, invocation, NULL, path);
   return TRUE;
 }
@@ -198,14 +253,97 @@ get_export_settings_cb (VmportDBusManager *manager, GDBusMethodInvocation *invoc
 }
 
 static gboolean
+check_export_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation,
+                 GUnixFDList *fd_list, const char *machine, const char *directory,
+                 GVariant *settings, FakeDaemon *fake)
+{
+  remember (fake, settings, fd_list);
+  vmport_dbus_manager_complete_check_export (manager, invocation, NULL, fake->findings);
+  return TRUE;
+}
+
+static gboolean
+get_import_settings_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation,
+                        GUnixFDList *fd_list, const char *directory, GVariant *options,
+                        FakeDaemon *fake)
+{
+  remember (fake, options, fd_list);
+  vmport_dbus_manager_complete_get_import_settings (manager, invocation, NULL,
+                                                    fake->import_settings);
+  return TRUE;
+}
+
+static gboolean
+check_import_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation,
+                 GUnixFDList *fd_list, const char *directory, GVariant *settings,
+                 FakeDaemon *fake)
+{
+  remember (fake, settings, fd_list);
+  vmport_dbus_manager_complete_check_import (manager, invocation, NULL, fake->findings);
+  return TRUE;
+}
+
+static gboolean
+import_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GUnixFDList *fd_list,
+           const char *directory, GVariant *settings, FakeDaemon *fake)
+{
+  g_autofree char *path = new_job (fake, directory);
+
+  remember (fake, settings, fd_list);
+  vmport_dbus_manager_complete_import (manager, invocation, NULL, path);
+  return TRUE;
+}
+
+static gboolean
+verify_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GUnixFDList *fd_list,
+           const char *directory, GVariant *options, FakeDaemon *fake)
+{
+  g_autofree char *path = new_job (fake, directory);
+
+  remember (fake, options, fd_list);
+  vmport_dbus_manager_complete_verify (manager, invocation, NULL, path);
+  return TRUE;
+}
+
+static gboolean
+list_scopes_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options,
+                FakeDaemon *fake)
+{
+  vmport_dbus_manager_complete_list_security_scopes (manager, invocation,
+                                                     (const char *const[]){ "red", "blue", NULL });
+  return TRUE;
+}
+
+static gboolean
+set_scope_cb (VmportDBusVirtualMachine *machine, GDBusMethodInvocation *invocation,
+              const char *scope, GVariant *options, FakeDaemon *fake)
+{
+  vmport_dbus_virtual_machine_set_security_scope (machine, scope);
+  vmport_dbus_virtual_machine_complete_set_security_scope (machine, invocation);
+  return TRUE;
+}
+
+static gboolean
 list_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options,
          FakeDaemon *fake)
 {
-  vmport_dbus_manager_complete_list_virtual_machines (
-    manager, invocation,
-    g_variant_new_parsed ("{%o: {'Name': <'web'>, 'State': <'off'>, 'Manager': <%o>,"
-                          " 'ResourcePaths': <['/a.qcow2', '/b.qcow2']>}}",
-                          VM_PATH, MANAGER_PATH));
+  g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{oa{sv}}"));
+  GHashTableIter iter;
+  gpointer path;
+  gpointer machine;
+
+  g_variant_builder_add (
+    &builder, "{o@a{sv}}", VM_PATH,
+    g_variant_new_parsed ("{'Name': <'web'>, 'State': <'off'>, 'Manager': <%o>,"
+                          " 'ResourcePaths': <['/a.qcow2', '/b.qcow2']>}",
+                          MANAGER_PATH));
+  g_hash_table_iter_init (&iter, fake->machines);
+  while (g_hash_table_iter_next (&iter, &path, &machine))
+    g_variant_builder_add (
+      &builder, "{o@a{sv}}", (const char *) path,
+      g_dbus_interface_skeleton_get_properties (G_DBUS_INTERFACE_SKELETON (machine)));
+  vmport_dbus_manager_complete_list_virtual_machines (manager, invocation,
+                                                      g_variant_builder_end (&builder));
   return TRUE;
 }
 
@@ -258,6 +396,14 @@ thread_main (gpointer user_data)
   g_signal_connect (fake->manager, "handle-get-export-settings",
                     G_CALLBACK (get_export_settings_cb), fake);
   g_signal_connect (fake->manager, "handle-list-virtual-machines", G_CALLBACK (list_cb), fake);
+  g_signal_connect (fake->manager, "handle-check-export", G_CALLBACK (check_export_cb), fake);
+  g_signal_connect (fake->manager, "handle-get-import-settings",
+                    G_CALLBACK (get_import_settings_cb), fake);
+  g_signal_connect (fake->manager, "handle-check-import", G_CALLBACK (check_import_cb), fake);
+  g_signal_connect (fake->manager, "handle-import", G_CALLBACK (import_cb), fake);
+  g_signal_connect (fake->manager, "handle-verify", G_CALLBACK (verify_cb), fake);
+  g_signal_connect (fake->manager, "handle-list-security-scopes", G_CALLBACK (list_scopes_cb),
+                    fake);
   export_object (fake, fake->manager, MANAGER_PATH);
   fake->machine = vmport_dbus_virtual_machine_skeleton_new ();
   vmport_dbus_virtual_machine_set_manager (fake->machine, MANAGER_PATH);
@@ -266,6 +412,7 @@ thread_main (gpointer user_data)
   vmport_dbus_virtual_machine_set_state (fake->machine, "off");
   vmport_dbus_virtual_machine_set_resource_paths (fake->machine, paths);
   vmport_dbus_virtual_machine_set_active_job (fake->machine, "/");
+  g_signal_connect (fake->machine, "handle-set-security-scope", G_CALLBACK (set_scope_cb), fake);
   export_object (fake, fake->machine, VM_PATH);
 
   g_mutex_lock (&fake->lock);
@@ -275,6 +422,7 @@ thread_main (gpointer user_data)
   g_main_loop_run (fake->loop);
 
   g_hash_table_remove_all (fake->jobs);
+  g_hash_table_remove_all (fake->machines);
   g_dbus_connection_close_sync (fake->connection, NULL, NULL);
   g_clear_object (&fake->machine);
   g_clear_object (&fake->manager);
@@ -295,6 +443,8 @@ typedef struct
   guint64 done;
   guint64 total;
   const char *text;
+  const char *path;
+  GVariant *value;
   const char *const *paths;
   void (*run) (FakeDaemon *fake, gpointer order);
   gboolean over;
@@ -345,6 +495,10 @@ fake_daemon_new (const char *address)
   fake->context = g_main_context_new ();
   fake->loop = g_main_loop_new (fake->context, FALSE);
   fake->jobs = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) fake_job_free);
+  fake->machines
+    = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) unexport);
+  fake->import_settings = g_variant_ref_sink (g_variant_new_parsed ("@a{sv} {}"));
+  fake->findings = g_variant_ref_sink (g_variant_new_parsed ("@aa{sv} []"));
   g_mutex_init (&fake->lock);
   g_cond_init (&fake->changed);
   fake->thread = g_thread_new ("fake-daemon", thread_main, fake);
@@ -373,6 +527,9 @@ fake_daemon_free (FakeDaemon *fake)
   obey (fake, &(Order){ .run = quit });
   g_thread_join (fake->thread);
   g_hash_table_unref (fake->jobs);
+  g_hash_table_unref (fake->machines);
+  g_variant_unref (fake->import_settings);
+  g_variant_unref (fake->findings);
   g_main_loop_unref (fake->loop);
   g_main_context_unref (fake->context);
   g_free (fake->address);
@@ -491,4 +648,94 @@ fake_daemon_dup_last_settings (FakeDaemon *fake)
   settings = g_variant_ref (fake->last_settings);
   g_mutex_unlock (&fake->lock);
   return settings;
+}
+
+static void
+run_set_import_settings (FakeDaemon *fake, gpointer data)
+{
+  Order *order = data;
+
+  g_variant_unref (fake->import_settings);
+  fake->import_settings = g_variant_ref_sink (order->value);
+}
+
+/* What GetImportSettings answers with. */
+void
+fake_daemon_set_import_settings (FakeDaemon *fake, GVariant *settings)
+{
+  obey (fake, &(Order){ .run = run_set_import_settings, .value = settings });
+}
+
+static void
+run_set_findings (FakeDaemon *fake, gpointer data)
+{
+  Order *order = data;
+
+  g_variant_unref (fake->findings);
+  fake->findings = g_variant_ref_sink (order->value);
+}
+
+/* What checks answer with. */
+void
+fake_daemon_set_findings (FakeDaemon *fake, GVariant *findings)
+{
+  obey (fake, &(Order){ .run = run_set_findings, .value = findings });
+}
+
+static void
+run_put_machine (FakeDaemon *fake, gpointer data)
+{
+  Order *order = data;
+  VmportDBusVirtualMachine *machine = g_hash_table_lookup (fake->machines, order->path);
+
+  if (machine != NULL)
+    {
+      vmport_dbus_virtual_machine_set_name (machine, order->text);
+      g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (machine));
+      return;
+    }
+  machine = vmport_dbus_virtual_machine_skeleton_new ();
+  vmport_dbus_virtual_machine_set_manager (machine, MANAGER_PATH);
+  vmport_dbus_virtual_machine_set_uuid (machine, strrchr (order->path, '/') + 1);
+  vmport_dbus_virtual_machine_set_name (machine, order->text);
+  export_object (fake, machine, order->path);
+  g_hash_table_insert (fake->machines, g_strdup (order->path), machine);
+  vmport_dbus_manager_emit_virtual_machine_added (fake->manager, order->path);
+}
+
+/* Adds a virtual machine, or changes its name. */
+void
+fake_daemon_put_machine (FakeDaemon *fake, const char *path, const char *name)
+{
+  obey (fake, &(Order){ .run = run_put_machine, .path = path, .text = name });
+}
+
+static void
+run_announce_machine (FakeDaemon *fake, gpointer data)
+{
+  Order *order = data;
+
+  vmport_dbus_manager_emit_virtual_machine_added (fake->manager, order->path);
+}
+
+/* Announces one that the caller may not view. */
+void
+fake_daemon_announce_machine (FakeDaemon *fake, const char *path)
+{
+  obey (fake, &(Order){ .run = run_announce_machine, .path = path });
+}
+
+static void
+run_remove_machine (FakeDaemon *fake, gpointer data)
+{
+  Order *order = data;
+
+  g_assert_true (g_hash_table_remove (fake->machines, order->path));
+  vmport_dbus_manager_emit_virtual_machine_removed (fake->manager, order->path);
+}
+
+void
+fake_daemon_remove_machine (FakeDaemon *fake, const char *path)
+{
+  obey (fake, &(Order){ .run = run_remove_machine, .path = path });
 }

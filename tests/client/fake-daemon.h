@@ -20,5 +20,11 @@ void fake_daemon_await_wait (FakeDaemon *fake, guint number);
 void fake_daemon_set_managers (FakeDaemon *fake, const char *const *paths);
 guint64 fake_daemon_get_last_inode (FakeDaemon *fake);
 GVariant *fake_daemon_dup_last_settings (FakeDaemon *fake);
+void fake_daemon_set_import_settings (FakeDaemon *fake, GVariant *settings);
+void fake_daemon_set_findings (FakeDaemon *fake, GVariant *findings);
+/* Adds a virtual machine and tells so, or changes its name. */
+void fake_daemon_put_machine (FakeDaemon *fake, const char *path, const char *name);
+void fake_daemon_announce_machine (FakeDaemon *fake, const char *path);
+void fake_daemon_remove_machine (FakeDaemon *fake, const char *path);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FakeDaemon, fake_daemon_free)

@@ -146,6 +146,92 @@ test_export (Fixture *fixture, gconstpointer data)
   finish (process, FAILED, NULL, "as scripted");
 }
 
+#define FINDINGS                                                                                  \
+  "[{'Code': <'PackageSize'>, 'Severity': <'info'>, 'Message': <'7 bytes'>, 'Setting': <''>,"     \
+  "  'Index': <-1>, 'Resolution': <@a{sv} {}>, 'Bytes': <uint64 7>},"                             \
+  " {'Code': <'NameInUse'>, 'Severity': <'error'>, 'Message': <'The name is taken'>,"             \
+  "  'Setting': <'Name'>, 'Index': <-1>, 'Resolution': <{'Name': <'web 2'>}>},"                   \
+  " {'Code': <'SourceMissing'>, 'Severity': <'error'>, 'Message': <'No disk'>,"                   \
+  "  'Setting': <'SourceResourcePaths'>, 'Index': <1>,"                                           \
+  "  'Resolution': <{'SourceResourcePaths': <['/p/a', '/q/b']>}>}]"
+
+static void
+test_check (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GVariant) settings = NULL;
+  g_autofree const char **paths = NULL;
+
+  fake_daemon_set_import_settings (
+    fixture->fake,
+    g_variant_new_parsed ("{'Name': <'web'>, 'SourceResourcePaths': <['/p/a', '']>,"
+                          " 'TargetResourcePaths': <['', '']>}"));
+  check (fixture, "check /p", OK, "Nothing stands in its way.", NULL);
+
+  fake_daemon_set_findings (fixture->fake, g_variant_new_parsed (FINDINGS));
+  check (fixture, "check /p --target-resource-path=1=/t/b", FAILED,
+         "SEVERITY  CODE           SETTING                 MESSAGE\n"
+         "error     NameInUse      Name                    The name is taken\n"
+         "error     SourceMissing  SourceResourcePaths[1]  No disk\n"
+         "info      PackageSize    -                       7 bytes\n"
+         "\n"
+         "This command line mends it:\n"
+         "  vmportctl --session import '--name=web 2' --source-resource-path=1=/q/b"
+         " --target-resource-path=1=/t/b /p\n",
+         NULL);
+  settings = fake_daemon_dup_last_settings (fixture->fake);
+  g_assert_cmpuint (g_variant_n_children (settings), ==, 1);
+  g_assert_true (g_variant_lookup (settings, "TargetResourcePaths", "^a&s", &paths));
+  g_assert_cmpstr (paths[0], ==, "");
+  g_assert_cmpstr (paths[1], ==, "/t/b");
+
+  check (fixture, "check /p --json", FAILED, "\"Code\" : \"NameInUse\"", NULL);
+  check (fixture, "check /p --json", FAILED, "\"Command\" : \"vmportctl ", NULL);
+  check (fixture, "check /p --target-resource-path=2=/t/b", USAGE, NULL, "position 2");
+  check (fixture, "check --export web", USAGE, NULL, "--export VM DIRECTORY");
+
+  fake_daemon_set_findings (
+    fixture->fake,
+    g_variant_new_parsed ("[{'Code': <'DiskLeftBehind'>, 'Severity': <'warning'>,"
+                          " 'Message': <'vdb'>, 'Setting': <'ExcludedVirtualHardDisks'>}]"));
+  check (fixture, "check --export web /p --excluded-virtual-hard-disk=vdb", OK,
+         "DiskLeftBehind  ExcludedVirtualHardDisks  vdb\nNothing stands", NULL);
+  fake_daemon_set_findings (
+    fixture->fake,
+    g_variant_new_parsed ("[{'Code': <'X'>, 'Severity': <'error'>, 'Message': <'m'>},"
+                          " {'Code': <'Y'>, 'Severity': <'error'>, 'Message': <'n'>,"
+                          "  'Resolution': <{'CopyVmStorage': <false>}>}]"));
+  check (fixture, "check --export web /p --copy-snapshot-configuration=none", FAILED,
+         "mended by settings:\n  vmportctl --session export --copy-vm-storage=no "
+         "--copy-snapshot-configuration=none web /p\n",
+         NULL);
+}
+
+static void
+test_control (Fixture *fixture, gconstpointer data)
+{
+  fake_daemon_add_job (fixture->fake, 5, 4, "");
+  check (fixture, "suspend 5", OK, NULL, NULL);
+  check (fixture, "jobs", OK, "suspended", NULL);
+  check (fixture, "resume 5", OK, NULL, NULL);
+  check (fixture, "jobs", OK, "running", NULL);
+  check (fixture, "limit 5 10M", OK, NULL, NULL);
+  check (fixture, "limit 5", OK, "10485760\n", NULL);
+  check (fixture, "limit 5 0", OK, NULL, NULL);
+  check (fixture, "limit 5 --json", OK, "\"BandwidthLimit\" : 0", NULL);
+  check (fixture, "limit 5 fast", USAGE, NULL, "fast");
+  check (fixture, "suspend 77", NOT_FOUND, NULL, "/org/vmport/Job/77");
+
+  check (fixture, "scope", OK, "red\nblue\n", NULL);
+  check (fixture, "scope web", OK, "\n", NULL);
+  check (fixture, "scope web red", OK, NULL, NULL);
+  check (fixture, "scope web --json", OK, "\"SecurityScope\" : \"red\"", NULL);
+  check (fixture, "scope web ''", OK, NULL, NULL);
+  check (fixture, "scope org.vmport.Error.NotFound red", NOT_FOUND, NULL, "as scripted");
+
+  check (fixture, "verify /ended --bandwidth-limit=1k --json", OK, "\"Files\" : 3", NULL);
+  check (fixture, "verify /ended --no-wait", OK, "/org/vmport/Job/7\n", NULL);
+}
+
 static void
 test_interrupt (Fixture *fixture, gconstpointer data)
 {
@@ -203,6 +289,8 @@ main (int argc, char **argv)
   ADD ("/vmportctl-run/data", test_data);
   ADD ("/vmportctl-run/statuses", test_statuses);
   ADD ("/vmportctl-run/export", test_export);
+  ADD ("/vmportctl-run/check", test_check);
+  ADD ("/vmportctl-run/control", test_control);
   ADD ("/vmportctl-run/interrupt", test_interrupt);
   ADD ("/vmportctl-run/interrupt-twice", test_interrupt_twice);
   return g_test_run ();

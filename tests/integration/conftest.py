@@ -55,7 +55,7 @@ def users(prefix):
 @pytest.fixture(scope='session')
 def session_folder():
     """A place on a real disk that every user can pass through."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix='vmport-check-', dir='/var/tmp'))
+    folder = pathlib.Path(tempfile.mkdtemp(dir=os.environ.get('VMPORT_WORK', '/var/tmp')))
     folder.chmod(0o711)
     mounts = pathlib.Path('/proc/self/mountinfo').read_text()
     yield folder

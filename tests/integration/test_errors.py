@@ -3,7 +3,7 @@
 import pytest
 from gi.repository import GLib
 
-from rig.caller import ACCESS_DENIED, ERROR, MANAGER, STORE, refused
+from rig.caller import ACCESS_DENIED, ERROR, MANAGER, STORE, UNKNOWN_OBJECT, refused
 from rig.jobs import failure, job_failure
 from rig.machines import Disk, bare_directory
 
@@ -100,3 +100,30 @@ def test_big_requests(daemon, alice, make_vm, area):
     error = failure(alice, alice.export, machine, long)
     assert error.name in (f'{ERROR}InvalidParameter', f'{ERROR}NotFound'), error.name
     assert machine in alice.machines()
+
+
+def test_unknown_objects(daemon, alice, root):
+    """A path below the known ones that names nothing is an unknown object, whatever is called."""
+    empty = ({},)
+    for caller in (alice, root):
+        for path, interface in (('/org/vmport/Manager/nowhere', 'org.vmport.Manager'),
+                                ('/org/vmport/VirtualMachine/store/nothing',
+                                 'org.vmport.VirtualMachine'),
+                                ('/org/vmport/Snapshot/store/nothing', 'org.vmport.Snapshot'),
+                                ('/org/vmport/Job/0', 'org.vmport.Job'),
+                                ('/org/vmport/Job/01', 'org.vmport.Job')):
+            error = refused(caller.call, path, 'org.freedesktop.DBus.Properties', 'GetAll', '(s)',
+                            (interface,))
+            assert error.name == UNKNOWN_OBJECT, f'{path}: {error}'
+        nowhere = '/org/vmport/Manager/nowhere'
+        for method, signature, arguments in (
+                ('ListVirtualMachines', '(a{sv})', empty),
+                ('FindVirtualMachine', '(sa{sv})', ('x', {})),
+                ('GetImportSettings', '(sa{sv})', ('/x', {})),
+                ('Export', '(osa{sv})', ('/org/vmport/VirtualMachine/store/x', '/x', {})),
+                ('Import', '(sa{sv})', ('/x', {})),
+                ('Verify', '(sa{sv})', ('/x', {}))):
+            error = refused(caller.call, nowhere, 'org.vmport.Manager', method, signature,
+                            arguments)
+            assert error.name == UNKNOWN_OBJECT, f'{method}: {error}'
+    assert daemon.process.poll() is None

@@ -124,22 +124,11 @@ def test_errors_in_readings(liar, alice):
     liar.assert_harmless(alice)
 
 
-def test_absurd_numbers(liar, alice, recorder):
+def test_absurd_numbers(liar, alice):
+    """More payload than bytes: what cannot be is no number to count with."""
     liar.lie('absurd-numbers')
-    job = alice.import_(liar.bare)
-    result = alice.wait(job)
-    properties = alice.job(job)
-    assert properties['JobState'] in (COMPLETED, WITH_WARNINGS)
-    assert properties['BytesDone'] == properties['BytesTotal']
-    recorder.wait_finished(job)
-    percents = [signal.arguments[0] for signal in recorder.of(job, 'Progress')]
-    assert percents == sorted(percents) and percents[-1] == 100
-    before_the_end = [signal for signal in recorder.of(job, 'Progress')
-                      if signal.arguments[3] != 'Done']
-    assert all(signal.arguments[0] < 100 for signal in before_the_end), \
-        '100 is for the end alone, whatever a worker says'
-    assert result['ImportedVirtualMachine'] in alice.machines()
-    liar.assert_harmless(alice, ['old'])
+    assert job_failure(alice, alice.import_, liar.bare).name == f'{ERROR}Failed'
+    liar.assert_harmless(alice)
 
 
 def test_flood(liar, alice, recorder):
@@ -291,8 +280,8 @@ def test_export(liar, alice, make_vm, area, lie):
     target = area / 'alice/package'
     liar.lie(lie)
     job = alice.export(machine, target)
-    if lie in ('absurd-numbers', 'error-Cancelled'):
-        # Nothing in an export hangs on these.
+    if lie == 'error-Cancelled':
+        # Nothing in an export hangs on it.
         alice.wait(job)
         assert alice.job(job)['PercentComplete'] == 100
         shutil.rmtree(target)
@@ -306,7 +295,7 @@ def test_export(liar, alice, make_vm, area, lie):
 
 
 def test_an_inspector_that_hangs(liar, alice):
-    """20 seconds is what a worker has to come up in; then the job fails, and is cleaned up."""
+    """A worker has a bounded time to come up in; then the job fails, and is cleaned up."""
     liar.lie('inspector-says-nothing')
     assert job_failure(alice, alice.import_, liar.bare).name == f'{ERROR}Failed'
     liar.assert_harmless(alice)

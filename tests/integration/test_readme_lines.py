@@ -3,9 +3,12 @@
 import os
 import pathlib
 import re
+import select
+import subprocess
 
 import pytest
 
+from rig.loop import DEADLINE
 from rig.machines import Disk, names
 
 README = pathlib.Path(__file__).parents[2] / 'README.md'
@@ -35,17 +38,25 @@ def shell(bus, area, users):
     return run
 
 
+def read_until(stream, wanted):
+    """Reads what a program says until it has said what is wanted."""
+    heard = b''
+    while wanted not in heard:
+        ready, _, _ = select.select([stream], [], [], DEADLINE)
+        said = os.read(stream.fileno(), 65536) if ready else b''
+        assert said, f'gdbus monitor never said {wanted}, but:\n{heard.decode()}'
+        heard += said
+
+
 def test_lines(make_daemon, alice, make_vm, area, users, shell):
     make_daemon(Networks='bridge:br0')
     machine = make_vm('web', [Disk(name='web.qcow2')], networks=['bridge:br0'])
     lines = readme_lines()
     monitor = next(line for line in lines if line.startswith('gdbus monitor'))
-    listener = users['alice'].popen(('timeout', '60', 'bash', '-c', f'exec {monitor}'),
-                                    stdout=-1, text=True)
+    listener = users['alice'].popen(('bash', '-c', f'exec {monitor}'), stdout=subprocess.PIPE)
     try:
         # It has subscribed once it has said who owns the name.
-        while 'owned by' not in (heard := listener.stdout.readline()):
-            assert heard, 'gdbus monitor ended'
+        read_until(listener.stdout, b'owned by')
         said, job = [], ''
         for line in lines:
             if line == monitor:
@@ -54,8 +65,7 @@ def test_lines(make_daemon, alice, make_vm, area, users, shell):
             job = next(iter(re.findall(r'/org/vmport/Job/\d+', said[-1])), job)
         assert any('ExportPath' in text for text in said), said
         assert any('ImportedVirtualMachine' in text for text in said), said
-        while 'Finished' not in (heard := listener.stdout.readline()):
-            assert heard, 'gdbus monitor shows no end of a job'
+        read_until(listener.stdout, b'Finished')
     finally:
         # SIGTERM, which timeout hands on: gdbus has the other end of the pipe.
         listener.terminate()

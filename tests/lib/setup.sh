@@ -1,4 +1,5 @@
 # What tests/check and tests/demo share: packages, the build, and a private view of the host.
+# shellcheck shell=bash
 #
 # Sourced by bash with -euo pipefail. Whoever sources it sets nothing; it sets:
 #   VMPORT_SOURCE     the source tree

@@ -451,33 +451,10 @@ vmp_directory_write_configuration (VmpMachines *machines, VmpPlace *place, VmpDo
          && vmp_at_write (place->fd, path, content, 0600, error);
 }
 
-/* Flushes the folders; whoever wrote a file has flushed it. */
-static gboolean
-sync_folders (int dirfd, const char *name, guint depth, GError **error)
-{
-  vmp_autofd int fd = vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, error);
-  g_autoptr (GPtrArray) names = fd >= 0 ? vmp_at_list (fd, ".", G_MAXUINT, error) : NULL;
-
-  if (names == NULL)
-    return FALSE;
-  for (guint i = 0; i < names->len && depth < 8; i++)
-    {
-      struct stat st;
-
-      if (fstatat (fd, g_ptr_array_index (names, i), &st, AT_SYMLINK_NOFOLLOW) == 0
-          && S_ISDIR (st.st_mode)
-          && !sync_folders (fd, g_ptr_array_index (names, i), depth + 1, error))
-        return FALSE;
-    }
-  if (fsync (fd) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", name);
-  return TRUE;
-}
-
 static gboolean
 vmp_directory_sync (VmpMachines *machines, VmpPlace *place, GError **error)
 {
-  return sync_folders (place->fd, ".", 0, error);
+  return vmp_at_sync_folders (place->fd, ".", error);
 }
 
 static GVariant *

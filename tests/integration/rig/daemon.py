@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 
-from .loop import DEADLINE, deadline, wait_gone
+from .loop import DEADLINE, deadline, wait_for, wait_gone
 
 WORKER = 'vmport-worker'
 COMPLAINT = re.compile(r'CRITICAL|WARNING \*\*|ERROR \*\*|AddressSanitizer|runtime error')
@@ -134,6 +134,8 @@ class Daemon:
         self.process.kill()
         self.process.wait(DEADLINE)
         self.killed = True
+        # The bus hears of it a moment later; the next one must not be taken for this one.
+        wait_for(lambda: self.bus.owner('org.vmport') is None, 'the name to be free again')
         for process in left:
             process.resume()
             wait_gone(process.pid, 'a worker of the killed vmportd')

@@ -192,7 +192,8 @@ for _name, _old, _new in (
         ('no disk', '<disks><disk', '<disks/><nodisks><disk'),
         ('disk of another name', 'target="vda"', 'target="vdz"'),
         ('disk with a path as target', 'target="vda"', 'target="../vda"'),
-        ('disk twice', '<disks>', '<disks><disk target="vda"><image path="/x" format="raw"/></disk>'),
+        ('disk twice', '<disks>',
+         '<disks><disk target="vda"><image path="/x" format="raw"/></disk>'),
         ('image of two disks', '<disks>', '<disks><disk target="vdb"><image path="/x" '
          f'format="qcow2" {IMAGE}/></disk>'),
         ('image that is the configuration', IMAGE, f'file="Virtual Machines/{UUID}.xml"'),
@@ -664,7 +665,7 @@ def test_hostile(daemon, alice, area, users, name):
 
 
 def test_the_cases_are_spoiled_well(daemon, alice, area, users):
-    """What the table begins with is imported, so it is the spoiling that each case is refused for."""
+    """What the table begins with is imported, so each case is refused for its spoiling."""
     evil = Evil(area, users['alice']).package(disks=('a.qcow2', 'b.raw'), digests=True)
     evil.own()
     assert alice.wait(alice.import_(evil.path))['ImportedVirtualMachine']

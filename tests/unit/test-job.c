@@ -144,7 +144,7 @@ test_percent (Watch *watch, gconstpointer data)
       last_done = get_uint64 (watch->job, "BytesDone");
     }
   g_assert_cmpuint (last, ==, 99);
-  /* A total that grows does not take back what was shown, and one that shrinks counts for nothing. */
+  /* A total that grows takes nothing back, and one that shrinks counts for nothing. */
   vmp_job_post_total (watch->job, 1000);
   post (watch->job, 1001, "Copying", "disk");
   g_assert_cmpuint (get_uint (watch->job, "PercentComplete"), ==, 99);
@@ -220,7 +220,7 @@ on_time_up (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* At most ten signals a second, however often it is posted, and however the phase goes to and fro. */
+/* At most ten signals a second, however often it is posted, whatever the phase does. */
 static void
 test_rate (Watch *watch, gconstpointer data)
 {

@@ -44,16 +44,16 @@ vmp_request_return (VmpRequest *self, GVariant *reply)
   request_free (self);
 }
 
-/* Takes @error. What leaves here has a name of the contract: an error of GLib's own domains is
- * vmport's Failed. */
+/* Takes @error. What leaves here has a name of the contract, an error of GLib's own domains being
+ * vmport's Failed, and words that a terminal can show. */
 void
 vmp_request_return_error (VmpRequest *self, GError *error)
 {
   g_autoptr (GError) owned = error;
   g_autofree char *name = vmport_error_get_name (owned);
+  g_autofree char *message = vmp_name_clean (owned->message, VMP_MESSAGE_MAX_CHARS);
 
-  g_dbus_method_invocation_return_dbus_error (g_steal_pointer (&self->invocation), name,
-                                              owned->message);
+  g_dbus_method_invocation_return_dbus_error (g_steal_pointer (&self->invocation), name, message);
   request_free (self);
 }
 

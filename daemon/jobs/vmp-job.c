@@ -443,7 +443,10 @@ vmp_job_prepare_end (VmpJob *self, const GError *error, GVariant *result)
     }
   else
     {
-      self->error = g_error_copy (error);
+      /* The words may hold what a package or a worker said; they go to terminals. */
+      g_autofree char *message = vmp_name_clean (error->message, VMP_MESSAGE_MAX_CHARS);
+
+      self->error = g_error_new_literal (error->domain, error->code, message);
       self->state = g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_CANCELLED)
                         ? VMP_JOB_TERMINATED
                         : VMP_JOB_EXCEPTION;

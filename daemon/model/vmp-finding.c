@@ -60,6 +60,7 @@ static const char *const severities[] = {
 VmpFinding *
 vmp_finding_new (VmpFindingCode code, const char *setting, int index, const char *format, ...)
 {
+  g_autofree char *message = NULL;
   VmpFinding *self;
   va_list args;
 
@@ -71,8 +72,10 @@ vmp_finding_new (VmpFindingCode code, const char *setting, int index, const char
   self->setting = g_strdup (setting != NULL ? setting : "");
   self->index = index;
   va_start (args, format);
-  self->message = g_strdup_vprintf (format, args);
+  message = g_strdup_vprintf (format, args);
   va_end (args);
+  /* Names out of a package stand in it. */
+  self->message = vmp_name_clean (message, VMP_MESSAGE_MAX_CHARS);
   return self;
 }
 

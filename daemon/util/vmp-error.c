@@ -43,7 +43,8 @@ error_for_errno (int errnum, const char *message)
                           message);
     case ENXIO:
       /* What open says of a socket, and of a device without a driver. */
-      return g_error_new (VMPORT_ERROR, VMPORT_ERROR_UNSAFE, "%s: it is not a regular file", message);
+      return g_error_new (VMPORT_ERROR, VMPORT_ERROR_UNSAFE, "%s: it is not a regular file",
+                          message);
     case EMFILE:
     case ENFILE:
     case EAGAIN:

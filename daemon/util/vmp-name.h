@@ -13,6 +13,9 @@ gboolean vmp_name_is_relative (const char *path);
 gboolean vmp_name_is_absolute (const char *path);
 gboolean vmp_name_is_vm_name (const char *name);
 char *vmp_name_to_folder (const char *vm_name);
+/* For vmp_name_clean(), of a whole message: a few of the longest paths fit. */
+#define VMP_MESSAGE_MAX_CHARS 10000
+
 char *vmp_name_clean (const char *text, gsize max_chars);
 char *vmp_name_new_token (void);
 gboolean vmp_name_is_token (const char *token);

@@ -144,7 +144,7 @@ test_percent (Watch *watch, gconstpointer data)
       last_done = get_uint64 (watch->job, "BytesDone");
     }
   g_assert_cmpuint (last, ==, 99);
-  /* A total that grows does not take back what was shown, and one that shrinks counts for nothing. */
+  /* A total that grows takes nothing back, and one that shrinks counts for nothing. */
   vmp_job_post_total (watch->job, 1000);
   post (watch->job, 1001, "Copying", "disk");
   g_assert_cmpuint (get_uint (watch->job, "PercentComplete"), ==, 99);
@@ -220,7 +220,7 @@ on_time_up (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* At most ten signals a second, however often it is posted, and however the phase goes to and fro. */
+/* At most ten signals a second, however often it is posted, whatever the phase does. */
 static void
 test_rate (Watch *watch, gconstpointer data)
 {
@@ -300,6 +300,19 @@ test_failure (Watch *watch, gconstpointer data)
   described = vmp_job_describe (watch->job);
   g_assert_true (g_variant_lookup (described, "Message", "&s", &message));
   g_assert_cmpstr (message, ==, "“a” is bad");
+}
+
+/* A message may quote a package; it goes to terminals. */
+static void
+test_message_is_clean (Watch *watch, gconstpointer data)
+{
+  g_autoptr (GError) error = g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_CORRUPT,
+                                                  "\033[2J“a\xe2\x80\xae” is\nbad");
+
+  vmp_job_start (watch->job);
+  vmp_job_prepare_end (watch->job, error, NULL);
+  g_assert_error (vmp_job_get_error (watch->job), VMPORT_ERROR, VMPORT_ERROR_CORRUPT);
+  g_assert_cmpstr (vmp_job_get_error (watch->job)->message, ==, "[2J“a” isbad");
 }
 
 static void
@@ -496,6 +509,7 @@ main (int argc, char **argv)
   ADD ("end-is-told-once", test_end_is_told_once);
   ADD ("warnings", test_warnings);
   ADD ("failure", test_failure);
+  ADD ("message-is-clean", test_message_is_clean);
   ADD ("cancel", test_cancel);
   ADD ("last-step", test_last_step);
   ADD ("hold-and-limit", test_hold_and_limit);

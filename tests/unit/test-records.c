@@ -93,7 +93,7 @@ test_numbers_rise (State *self, gconstpointer data)
     }
 }
 
-/* A number counts as used once it was given, whether or not a record was written or is still there. */
+/* A number counts as used once it was given, whether or not a record was written. */
 static void
 test_numbers_of_forgotten_jobs (State *self, gconstpointer data)
 {
@@ -119,8 +119,8 @@ test_numbers_of_forgotten_jobs (State *self, gconstpointer data)
 static void
 test_lost_counter (State *self, gconstpointer data)
 {
-  static const char *const contents[] = { NULL, "", "\n", "x", "-1", "0", "1", "99999999999999999999",
-                                          "4294967295", "3 4", "0x7" };
+  static const char *const contents[] = { NULL, "", "\n", "x", "-1", "0", "1", "0x7", "3 4",
+                                          "4294967295", "99999999999999999999" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (contents); i++)
     {

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <systemd/sd-login.h>
 #include <unistd.h>
 
 #define PROGRAM "pkttyagent"
@@ -29,13 +28,12 @@ vmp_ctl_agent_is_wanted (void)
   return geteuid () != 0 && isatty (STDIN_FILENO) == 1;
 }
 
-/* Whether this process belongs to a session, or its user has one, whose agent comes first. */
+/* Whether this was started in a login session, as pam_systemd says. Where it says so wrongly nobody
+ * is asked, and where it fails to, the question comes to the terminal: both are bearable. */
 static gboolean
 is_in_session (void)
 {
-  g_autofree char *session = NULL;
-
-  return sd_pid_get_session (0, &session) >= 0 || sd_uid_get_display (geteuid (), &session) >= 0;
+  return g_getenv ("XDG_SESSION_ID") != NULL;
 }
 
 /* In the child: it must not outlive the program that it answers for, however that ends. */

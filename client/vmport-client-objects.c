@@ -131,7 +131,8 @@ vmport_client_list_managers (VmportClient *self, GCancellable *cancellable,
  *
  * Finishes [method@Client.list_managers].
  *
- * Returns: (transfer container) (element-type VmportManager): the managers, or %NULL with @error set
+ * Returns: (transfer container) (element-type VmportManager): the managers, or %NULL
+ *   with @error set
  */
 GPtrArray *
 vmport_client_list_managers_finish (VmportClient *self, GAsyncResult *result, GError **error)
@@ -149,7 +150,8 @@ vmport_client_list_managers_finish (VmportClient *self, GAsyncResult *result, GE
  *
  * As [method@Client.list_managers], waiting for the result.
  *
- * Returns: (transfer container) (element-type VmportManager): the managers, or %NULL with @error set
+ * Returns: (transfer container) (element-type VmportManager): the managers, or %NULL
+ *   with @error set
  */
 GPtrArray *
 vmport_client_list_managers_sync (VmportClient *self, GCancellable *cancellable, GError **error)

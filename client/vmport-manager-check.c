@@ -71,7 +71,8 @@ vmport_manager_check_export_with_settings (VmportManager *self,
  *
  * Finishes [method@Manager.check_export_with_settings].
  *
- * Returns: (transfer container) (element-type VmportFinding): the findings, or %NULL with @error set
+ * Returns: (transfer container) (element-type VmportFinding): the findings, or %NULL
+ *   with @error set
  */
 GPtrArray *
 vmport_manager_check_export_with_settings_finish (VmportManager *self, GAsyncResult *result,
@@ -93,7 +94,8 @@ vmport_manager_check_export_with_settings_finish (VmportManager *self, GAsyncRes
  *
  * As [method@Manager.check_export_with_settings], waiting for the result.
  *
- * Returns: (transfer container) (element-type VmportFinding): the findings, or %NULL with @error set
+ * Returns: (transfer container) (element-type VmportFinding): the findings, or %NULL
+ *   with @error set
  */
 GPtrArray *
 vmport_manager_check_export_with_settings_sync (VmportManager *self,
@@ -181,7 +183,8 @@ vmport_manager_check_import_with_settings (VmportManager *self, const char *dire
  *
  * Finishes [method@Manager.check_import_with_settings].
  *
- * Returns: (transfer container) (element-type VmportFinding): the findings, or %NULL with @error set
+ * Returns: (transfer container) (element-type VmportFinding): the findings, or %NULL
+ *   with @error set
  */
 GPtrArray *
 vmport_manager_check_import_with_settings_finish (VmportManager *self, GAsyncResult *result,
@@ -202,7 +205,8 @@ vmport_manager_check_import_with_settings_finish (VmportManager *self, GAsyncRes
  *
  * As [method@Manager.check_import_with_settings], waiting for the result.
  *
- * Returns: (transfer container) (element-type VmportFinding): the findings, or %NULL with @error set
+ * Returns: (transfer container) (element-type VmportFinding): the findings, or %NULL
+ *   with @error set
  */
 GPtrArray *
 vmport_manager_check_import_with_settings_sync (VmportManager *self, const char *directory,

@@ -21,13 +21,19 @@ struct _VmpCtlAgent
   GSubprocess *process;
 };
 
-/* The question is about input; and root is never asked. Whether a graphical session has an agent of
- * its own is left to polkit: one that is registered as a fallback is asked only where there is no
- * other. */
+/* The question is about input; and root is never asked. */
 gboolean
 vmp_ctl_agent_is_wanted (void)
 {
   return geteuid () != 0 && isatty (STDIN_FILENO) == 1;
+}
+
+/* Whether this was started in a login session, as pam_systemd says. Where it says so wrongly nobody
+ * is asked, and where it fails to, the question comes to the terminal: both are bearable. */
+static gboolean
+is_in_session (void)
+{
+  return g_getenv ("XDG_SESSION_ID") != NULL;
 }
 
 /* In the child: it must not outlive the program that it answers for, however that ends. */
@@ -45,10 +51,14 @@ spawn (const char *program, int notify_fd)
   g_autofree char *process = g_strdup_printf ("%d", (int) getpid ());
   g_autofree char *notify = g_strdup_printf ("%d", NOTIFY_FD);
 
+  /* In a session, the agent of the desktop is asked, and this one only where there is none. polkit
+   * asks fallbacks in sessions alone, so elsewhere it must not be one. */
+  const char *fallback = is_in_session () ? "--fallback" : NULL;
+
   g_subprocess_launcher_set_child_setup (launcher, child_setup, NULL, NULL);
   g_subprocess_launcher_take_fd (launcher, notify_fd, NOTIFY_FD);
   return g_subprocess_launcher_spawn (launcher, NULL, program, "--process", process, "--notify-fd",
-                                      notify, "--fallback", NULL);
+                                      notify, fallback, NULL);
 }
 
 /* The agent closes its end of the pipe when polkit knows it; so does one that fails. */

@@ -339,9 +339,12 @@ list_cb (VmportDBusManager *manager, GDBusMethodInvocation *invocation, GVariant
                           MANAGER_PATH));
   g_hash_table_iter_init (&iter, fake->machines);
   while (g_hash_table_iter_next (&iter, &path, &machine))
-    g_variant_builder_add (
-      &builder, "{o@a{sv}}", (const char *) path,
-      g_dbus_interface_skeleton_get_properties (G_DBUS_INTERFACE_SKELETON (machine)));
+    {
+      g_autoptr (GVariant) properties = g_variant_take_ref (
+        g_dbus_interface_skeleton_get_properties (G_DBUS_INTERFACE_SKELETON (machine)));
+
+      g_variant_builder_add (&builder, "{o@a{sv}}", (const char *) path, properties);
+    }
   vmport_dbus_manager_complete_list_virtual_machines (manager, invocation,
                                                       g_variant_builder_end (&builder));
   return TRUE;

@@ -377,7 +377,7 @@ remove_agent (const char *folder)
 }
 
 static void
-test_agent (void)
+check_agent (void)
 {
   g_autofree char *path_before = g_strdup (g_getenv ("PATH"));
   g_autofree char *none = install_agent (NULL);
@@ -394,8 +394,8 @@ test_agent (void)
   g_assert_nonnull (agent);
   g_assert_true (g_file_get_contents (log, &logged, NULL, NULL));
   pid = (pid_t) g_ascii_strtoll (logged, NULL, 10);
-  wanted
-    = g_strdup_printf ("%d --process %d --notify-fd 3 --fallback\n", (int) pid, (int) getpid ());
+  wanted = g_strdup_printf ("%d --process %d --notify-fd 3%s\n", (int) pid, (int) getpid (),
+                            g_getenv ("XDG_SESSION_ID") != NULL ? " --fallback" : "");
   g_assert_cmpstr (logged, ==, wanted);
   g_assert_cmpint (kill (pid, 0), ==, 0);
   vmp_ctl_agent_stop (agent);
@@ -414,6 +414,16 @@ test_agent (void)
   remove_agent (none);
   remove_agent (fails);
   remove_agent (works);
+}
+
+/* In a session it leaves precedence to the desktop's agent; outside polkit asks no fallback. */
+static void
+test_agent (void)
+{
+  g_setenv ("XDG_SESSION_ID", "1", TRUE);
+  check_agent ();
+  g_unsetenv ("XDG_SESSION_ID");
+  check_agent ();
 }
 
 int

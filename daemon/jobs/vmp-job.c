@@ -446,6 +446,10 @@ vmp_job_prepare_end (VmpJob *self, const GError *error, GVariant *result)
       /* The words may hold what a package or a worker said; they go to terminals. */
       g_autofree char *message = vmp_name_clean (error->message, VMP_MESSAGE_MAX_CHARS);
 
+      /* A success that could not be recorded was none, and nobody has been told of it. */
+      g_clear_pointer (&self->result, g_variant_unref);
+      g_clear_error (&self->error);
+      self->percent = MIN (self->percent, 99);
       self->error = g_error_new_literal (error->domain, error->code, message);
       self->state = g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_CANCELLED)
                         ? VMP_JOB_TERMINATED

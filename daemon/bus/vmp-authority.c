@@ -117,8 +117,8 @@ on_checked (GObject *source, GAsyncResult *result, gpointer data)
     g_task_return_int (task, VMP_VERDICT_DENIED);
 }
 
-/* A prompt is taken down when its caller leaves. A check that asks nobody is over before a
- * cancellation could reach polkitd, and libpolkit warns of those that come too late. */
+/* Nothing is cancelled from here: polkitd takes a prompt down by itself when its subject leaves the
+ * bus, and would only complain of a cancellation that comes after. */
 static void
 ask_polkit (VmpAuthority *self, GTask *task)
 {
@@ -130,7 +130,7 @@ ask_polkit (VmpAuthority *self, GTask *task)
       self->polkit, subject, check->action, check->details,
       check->interactive ? POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION
                          : POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE,
-      check->interactive ? vmp_caller_get_cancellable (check->caller) : NULL, on_checked, task);
+      NULL, on_checked, task);
 }
 
 static void

@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import signal
+import termios
 import time
 
 import pytest
@@ -35,6 +36,14 @@ class Terminal:
             except OSError:
                 raise AssertionError(f'it ended without “{wanted}”:\n{self.text}') from None
 
+    def type_secret(self, text):
+        """Types once the echo is off: what came before that is thrown away by whoever asks."""
+        deadline = time.monotonic() + DEADLINE
+        while termios.tcgetattr(self.master)[3] & termios.ECHO:
+            assert time.monotonic() < deadline, f'the echo stays on:\n{self.text}'
+            select.select((), (), (), 0.01)   # a terminal's mode has no event to wait for
+        os.write(self.master, f'{text}\n'.encode())
+
     def close(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -64,7 +73,7 @@ def test_an_agent_asks_on_the_terminal(daemon, make_vm, area, users, environment
     try:
         terminal.read_until('AUTHENTICATING FOR org.vmport.export')
         terminal.read_until('Password')
-        os.write(terminal.master, b'not it\n')
+        terminal.type_secret('not it')
         terminal.read_until('AUTHENTICATION FAILED')
         terminal.read_until('vmportctl: ')
         assert terminal.process.wait(DEADLINE) == 4

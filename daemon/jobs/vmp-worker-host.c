@@ -149,9 +149,11 @@ send_identity (int socket, VmpIdentity *identity, GError **error)
 {
   g_autoptr (GVariant) who = vmp_identity_to_variant (identity);
   guint32 size = (guint32) g_variant_get_size (who);
+  g_autoptr (GByteArray) message = g_byte_array_new ();
 
-  return vmp_fd_write_all_to_socket (socket, &size, sizeof size, error)
-         && vmp_fd_write_all_to_socket (socket, g_variant_get_data (who), size, error);
+  g_byte_array_append (message, (const guint8 *) &size, sizeof size);
+  g_byte_array_append (message, g_variant_get_data (who), size);
+  return vmp_fd_write_all_to_socket (socket, message->data, message->len, error);
 }
 
 static void

@@ -62,7 +62,13 @@ peek_uid (void)
 {
   guint32 head[2]; /* the size, then (uu@aub) */
 
-  if (recv (WORKER_SOCKET, head, sizeof head, MSG_PEEK | MSG_WAITALL) != sizeof head)
+  ssize_t n;
+
+  /* A look at a stream may come before all of it is there. */
+  do
+    n = recv (WORKER_SOCKET, head, sizeof head, MSG_PEEK | MSG_WAITALL);
+  while (n > 0 && n < (ssize_t) sizeof head);
+  if (n != sizeof head)
     fail ("identity");
   return head[1];
 }

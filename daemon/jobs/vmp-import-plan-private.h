@@ -12,7 +12,8 @@ struct _VmpImportPlan
 {
   VmpRun *run;           /* not owned */
   VmpWorkerHost *worker; /* not owned */
-  char *directory;
+  char *directory; /* as the caller names it */
+  char *base;      /* where that is on this host, absolute; NULL where nobody knows */
   gboolean bare;
   VmpDomain *domain;
   VmpPackage *package; /* NULL for a bare directory */

@@ -61,6 +61,7 @@ void
 vmp_import_plan_free (VmpImportPlan *self)
 {
   g_free (self->directory);
+  g_free (self->base);
   g_clear_object (&self->domain);
   g_clear_object (&self->package);
   g_clear_pointer (&self->unsafe, g_variant_unref);
@@ -384,6 +385,7 @@ vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, const char *directory,
   self->run = run;
   self->worker = worker;
   self->directory = g_strdup (directory);
+  self->base = g_strdup (directory);
   self->sources = vmp_source_list_new ();
   self->disks = g_ptr_array_new_with_free_func (import_disk_free);
   self->findings = vmp_findings_new ();

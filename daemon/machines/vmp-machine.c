@@ -11,11 +11,32 @@ struct _VmpMachine
   char *state;
   char *scope;
   VmpDomain *domain;
+  GPtrArray *files;
 };
 
+VmpMachineFile *
+vmp_machine_file_new (VmpRole role, const char *name, const char *path)
+{
+  VmpMachineFile *file = g_new0 (VmpMachineFile, 1);
+
+  file->role = role;
+  file->name = g_strdup (name);
+  file->path = g_strdup (path);
+  return file;
+}
+
+void
+vmp_machine_file_free (VmpMachineFile *file)
+{
+  g_free (file->name);
+  g_free (file->path);
+  g_free (file);
+}
+
+/* @files, of VmpMachineFile, is taken; NULL for none. */
 VmpMachine *
 vmp_machine_new (const char *uuid, const char *name, const char *state, const char *scope,
-                 VmpDomain *domain)
+                 VmpDomain *domain, GPtrArray *files)
 {
   VmpMachine *self = g_new0 (VmpMachine, 1);
 
@@ -25,6 +46,7 @@ vmp_machine_new (const char *uuid, const char *name, const char *state, const ch
   self->state = g_strdup (state);
   self->scope = g_strdup (scope);
   self->domain = g_object_ref (domain);
+  self->files = files != NULL ? files : g_ptr_array_new ();
   return self;
 }
 
@@ -45,6 +67,7 @@ vmp_machine_unref (VmpMachine *self)
   g_free (self->state);
   g_free (self->scope);
   g_object_unref (self->domain);
+  g_ptr_array_unref (self->files);
   g_free (self);
 }
 
@@ -76,6 +99,12 @@ VmpDomain *
 vmp_machine_get_domain (VmpMachine *self)
 {
   return self->domain;
+}
+
+GPtrArray *
+vmp_machine_get_files (VmpMachine *self)
+{
+  return self->files;
 }
 
 GStrv

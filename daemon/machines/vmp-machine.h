@@ -4,13 +4,25 @@
 #include <gio/gio.h>
 
 #include "vmp-domain.h"
+#include "vmp-package.h"
 
 G_BEGIN_DECLS
 
 typedef struct _VmpMachine VmpMachine;
 
+/* A file of the machine that its configuration does not name: the saved state, and the TPM's. */
+typedef struct
+{
+  VmpRole role;
+  char *name; /* beneath `Virtual Machines/<uuid>/` of a package: "state.save", "tpm/…" */
+  char *path; /* absolute: where it lies */
+} VmpMachineFile;
+
+VmpMachineFile *vmp_machine_file_new (VmpRole role, const char *name, const char *path);
+void vmp_machine_file_free (VmpMachineFile *file);
+
 VmpMachine *vmp_machine_new (const char *uuid, const char *name, const char *state,
-                             const char *scope, VmpDomain *domain);
+                             const char *scope, VmpDomain *domain, GPtrArray *files);
 VmpMachine *vmp_machine_ref (VmpMachine *self);
 void vmp_machine_unref (VmpMachine *self);
 
@@ -20,11 +32,14 @@ const char *vmp_machine_get_state (VmpMachine *self);
 const char *vmp_machine_get_scope (VmpMachine *self);
 /* Not to be changed: copy it first. */
 VmpDomain *vmp_machine_get_domain (VmpMachine *self);
+/* Of VmpMachineFile; never NULL. */
+GPtrArray *vmp_machine_get_files (VmpMachine *self);
 
 /* Disk devices only, no CD-ROM and no floppy: the positions of interface.md. */
 GStrv vmp_machine_get_resource_paths (VmpMachine *self);
 GStrv vmp_machine_get_network_connections (VmpMachine *self);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpMachineFile, vmp_machine_file_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpMachine, vmp_machine_unref)
 
 G_END_DECLS

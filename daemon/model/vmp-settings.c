@@ -34,54 +34,55 @@ typedef struct
   const char *fallback; /* GVariant text; NULL: absent unless given */
   Form form;
   const char *choices; /* "|a|b|" */
-  gboolean honoured;   /* whether a value other than the default does what it says */
+  const char *built;   /* GVariant text of the values that this build honours; NULL: all of them */
 } Row;
 
 static const Row export_rows[] = {
-  { "Caption", "s", "'Virtual System Export Setting Data'", FORM_CONSTANT, NULL, TRUE },
-  { "Description", "s", "'VMPort Virtual System Export Setting Data'", FORM_CONSTANT, NULL, TRUE },
-  { "ElementName", "s", "'VMPort Virtual System Export Setting Data'", FORM_CONSTANT, NULL, TRUE },
-  { "InstanceID", "s", "''", FORM_IDENTITY, NULL, TRUE },
-  { "CopyVmStorage", "b", "true", FORM_ANY, NULL, TRUE },
-  { "CopyVmRuntimeInformation", "b", "true", FORM_ANY, NULL, TRUE },
-  { "CreateVmExportSubdirectory", "b", "false", FORM_ANY, NULL, TRUE },
-  { "CopySnapshotConfiguration", "y", "0x00", FORM_NUMBER_TO, "3", FALSE },
-  { "SnapshotVirtualSystem", "s", "''", FORM_ANY, NULL, FALSE },
-  { "CaptureLiveState", "y", "0x00", FORM_NUMBER_TO, "2", FALSE },
-  { "ExcludedVirtualHardDisks", "as", "[]", FORM_ANY, NULL, TRUE },
-  { "Checksum", "s", "'fs-verity'", FORM_CHOICE, "|fs-verity|sha256|none|", TRUE },
-  { "BandwidthLimit", "t", "0", FORM_ANY, NULL, TRUE },
-  { "DiskFormat", "s", "'keep'", FORM_CHOICE, "|keep|qcow2|raw|vhdx|vmdk|", FALSE },
-  { "IncludeRemovableMedia", "b", "false", FORM_ANY, NULL, FALSE },
-  { "DirectoryFd", "h", NULL, FORM_ANY, NULL, FALSE },
+  { "Caption", "s", "'Virtual System Export Setting Data'", FORM_CONSTANT, NULL, NULL },
+  { "Description", "s", "'VMPort Virtual System Export Setting Data'", FORM_CONSTANT, NULL, NULL },
+  { "ElementName", "s", "'VMPort Virtual System Export Setting Data'", FORM_CONSTANT, NULL, NULL },
+  { "InstanceID", "s", "''", FORM_IDENTITY, NULL, NULL },
+  { "CopyVmStorage", "b", "true", FORM_ANY, NULL, NULL },
+  { "CopyVmRuntimeInformation", "b", "true", FORM_ANY, NULL, NULL },
+  { "CreateVmExportSubdirectory", "b", "false", FORM_ANY, NULL, NULL },
+  { "CopySnapshotConfiguration", "y", "0x00", FORM_NUMBER_TO, "3", "[0x00, 0x01]" },
+  { "SnapshotVirtualSystem", "s", "''", FORM_ANY, NULL, NULL },
+  { "CaptureLiveState", "y", "0x00", FORM_NUMBER_TO, "2", "[0x00]" },
+  { "ExcludedVirtualHardDisks", "as", "[]", FORM_ANY, NULL, NULL },
+  { "Checksum", "s", "'fs-verity'", FORM_CHOICE, "|fs-verity|sha256|none|", NULL },
+  { "BandwidthLimit", "t", "0", FORM_ANY, NULL, NULL },
+  { "DiskFormat", "s", "'keep'", FORM_CHOICE, "|keep|qcow2|raw|vhdx|vmdk|",
+    "['keep']" },
+  { "IncludeRemovableMedia", "b", "false", FORM_ANY, NULL, NULL },
+  { "DirectoryFd", "h", NULL, FORM_ANY, NULL, NULL },
 };
 
 static const Row import_rows[] = {
-  { "Caption", "s", "'Virtual System Import Setting Data'", FORM_CONSTANT, NULL, TRUE },
-  { "Description", "s", "'VMPort Virtual System Import Setting Data'", FORM_CONSTANT, NULL, TRUE },
-  { "ElementName", "s", "'VMPort Virtual System Import Setting Data'", FORM_CONSTANT, NULL, TRUE },
-  { "InstanceID", "s", "''", FORM_IDENTITY, NULL, TRUE },
-  { "CreateCopy", "b", "true", FORM_ANY, NULL, FALSE },
-  { "GenerateNewId", "b", "true", FORM_ANY, NULL, TRUE },
-  { "Name", "s", "''", FORM_VM_NAME, NULL, TRUE },
-  { "SecurityScope", "s", "''", FORM_ANY, NULL, FALSE },
-  { "CurrentResourcePaths", "as", "[]", FORM_IDENTITY, NULL, TRUE },
-  { "SourceResourcePaths", "as", "[]", FORM_PATH, NULL, TRUE },
-  { "TargetResourcePaths", "as", "[]", FORM_PATH, NULL, TRUE },
-  { "SourceNetworkConnections", "as", "[]", FORM_IDENTITY, NULL, TRUE },
-  { "TargetNetworkConnections", "as", "[]", FORM_ANY, NULL, TRUE },
-  { "SourceVmDataRoot", "s", "''", FORM_PATH, NULL, FALSE },
-  { "SourceSnapshotDataRoot", "s", "''", FORM_PATH, NULL, FALSE },
-  { "SourceVhdDataRoot", "s", "''", FORM_PATH, NULL, TRUE },
-  { "TargetVmDataRoot", "s", "''", FORM_PATH, NULL, FALSE },
-  { "TargetSnapshotDataRoot", "s", "''", FORM_PATH, NULL, FALSE },
-  { "TargetVhdDataRoot", "s", "''", FORM_PATH, NULL, TRUE },
-  { "VerifyChecksums", "b", "true", FORM_ANY, NULL, TRUE },
-  { "BandwidthLimit", "t", "0", FORM_ANY, NULL, TRUE },
-  { "MacAddresses", "s", "'auto'", FORM_CHOICE, "|auto|generate|keep|keep-if-free|", TRUE },
-  { "DropSavedState", "b", "false", FORM_ANY, NULL, FALSE },
-  { "UnsafeDevices", "s", "'refuse'", FORM_CHOICE, "|refuse|strip|keep|", TRUE },
-  { "DirectoryFd", "h", NULL, FORM_ANY, NULL, FALSE },
+  { "Caption", "s", "'Virtual System Import Setting Data'", FORM_CONSTANT, NULL, NULL },
+  { "Description", "s", "'VMPort Virtual System Import Setting Data'", FORM_CONSTANT, NULL, NULL },
+  { "ElementName", "s", "'VMPort Virtual System Import Setting Data'", FORM_CONSTANT, NULL, NULL },
+  { "InstanceID", "s", "''", FORM_IDENTITY, NULL, NULL },
+  { "CreateCopy", "b", "true", FORM_ANY, NULL, NULL },
+  { "GenerateNewId", "b", "true", FORM_ANY, NULL, NULL },
+  { "Name", "s", "''", FORM_VM_NAME, NULL, NULL },
+  { "SecurityScope", "s", "''", FORM_ANY, NULL, NULL },
+  { "CurrentResourcePaths", "as", "[]", FORM_IDENTITY, NULL, NULL },
+  { "SourceResourcePaths", "as", "[]", FORM_PATH, NULL, NULL },
+  { "TargetResourcePaths", "as", "[]", FORM_PATH, NULL, NULL },
+  { "SourceNetworkConnections", "as", "[]", FORM_IDENTITY, NULL, NULL },
+  { "TargetNetworkConnections", "as", "[]", FORM_ANY, NULL, NULL },
+  { "SourceVmDataRoot", "s", "''", FORM_PATH, NULL, NULL },
+  { "SourceSnapshotDataRoot", "s", "''", FORM_PATH, NULL, NULL },
+  { "SourceVhdDataRoot", "s", "''", FORM_PATH, NULL, NULL },
+  { "TargetVmDataRoot", "s", "''", FORM_PATH, NULL, NULL },
+  { "TargetSnapshotDataRoot", "s", "''", FORM_PATH, NULL, NULL },
+  { "TargetVhdDataRoot", "s", "''", FORM_PATH, NULL, NULL },
+  { "VerifyChecksums", "b", "true", FORM_ANY, NULL, NULL },
+  { "BandwidthLimit", "t", "0", FORM_ANY, NULL, NULL },
+  { "MacAddresses", "s", "'auto'", FORM_CHOICE, "|auto|generate|keep|keep-if-free|", NULL },
+  { "DropSavedState", "b", "false", FORM_ANY, NULL, NULL },
+  { "UnsafeDevices", "s", "'refuse'", FORM_CHOICE, "|refuse|strip|keep|", NULL },
+  { "DirectoryFd", "h", NULL, FORM_ANY, NULL, NULL },
 };
 
 struct _VmpSettings
@@ -295,21 +296,28 @@ vmp_settings_new (VmpSettingsKind kind, GVariant *given, GError **error)
 }
 
 static gboolean
-strings_are_empty (GVariant *array)
+is_built (const Row *row, GVariant *value)
 {
-  for (gsize i = 0; i < g_variant_n_children (array); i++)
-    {
-      const char *text;
+  g_autoptr (GVariant) built = NULL;
+  g_autofree char *type = g_strconcat ("a", row->type, NULL);
+  g_autoptr (GError) error = NULL;
 
-      g_variant_get_child (array, i, "&s", &text);
-      if (text[0] != '\0')
-        return FALSE;
+  if (row->built == NULL)
+    return TRUE;
+  built = g_variant_parse (G_VARIANT_TYPE (type), row->built, NULL, NULL, &error);
+  g_assert_no_error (error);
+  for (gsize i = 0; i < g_variant_n_children (built); i++)
+    {
+      g_autoptr (GVariant) child = g_variant_get_child_value (built, i);
+
+      if (g_variant_equal (child, value))
+        return TRUE;
     }
-  return TRUE;
+  return FALSE;
 }
 
 /* Refuses a value that is in the contract and that this build does not honour: NotSupported,
- * naming the key. Called after vmp_settings_fill(), since only then it is known what is left out. */
+ * naming the key. */
 gboolean
 vmp_settings_check_supported (VmpSettings *self, GError **error)
 {
@@ -318,33 +326,48 @@ vmp_settings_check_supported (VmpSettings *self, GError **error)
 
   for (gsize i = 0; i < n; i++)
     {
-      GVariant *value = g_hash_table_lookup (self->given, rows[i].key);
-      g_autoptr (GVariant) fallback = NULL;
-      g_autoptr (GVariant) prefilled = NULL;
+      GVariant *value = g_hash_table_lookup (self->values, rows[i].key);
+      g_autofree char *shown = NULL;
 
-      if (rows[i].honoured || value == NULL)
+      if (value == NULL || is_built (&rows[i], value))
         continue;
-      /* No manager has snapshots yet, so to take none is to take all. */
-      if (strcmp (rows[i].key, "CopySnapshotConfiguration") == 0 && g_variant_get_byte (value) == 1)
-        continue;
-      fallback = rows[i].fallback != NULL ? typed_default (&rows[i]) : NULL;
-      if (fallback != NULL && g_variant_equal (fallback, value))
-        continue;
-      if (self->prefilled != NULL)
-        prefilled = g_variant_lookup_value (self->prefilled, rows[i].key, NULL);
-      if (prefilled != NULL && g_variant_equal (prefilled, value))
-        continue;
-      if (strcmp (rows[i].type, "as") == 0 && strings_are_empty (value))
-        continue;
-      /* Whether these are left out is known only once the package was read. */
-      if (self->prefilled == NULL && self->kind == VMP_SETTINGS_IMPORT
-          && rows[i].form == FORM_PATH && g_str_has_prefix (rows[i].key, "Source"))
-        continue;
+      shown = g_variant_print (value, FALSE);
       return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                            _ ("%s: this version of vmport supports only the default value"),
-                            rows[i].key);
+                            _ ("%s: this version of vmport does not support %s"), rows[i].key,
+                            shown);
     }
   return TRUE;
+}
+
+/* Does the mode that the other settings choose leave @key without a use? */
+static gboolean
+is_unused (VmpSettings *self, const char *key)
+{
+  guint8 mode;
+
+  if (self->kind == VMP_SETTINGS_IMPORT)
+    return !vmp_settings_get_boolean (self, "CreateCopy") && g_str_has_prefix (key, "Target")
+           && strcmp (key, "TargetNetworkConnections") != 0;
+  mode = vmp_settings_get_byte (self, "CopySnapshotConfiguration");
+  if (strcmp (key, "SnapshotVirtualSystem") == 0)
+    return mode < 2;
+  return mode >= 2
+         && (strcmp (key, "CopyVmStorage") == 0 || strcmp (key, "CopyVmRuntimeInformation") == 0);
+}
+
+/* The keys that were set and that a mode does not use, each for a SettingUnused; the array is the
+ * caller's, the names are not. */
+GPtrArray *
+vmp_settings_list_unused (VmpSettings *self)
+{
+  GPtrArray *unused = g_ptr_array_new ();
+  gsize n;
+  const Row *rows = rows_of (self->kind, &n);
+
+  for (gsize i = 0; i < n; i++)
+    if (is_unused (self, rows[i].key) && vmp_settings_is_given (self, rows[i].key))
+      g_ptr_array_add (unused, (gpointer) rows[i].key);
+  return unused;
 }
 
 /* An array setting over its pre-filled one: empty means left out; else the lengths agree. */
@@ -459,7 +482,9 @@ vmp_settings_is_given (VmpSettings *self, const char *key)
   GVariant *value = g_hash_table_lookup (self->given, key);
   g_autoptr (GVariant) before = NULL;
 
-  if (value == NULL)
+  if (value == NULL
+      || (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING_ARRAY)
+          && g_variant_n_children (value) == 0))
     return FALSE;
   if (self->prefilled != NULL)
     before = g_variant_lookup_value (self->prefilled, key, NULL);

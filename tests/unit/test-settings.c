@@ -539,7 +539,7 @@ test_handed_back (void)
     }
 }
 
-/* A value other than the default is honoured, or refused by the name of its key. */
+/* These, and no others, are in the contract and not built. */
 static void
 test_not_supported (void)
 {
@@ -548,21 +548,31 @@ test_not_supported (void)
     VmpSettingsKind kind;
     const char *key;
     const char *value;
+    gboolean built;
   } rows[] = {
-    { VMP_SETTINGS_EXPORT, "CopyVmStorage", "false" },
-    { VMP_SETTINGS_EXPORT, "CopySnapshotConfiguration", "byte 2" },
-    { VMP_SETTINGS_EXPORT, "SnapshotVirtualSystem", "'monday'" },
-    { VMP_SETTINGS_EXPORT, "CaptureLiveState", "byte 1" },
-    { VMP_SETTINGS_EXPORT, "ExcludedVirtualHardDisks", "['vdb']" },
-    { VMP_SETTINGS_EXPORT, "DiskFormat", "'raw'" },
-    { VMP_SETTINGS_EXPORT, "IncludeRemovableMedia", "true" },
-    { VMP_SETTINGS_EXPORT, "DirectoryFd", "handle 0" },
-    { VMP_SETTINGS_IMPORT, "CreateCopy", "false" },
-    { VMP_SETTINGS_IMPORT, "SecurityScope", "'lab'" },
-    { VMP_SETTINGS_IMPORT, "TargetVmDataRoot", "'/x'" },
-    { VMP_SETTINGS_IMPORT, "TargetSnapshotDataRoot", "'/x'" },
-    { VMP_SETTINGS_IMPORT, "DropSavedState", "true" },
-    { VMP_SETTINGS_IMPORT, "DirectoryFd", "handle 0" },
+    { VMP_SETTINGS_EXPORT, "CopyVmStorage", "false", TRUE },
+    { VMP_SETTINGS_EXPORT, "CopyVmRuntimeInformation", "false", TRUE },
+    { VMP_SETTINGS_EXPORT, "CreateVmExportSubdirectory", "true", TRUE },
+    { VMP_SETTINGS_EXPORT, "CopySnapshotConfiguration", "byte 1", TRUE },
+    { VMP_SETTINGS_EXPORT, "CopySnapshotConfiguration", "byte 2", FALSE },
+    { VMP_SETTINGS_EXPORT, "CopySnapshotConfiguration", "byte 3", FALSE },
+    { VMP_SETTINGS_EXPORT, "SnapshotVirtualSystem", "'monday'", TRUE },
+    { VMP_SETTINGS_EXPORT, "CaptureLiveState", "byte 1", FALSE },
+    { VMP_SETTINGS_EXPORT, "CaptureLiveState", "byte 2", FALSE },
+    { VMP_SETTINGS_EXPORT, "ExcludedVirtualHardDisks", "['vdb']", TRUE },
+    { VMP_SETTINGS_EXPORT, "Checksum", "'none'", TRUE },
+    { VMP_SETTINGS_EXPORT, "DiskFormat", "'keep'", TRUE },
+    { VMP_SETTINGS_EXPORT, "DiskFormat", "'raw'", FALSE },
+    { VMP_SETTINGS_EXPORT, "IncludeRemovableMedia", "true", TRUE },
+    { VMP_SETTINGS_EXPORT, "DirectoryFd", "handle 0", TRUE },
+    { VMP_SETTINGS_IMPORT, "CreateCopy", "false", TRUE },
+    { VMP_SETTINGS_IMPORT, "SecurityScope", "'lab'", TRUE },
+    { VMP_SETTINGS_IMPORT, "SourceVmDataRoot", "'/x'", TRUE },
+    { VMP_SETTINGS_IMPORT, "TargetVmDataRoot", "'/x'", TRUE },
+    { VMP_SETTINGS_IMPORT, "TargetSnapshotDataRoot", "'/x'", TRUE },
+    { VMP_SETTINGS_IMPORT, "DropSavedState", "true", TRUE },
+    { VMP_SETTINGS_IMPORT, "UnsafeDevices", "'keep'", TRUE },
+    { VMP_SETTINGS_IMPORT, "DirectoryFd", "handle 0", TRUE },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
@@ -570,11 +580,59 @@ test_not_supported (void)
       g_autofree char *text = g_strdup_printf ("{'%s': <%s>}", rows[i].key, rows[i].value);
       g_autoptr (VmpSettings) settings = take (rows[i].kind, text);
       g_autoptr (GError) error = NULL;
+      gboolean built = vmp_settings_check_supported (settings, &error);
 
-      if (vmp_settings_check_supported (settings, &error))
-        continue;
+      g_assert_cmpint (built, ==, rows[i].built);
+      if (built)
+        {
+          g_assert_no_error (error);
+          continue;
+        }
       g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_NOT_SUPPORTED);
       g_assert_nonnull (strstr (error->message, rows[i].key));
+    }
+}
+
+/* What a mode does not use, and only where it was set to something else than its default. */
+static void
+test_unused (void)
+{
+  static const struct
+  {
+    VmpSettingsKind kind;
+    const char *text;
+    const char *unused;
+  } rows[] = {
+    { VMP_SETTINGS_EXPORT, "{}", "" },
+    { VMP_SETTINGS_EXPORT, "{'SnapshotVirtualSystem': <'monday'>}", "SnapshotVirtualSystem" },
+    { VMP_SETTINGS_EXPORT, "{'SnapshotVirtualSystem': <''>}", "" },
+    { VMP_SETTINGS_EXPORT,
+      "{'SnapshotVirtualSystem': <'monday'>, 'CopySnapshotConfiguration': <byte 2>}", "" },
+    { VMP_SETTINGS_EXPORT,
+      "{'CopyVmStorage': <false>, 'CopyVmRuntimeInformation': <false>, "
+      "'CopySnapshotConfiguration': <byte 3>}",
+      "CopyVmStorage CopyVmRuntimeInformation" },
+    { VMP_SETTINGS_EXPORT, "{'CopyVmStorage': <false>}", "" },
+    { VMP_SETTINGS_IMPORT, "{'TargetVhdDataRoot': <'/x'>}", "" },
+    { VMP_SETTINGS_IMPORT, "{'CreateCopy': <false>, 'TargetVhdDataRoot': <'/x'>}",
+      "TargetVhdDataRoot" },
+    { VMP_SETTINGS_IMPORT, "{'CreateCopy': <false>, 'TargetVhdDataRoot': <''>}", "" },
+    { VMP_SETTINGS_IMPORT, "{'CreateCopy': <false>, 'TargetResourcePaths': <@as []>}", "" },
+    { VMP_SETTINGS_IMPORT,
+      "{'CreateCopy': <false>, 'TargetResourcePaths': <['/x/a']>, 'TargetVmDataRoot': <'/x'>, "
+      "'TargetSnapshotDataRoot': <'/x'>, 'TargetNetworkConnections': <['user']>}",
+      "TargetResourcePaths TargetVmDataRoot TargetSnapshotDataRoot" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (VmpSettings) settings = take (rows[i].kind, rows[i].text);
+      g_autoptr (GPtrArray) unused = vmp_settings_list_unused (settings);
+      g_autofree char *joined = NULL;
+
+      g_ptr_array_add (unused, NULL);
+      joined = g_strjoinv (" ", (GStrv) unused->pdata);
+      g_assert_cmpstr (joined, ==, rows[i].unused);
     }
 }
 
@@ -601,5 +659,6 @@ main (int argc, char **argv)
   g_test_add_func ("/settings/left-out", test_left_out);
   g_test_add_func ("/settings/handed-back", test_handed_back);
   g_test_add_func ("/settings/not-supported", test_not_supported);
+  g_test_add_func ("/settings/unused", test_unused);
   return g_test_run ();
 }

@@ -163,7 +163,7 @@ read_machine (VmpDirectory *self, const char *uuid, GError **error)
     }
   state = vmp_at_open (self->rootfd, state_path, O_RDONLY, 0, NULL);
   return vmp_machine_new (uuid, vmp_domain_get_name (domain), state >= 0 ? "saved" : "off", "",
-                          domain);
+                          domain, NULL);
 }
 
 static gboolean

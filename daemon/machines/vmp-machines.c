@@ -112,13 +112,14 @@ same_mac (const char *a, const char *b)
   return a != NULL && b != NULL && g_ascii_strcasecmp (a, b) == 0;
 }
 
+/* Is @uuid a machine's, or that of an import under way, or still on files in the manager's place? */
 gboolean
 vmp_machines_is_uuid_taken (VmpMachines *self, const char *uuid)
 {
   GPtrArray *reservations = get_books (self)->reservations;
   g_autoptr (VmpMachine) machine = vmp_machines_lookup (self, uuid);
 
-  if (machine != NULL)
+  if (machine != NULL || VMP_MACHINES_GET_IFACE (self)->has_remains (self, uuid))
     return TRUE;
   for (guint i = 0; i < reservations->len; i++)
     {
@@ -392,6 +393,14 @@ vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, VmpDomain 
                                   GError **error)
 {
   return VMP_MACHINES_GET_IFACE (self)->write_configuration (self, place, domain, error);
+}
+
+/* Where the saved state is not the member "state.save" of the place, because it is used where it lies
+ * or went to a folder of the caller's choice: @path, absolute, is where. Blocking. */
+gboolean
+vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->set_state_path (self, place, path, error);
 }
 
 gboolean

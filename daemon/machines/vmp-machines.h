@@ -36,6 +36,7 @@ struct _VmpMachinesInterface
   VmpMachine *(*lookup) (VmpMachines *self, const char *uuid);
   void (*forget) (VmpMachines *self, const char *uuid);
   gboolean (*load) (VmpMachines *self, const char *uuid, GError **error);
+  gboolean (*has_remains) (VmpMachines *self, const char *uuid);
 
   int (*open_file) (VmpMachines *self, const char *path, GError **error);
   gboolean (*owns_path) (VmpMachines *self, const char *path);
@@ -48,6 +49,8 @@ struct _VmpMachinesInterface
   int (*reopen_file) (VmpMachines *self, VmpPlace *place, const char *member, GError **error);
   gboolean (*write_configuration) (VmpMachines *self, VmpPlace *place, VmpDomain *domain,
                                    GError **error);
+  gboolean (*set_state_path) (VmpMachines *self, VmpPlace *place, const char *path,
+                              GError **error);
   gboolean (*sync) (VmpMachines *self, VmpPlace *place, GError **error);
   GVariant *(*describe) (VmpMachines *self, VmpPlace *place);
   gboolean (*define) (VmpMachines *self, VmpPlace *place, GError **error);
@@ -94,6 +97,8 @@ int vmp_machines_reopen_file (VmpMachines *self, VmpPlace *place, const char *me
                               GError **error);
 gboolean vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, VmpDomain *domain,
                                            GError **error);
+gboolean vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path,
+                                      GError **error);
 gboolean vmp_machines_sync (VmpMachines *self, VmpPlace *place, GError **error);
 GVariant *vmp_machines_describe (VmpMachines *self, VmpPlace *place);
 gboolean vmp_machines_define (VmpMachines *self, VmpPlace *place, GError **error);

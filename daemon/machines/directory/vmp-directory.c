@@ -244,7 +244,7 @@ vmp_directory_is_available (VmpMachines *machines)
 static const char *const *
 vmp_directory_get_features (VmpMachines *machines)
 {
-  static const char *const features[] = { "reflink", NULL };
+  static const char *const features[] = { "reflink", "scopes", NULL };
 
   return features;
 }

@@ -458,6 +458,21 @@ settle_identity (gpointer data)
     settle_mac (self, i, policy);
 }
 
+static void
+check_scope (VmpImportPlan *self, VmpSettings *settings)
+{
+  VmpScopes *scopes = vmp_machines_get_scopes (vmp_run_get_machines (self->run));
+  g_autoptr (GError) error = NULL;
+
+  if (vmp_scopes_check_defined (scopes, vmp_settings_get_string (settings, "SecurityScope"),
+                                &error))
+    return;
+  add_finding (self,
+               vmp_finding_new (VMP_FINDING_SCOPE_UNKNOWN, "SecurityScope", -1, "%s",
+                                error->message),
+               resolve_with ("SecurityScope", g_variant_new_string ("")));
+}
+
 static gboolean
 check_digests (VmpImportPlan *self, VmpSettings *settings, GError **error)
 {
@@ -593,6 +608,7 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
     return FALSE;
   name_images (self);
   vmp_run_in_main (settle_identity, &identity);
+  check_scope (self, settings);
   note_size (self);
   return TRUE;
 }

@@ -58,7 +58,7 @@ static const VmpPolicyRow wanted_rows[] = {
   { "org.vmport.Manager", "Verify", VMP_SUBJECT_NOTHING, 0, 0 },
   { "org.vmport.VirtualMachine", VMP_POLICY_PROPERTIES, VMP_SUBJECT_MACHINE, VMP_ACTION_VIEW, 0 },
   { "org.vmport.VirtualMachine", "GetConfiguration", VMP_SUBJECT_MACHINE, VMP_ACTION_VIEW, 0 },
-  { "org.vmport.VirtualMachine", "SetSecurityScope", VMP_SUBJECT_MACHINE,
+  { "org.vmport.VirtualMachine", "SetSecurityScope", VMP_SUBJECT_MACHINE_AND_SCOPE,
     VMP_ACTION_VIEW | VMP_ACTION_SET_SCOPE, 0 },
   { "org.vmport.VirtualMachine", "Delete", VMP_SUBJECT_MACHINE, VMP_ACTION_VIEW | VMP_ACTION_DELETE,
     0 },

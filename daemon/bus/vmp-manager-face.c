@@ -156,6 +156,34 @@ serve_find (VmpRequest *request)
   check_machines (request, return_found);
 }
 
+static void
+return_scopes (VmpRequest *request, GHashTable *granted)
+{
+  g_auto (GStrv) defined = vmp_scopes_list_defined (vmp_machines_get_scopes (request->machines));
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
+  if (g_hash_table_contains (granted, ""))
+    g_variant_builder_add (&builder, "s", "");
+  for (gsize i = 0; defined[i] != NULL; i++)
+    if (g_hash_table_contains (granted, defined[i]))
+      g_variant_builder_add (&builder, "s", defined[i]);
+  vmp_request_return (request, g_variant_new ("(as)", &builder));
+}
+
+static void
+serve_list_scopes (VmpRequest *request)
+{
+  g_auto (GStrv) defined = vmp_scopes_list_defined (vmp_machines_get_scopes (request->machines));
+  GPtrArray *scopes = g_ptr_array_new_with_free_func (g_free);
+
+  g_ptr_array_add (scopes, g_strdup (""));
+  for (gsize i = 0; defined[i] != NULL; i++)
+    g_ptr_array_add (scopes, g_strdup (defined[i]));
+  vmp_request_check_each_scope (request, VMP_ACTION_VIEW | VMP_ACTION_IMPORT, scopes,
+                                return_scopes);
+}
+
 static gboolean
 parse_get_export_settings (VmpRequest *request, GError **error)
 {
@@ -380,10 +408,19 @@ parse_import (VmpRequest *request, GError **error)
 static void
 serve_import (VmpRequest *request)
 {
+  g_autoptr (GError) error = NULL;
   g_autoptr (VmpJob) job = NULL;
 
   if (!check_available (request))
     return;
+  /* Not before authorisation: who has no right in any scope does not learn which there are. */
+  if (!vmp_scopes_check_defined (vmp_machines_get_scopes (request->machines), request->scope,
+                                 &error))
+    {
+      g_prefix_error (&error, "SecurityScope: ");
+      vmp_request_return_error (request, g_steal_pointer (&error));
+      return;
+    }
   job = add_job (request, "Import",
                  vmp_settings_get_uint64 (request->settings, "BandwidthLimit"));
   if (job != NULL)
@@ -445,7 +482,7 @@ const VmpHandler vmp_manager_handlers[] = {
   { INTERFACE, VMP_POLICY_PROPERTIES, NULL, serve_properties },
   { INTERFACE, "ListVirtualMachines", parse_list, serve_list },
   { INTERFACE, "FindVirtualMachine", NULL, serve_find },
-  { INTERFACE, "ListSecurityScopes", NULL, NULL },
+  { INTERFACE, "ListSecurityScopes", NULL, serve_list_scopes },
   { INTERFACE, "GetExportSettings", parse_get_export_settings, serve_get_export_settings },
   { INTERFACE, "CheckExport", parse_export, serve_check_export },
   { INTERFACE, "Export", parse_export, serve_export },

@@ -15,6 +15,14 @@
 /* Requests of one uid that wait for polkit, a worker or a job. Waiters of jobs are many. */
 #define MAX_PENDING_PER_USER 1024
 
+/* One question to polkit. */
+typedef struct
+{
+  VmpAction action;
+  const char *scope; /* of the machine, or that the arguments name; NULL as "" */
+  const char *message;
+} Check;
+
 static void authorize_next (VmpRequest *self);
 
 static void
@@ -144,9 +152,9 @@ vmp_request_take_machine (VmpRequest *self, const char *path, GError **error)
 
 /* What rules and prompts learn of the request. */
 static VmpAuthorityDetails
-get_details (VmpRequest *self)
+get_details (VmpRequest *self, const Check *check)
 {
-  VmpAuthorityDetails details = { .directory = self->directory };
+  VmpAuthorityDetails details = { .directory = self->directory, .scope = check->scope };
 
   if (self->machines != NULL)
     details.manager = vmp_machines_get_id (self->machines);
@@ -154,13 +162,9 @@ get_details (VmpRequest *self)
     {
       details.vm_name = vmp_machine_get_name (self->machine);
       details.vm_uuid = vmp_machine_get_uuid (self->machine);
-      details.scope = vmp_machine_get_scope (self->machine);
     }
   if (self->row->subject == VMP_SUBJECT_IMPORT)
-    {
-      details.vm_name = self->name;
-      details.scope = self->scope;
-    }
+    details.vm_name = self->name;
   return details;
 }
 
@@ -236,7 +240,7 @@ on_verdict (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpRequest *self = data;
   VmpVerdict verdict = vmp_authority_check_finish (VMP_AUTHORITY (source), result);
-  VmpAction action = g_array_index (self->pending, VmpAction, 0);
+  VmpAction action = g_array_index (self->pending, Check, 0).action;
 
   if (vmp_caller_is_gone (self->caller))
     verdict = VMP_VERDICT_DENIED;
@@ -252,9 +256,9 @@ on_verdict (GObject *source, GAsyncResult *result, gpointer data)
 static void
 authorize_next (VmpRequest *self)
 {
-  VmpAuthorityDetails details = get_details (self);
+  VmpAuthorityDetails details;
   g_autofree char *id = NULL;
-  VmpAction action;
+  const Check *check;
 
   if (self->pending->len == 0)
     {
@@ -262,11 +266,20 @@ authorize_next (VmpRequest *self)
         self->handler->serve (self);
       return;
     }
-  action = g_array_index (self->pending, VmpAction, 0);
-  id = vmp_policy_action_id (action, details.scope);
-  vmp_authority_check_async (vmp_bus_get_authority (self->bus), self->caller, id,
-                             vmp_policy_action_message (action), &details,
-                             action != VMP_ACTION_VIEW && may_interact (self), on_verdict, self);
+  check = &g_array_index (self->pending, Check, 0);
+  details = get_details (self, check);
+  id = vmp_policy_action_id (check->action, check->scope);
+  vmp_authority_check_async (vmp_bus_get_authority (self->bus), self->caller, id, check->message,
+                             &details, check->action != VMP_ACTION_VIEW && may_interact (self),
+                             on_verdict, self);
+}
+
+static void
+add_check (VmpRequest *self, VmpAction action, const char *scope, const char *message)
+{
+  const Check check = { action, scope, message };
+
+  g_array_append_val (self->pending, check);
 }
 
 /* Which actions this request needs, in the order in which they are asked for: to view first, so
@@ -275,23 +288,33 @@ static void
 collect_actions (VmpRequest *self)
 {
   VmpAction needed = self->row->actions | (self->row->applicable & self->applicable);
+  gboolean moves = self->row->subject == VMP_SUBJECT_MACHINE_AND_SCOPE;
+  const char *scope = self->machine != NULL ? vmp_machine_get_scope (self->machine) : self->scope;
 
-  self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
   for (guint bit = 0; bit < 8; bit++)
     {
       VmpAction action = 1 << bit;
 
-      if ((needed & action) != 0)
-        g_array_append_val (self->pending, action);
+      if ((needed & action) == 0)
+        continue;
+      add_check (self, action, scope,
+                 moves && action == VMP_ACTION_SET_SCOPE ? vmp_policy_scope_message (scope, FALSE)
+                                                         : vmp_policy_action_message (action));
     }
+  /* The right in the scope that it leaves says nothing about the one that it comes into. */
+  if (moves && strcmp (scope, self->scope) != 0)
+    add_check (self, VMP_ACTION_SET_SCOPE, self->scope,
+               vmp_policy_scope_message (self->scope, TRUE));
 }
 
 static void
 authorize (VmpRequest *self)
 {
+  self->pending = g_array_new (FALSE, FALSE, sizeof (Check));
   switch (self->row->subject)
     {
     case VMP_SUBJECT_MACHINE:
+    case VMP_SUBJECT_MACHINE_AND_SCOPE:
     case VMP_SUBJECT_MACHINE_ARGUMENT:
     case VMP_SUBJECT_SNAPSHOT:
       if (self->uuid != NULL)
@@ -316,7 +339,6 @@ authorize (VmpRequest *self)
                                                          _ ("There is no such object")));
           return;
         }
-      self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
       if (vmp_job_get_owner (self->job) != vmp_caller_get_uid (self->caller))
         collect_actions (self);
       break;
@@ -329,13 +351,11 @@ authorize (VmpRequest *self)
                                                          _ ("There is no such object")));
           return;
         }
-      self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
       break;
 
     case VMP_SUBJECT_NOTHING:
     case VMP_SUBJECT_EACH_MACHINE:
       /* Served only by what checks each thing that it shows. */
-      self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
       break;
 
     default:
@@ -463,11 +483,12 @@ vmp_request_start (VmpBus *bus, GDBusMethodInvocation *invocation)
                          g_dbus_method_invocation_get_sender (invocation), on_caller, self);
 }
 
-/* One check for each scope, however many machines there are. */
+/* A few checks for each scope, however many machines there are. */
 typedef struct
 {
   VmpRequest *request;
-  VmpAction action;
+  VmpAction actions; /* any of them is enough */
+  VmpAction asked;   /* of these, for the last of the scopes */
   GPtrArray *scopes;
   GHashTable *granted;
   VmpScopesFunc func;
@@ -480,11 +501,28 @@ on_scope_verdict (GObject *source, GAsyncResult *result, gpointer data)
 {
   ScopeCheck *check = data;
   guint last = check->scopes->len - 1;
+  gboolean granted = vmp_authority_check_finish (VMP_AUTHORITY (source), result)
+                     == VMP_VERDICT_GRANTED;
 
-  if (vmp_authority_check_finish (VMP_AUTHORITY (source), result) == VMP_VERDICT_GRANTED)
+  if (granted)
     g_hash_table_add (check->granted, g_strdup (g_ptr_array_index (check->scopes, last)));
-  g_ptr_array_remove_index (check->scopes, last);
+  if (granted || check->asked == check->actions)
+    {
+      g_ptr_array_remove_index (check->scopes, last);
+      check->asked = VMP_ACTION_NONE;
+    }
   check_next_scope (check);
+}
+
+/* The lowest action that was not asked for. */
+static VmpAction
+take_next_action (ScopeCheck *check)
+{
+  VmpAction left = check->actions & ~check->asked;
+  VmpAction action = left & -left;
+
+  check->asked |= action;
+  return action;
 }
 
 static void
@@ -493,6 +531,7 @@ check_next_scope (ScopeCheck *check)
   VmpRequest *request = check->request;
   VmpAuthorityDetails details = { 0 };
   g_autofree char *id = NULL;
+  VmpAction action;
 
   if (check->scopes->len == 0)
     {
@@ -505,21 +544,23 @@ check_next_scope (ScopeCheck *check)
   if (request->machines != NULL)
     details.manager = vmp_machines_get_id (request->machines);
   details.scope = g_ptr_array_index (check->scopes, check->scopes->len - 1);
-  id = vmp_policy_action_id (check->action, details.scope);
+  action = take_next_action (check);
+  id = vmp_policy_action_id (action, details.scope);
   vmp_authority_check_async (vmp_bus_get_authority (request->bus), request->caller, id,
-                             vmp_policy_action_message (check->action), &details, FALSE,
+                             vmp_policy_action_message (action), &details, FALSE,
                              on_scope_verdict, check);
 }
 
-/* Calls @func with the set of those in @scopes (taken) in which the caller may do @action. */
+/* Calls @func with the set of those in @scopes (taken) in which the caller may do any of @actions.
+ * Nobody is asked. */
 void
-vmp_request_check_each_scope (VmpRequest *self, VmpAction action, GPtrArray *scopes,
+vmp_request_check_each_scope (VmpRequest *self, VmpAction actions, GPtrArray *scopes,
                               VmpScopesFunc func)
 {
   ScopeCheck *check = g_new0 (ScopeCheck, 1);
 
   check->request = self;
-  check->action = action;
+  check->actions = actions;
   check->scopes = scopes;
   check->granted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   check->func = func;

@@ -13,6 +13,7 @@
 #include "vmp-finding.h"
 #include "vmp-import-plan.h"
 #include "vmp-name.h"
+#include "vmp-scope-change.h"
 
 /* One file on its way to where the machine will have it; or, in place, one that is there. */
 typedef struct
@@ -677,6 +678,14 @@ object_path_of (Import *self)
 }
 
 static gboolean
+announce_scope (Import *self, GError **error)
+{
+  return vmp_scope_change_announce (
+      self->run, vmp_domain_get_uuid (vmp_import_plan_get_domain (self->plan)),
+      vmp_settings_get_string (self->request->settings, "SecurityScope"), error);
+}
+
+static gboolean
 define (Import *self, GError **error)
 {
   VmpMachines *machines = vmp_run_get_machines (self->run);
@@ -686,6 +695,7 @@ define (Import *self, GError **error)
   return vmp_machines_write_configuration (machines, self->place,
                                            vmp_import_plan_get_domain (self->plan), error)
          && record_state (self, error) && vmp_machines_sync (machines, self->place, error)
+         && announce_scope (self, error)
          && vmp_run_enter_last_step (self->run, error)
          && vmp_machines_define (machines, self->place, error);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "vmp-error.h"
+#include "vmp-scope-change.h"
 
 struct _VmpRun
 {
@@ -336,14 +337,23 @@ undo_as_owner (VmpRun *self, GVariant *entry, GError **error)
 }
 
 static gboolean
+is_of_kind (GVariant *entry, const char *wanted)
+{
+  const char *kind;
+
+  return g_variant_lookup (entry, "Kind", "&s", &kind) && strcmp (kind, wanted) == 0;
+}
+
+static gboolean
 undo_entry (VmpRun *self, GVariant *entry, GError **error)
 {
   g_autoptr (GVariant) description = NULL;
-  const char *kind;
 
-  if (!g_variant_lookup (entry, "Kind", "&s", &kind))
+  if (!g_variant_lookup (entry, "Kind", "s", NULL))
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT, "A journal entry has no kind");
-  if (strcmp (kind, "Place") == 0)
+  if (is_of_kind (entry, VMP_UNDO_SCOPE))
+    return vmp_scope_change_undo (self, entry, error);
+  if (is_of_kind (entry, VMP_UNDO_PLACE))
     {
       description = g_variant_lookup_value (entry, "Description", G_VARIANT_TYPE_VARDICT);
       if (description == NULL || self->machines == NULL)
@@ -359,20 +369,17 @@ name_of_left (GVariant *entry)
 {
   const char *path = "", *subdirectory = "";
 
-  if (g_variant_lookup (entry, "Path", "&s", &path))
+  if (g_variant_lookup (entry, "Path", "&s", &path) || g_variant_lookup (entry, "Uuid", "&s", &path))
     return g_strdup (path);
   g_variant_lookup (entry, "Directory", "&s", &path);
   g_variant_lookup (entry, "Subdirectory", "&s", &subdirectory);
   return g_build_filename (path, subdirectory, NULL);
 }
 
-/* Takes back all that was announced, the last first. What cannot be taken back now stays on the
- * list, and in the job's Leftovers; the first such error is set. */
-gboolean
-vmp_run_rollback (VmpRun *self, GError **error)
+/* The last first: all scopes, or all else. */
+static gboolean
+undo_entries (VmpRun *self, gboolean scopes, GStrvBuilder *left, GError **error)
 {
-  g_autoptr (GStrvBuilder) left = g_strv_builder_new ();
-  g_auto (GStrv) leftovers = NULL;
   gboolean whole = TRUE;
 
   for (guint i = self->undo->len; i > 0; i--)
@@ -381,6 +388,8 @@ vmp_run_rollback (VmpRun *self, GError **error)
       g_autoptr (GError) local_error = NULL;
       g_autofree char *name = NULL;
 
+      if (is_of_kind (entry, VMP_UNDO_SCOPE) != scopes)
+        continue;
       if (undo_entry (self, entry, &local_error))
         {
           g_ptr_array_remove_index (self->undo, i - 1);
@@ -394,6 +403,30 @@ vmp_run_rollback (VmpRun *self, GError **error)
         g_propagate_error (error, g_steal_pointer (&local_error));
       whole = FALSE;
     }
+  return whole;
+}
+
+static gboolean
+has_place (VmpRun *self)
+{
+  for (guint i = 0; i < self->undo->len; i++)
+    if (is_of_kind (g_ptr_array_index (self->undo, i), VMP_UNDO_PLACE))
+      return TRUE;
+  return FALSE;
+}
+
+/* Takes back all that was announced, the last first. What cannot be taken back now stays on the
+ * list, and in the job's Leftovers; the first such error is set. A machine keeps its scope for as
+ * long as anything of it may be there, or it would be open to everyone. */
+gboolean
+vmp_run_rollback (VmpRun *self, GError **error)
+{
+  g_autoptr (GStrvBuilder) left = g_strv_builder_new ();
+  g_auto (GStrv) leftovers = NULL;
+  gboolean whole = undo_entries (self, FALSE, left, error);
+
+  if (!has_place (self))
+    whole = undo_entries (self, TRUE, left, whole ? error : NULL) && whole;
   leftovers = g_strv_builder_end (left);
   vmp_run_set_detail (self, "Leftovers",
                       g_variant_new_strv ((const char *const *) leftovers, -1));

@@ -16,6 +16,10 @@ G_BEGIN_DECLS
 
 typedef struct _VmpRun VmpRun;
 
+/* Kinds of entries in the undo list that the order of taking back depends on. */
+#define VMP_UNDO_PLACE "Place"
+#define VMP_UNDO_SCOPE "Scope"
+
 /* How workers are started and watched. */
 typedef struct
 {

@@ -23,6 +23,7 @@ typedef enum
   FORM_IDENTITY,  /* must equal the pre-filled value */
   FORM_CHOICE,    /* one of a set */
   FORM_VM_NAME,
+  FORM_SCOPE,     /* the name of a security scope, or empty */
   FORM_PATH,      /* absolute, or empty; relative with DirectoryFd */
   FORM_NUMBER_TO, /* a byte up to the number in `choices` */
 } Form;
@@ -65,7 +66,7 @@ static const Row import_rows[] = {
   { "CreateCopy", "b", "true", FORM_ANY, NULL, NULL },
   { "GenerateNewId", "b", "true", FORM_ANY, NULL, NULL },
   { "Name", "s", "''", FORM_VM_NAME, NULL, NULL },
-  { "SecurityScope", "s", "''", FORM_ANY, NULL, NULL },
+  { "SecurityScope", "s", "''", FORM_SCOPE, NULL, NULL },
   { "CurrentResourcePaths", "as", "[]", FORM_IDENTITY, NULL, NULL },
   { "SourceResourcePaths", "as", "[]", FORM_PATH, NULL, NULL },
   { "TargetResourcePaths", "as", "[]", FORM_PATH, NULL, NULL },
@@ -211,6 +212,17 @@ check_value (VmpSettings *self, const Row *row, GVariant *value, GError **error)
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                               _ ("%s: a name has 1 to 255 bytes, no “/” and no control characters"),
                               row->key);
+      }
+
+    case FORM_SCOPE:
+      {
+        const char *scope = g_variant_get_string (value, NULL);
+
+        if (scope[0] == '\0' || vmp_name_is_scope (scope))
+          return TRUE;
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                              _ ("%s: “%s” is no name that a security scope could have"), row->key,
+                              scope);
       }
 
     case FORM_PATH:

@@ -31,5 +31,6 @@ vmp_fd_steal (int *fd)
 int vmp_fd_dup (int fd, GError **error);
 gboolean vmp_fd_check_regular (int fd, const char *what, GError **error);
 gboolean vmp_fd_check_directory (int fd, const char *what, GError **error);
+gboolean vmp_fd_identify (int fd, guint64 *device, guint64 *inode);
 gboolean vmp_fd_has_writer (int fd);
 gboolean vmp_fd_write_all_to_socket (int fd, const void *data, gsize size, GError **error);

@@ -220,8 +220,8 @@ vmp_sources_get_fd (VmpSources *self, guint32 id, GError **error)
 /* A file in a folder of the caller's choice: made under a name that nobody can guess, and moved to
  * its own name at the end. */
 static gboolean
-make_target (Target *target, GVariant *options, GUnixFDList *fds_out, GVariantDict *reading,
-             GError **error)
+make_target (Target *target, int package_fd, GVariant *options, GUnixFDList *fds_out,
+             GVariantDict *reading, GError **error)
 {
   const char *folder, *name, *token;
   vmp_autofd int reader = -1;
@@ -232,7 +232,10 @@ make_target (Target *target, GVariant *options, GUnixFDList *fds_out, GVariantDi
       || !g_variant_lookup (options, "Name", "&s", &name) || !vmp_name_is_component (name)
       || !g_variant_lookup (options, "Token", "&s", &token))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "A target names no file");
-  target->folder = vmp_at_open_absolute (folder, O_RDONLY | O_DIRECTORY, error);
+  if (folder[0] != '/' && package_fd >= 0)
+    target->folder = vmp_at_open (package_fd, folder, O_RDONLY | O_DIRECTORY, 0, error);
+  else
+    target->folder = vmp_at_open_absolute (folder, O_RDONLY | O_DIRECTORY, error);
   if (target->folder < 0)
     return FALSE;
   if (vmp_at_exists (target->folder, name))
@@ -264,7 +267,7 @@ make_target (Target *target, GVariant *options, GUnixFDList *fds_out, GVariantDi
 }
 
 GVariant *
-vmp_sources_add_targets (VmpSources *self, GVariant *targets, GUnixFDList *fds,
+vmp_sources_add_targets (VmpSources *self, int package_fd, GVariant *targets, GUnixFDList *fds,
                          GUnixFDList *fds_out, GError **error)
 {
   GVariantBuilder readings;
@@ -285,7 +288,7 @@ vmp_sources_add_targets (VmpSources *self, GVariant *targets, GUnixFDList *fds,
       g_hash_table_replace (self->targets, GUINT_TO_POINTER (id), target);
       g_variant_dict_init (&reading, NULL);
       if (g_variant_lookup (options, "Folder", "&s", NULL)
-              ? !make_target (target, options, fds_out, &reading, error)
+              ? !make_target (target, package_fd, options, fds_out, &reading, error)
               : (target->fd = take_handle (options, fds, error)) < 0)
         {
           g_variant_dict_clear (&reading);

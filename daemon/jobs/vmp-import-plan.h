@@ -33,7 +33,7 @@ typedef struct
 
 typedef struct _VmpImportPlan VmpImportPlan;
 
-VmpImportPlan *vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, const char *directory,
+VmpImportPlan *vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, VmpFolder *folder,
                                      GError **error);
 void vmp_import_plan_free (VmpImportPlan *self);
 GVariant *vmp_import_plan_get_prefilled (VmpImportPlan *self);

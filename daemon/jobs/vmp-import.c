@@ -42,11 +42,11 @@ typedef struct
 } Import;
 
 VmpImportRequest *
-vmp_import_request_new (const char *directory, VmpSettings *settings)
+vmp_import_request_new (VmpFolder *folder, VmpSettings *settings)
 {
   VmpImportRequest *request = g_new0 (VmpImportRequest, 1);
 
-  request->directory = g_strdup (directory);
+  request->folder = vmp_folder_ref (folder);
   request->settings = settings != NULL ? g_object_ref (settings) : NULL;
   return request;
 }
@@ -54,7 +54,7 @@ vmp_import_request_new (const char *directory, VmpSettings *settings)
 void
 vmp_import_request_free (VmpImportRequest *request)
 {
-  g_free (request->directory);
+  vmp_folder_unref (request->folder);
   g_clear_object (&request->settings);
   g_free (request);
 }
@@ -137,7 +137,7 @@ make_plan (Import *self, GError **error)
 {
   GPtrArray *findings;
 
-  self->plan = vmp_import_plan_read (self->run, self->worker, self->request->directory, error);
+  self->plan = vmp_import_plan_read (self->run, self->worker, self->request->folder, error);
   if (self->plan == NULL || !vmp_import_plan_settle (self->plan, self->request->settings, error))
     return FALSE;
   findings = vmp_import_plan_get_findings (self->plan);
@@ -647,7 +647,7 @@ vmp_import_settings_work (VmpRun *run, gpointer data, GError **error)
   self.worker = vmp_run_start_worker (run, error);
   if (self.worker == NULL)
     return NULL;
-  self.plan = vmp_import_plan_read (run, self.worker, self.request->directory, error);
+  self.plan = vmp_import_plan_read (run, self.worker, self.request->folder, error);
   return self.plan != NULL ? g_variant_ref (vmp_import_plan_get_prefilled (self.plan)) : NULL;
 }
 
@@ -660,7 +660,7 @@ vmp_import_check_work (VmpRun *run, gpointer data, GError **error)
   self.worker = vmp_run_start_worker (run, error);
   if (self.worker == NULL)
     return NULL;
-  self.plan = vmp_import_plan_read (run, self.worker, self.request->directory, error);
+  self.plan = vmp_import_plan_read (run, self.worker, self.request->folder, error);
   if (self.plan == NULL || !vmp_import_plan_settle (self.plan, self.request->settings, error))
     return NULL;
   g_variant_dict_init (&dict, NULL);

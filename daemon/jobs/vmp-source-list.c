@@ -14,6 +14,8 @@ typedef struct
   char *key; /* "Member", "Path", or NULL for a descriptor */
   char *path;
   char *format;
+  char *backing;
+  char *backing_format;
   GVariant *reading;
 } Entry;
 
@@ -32,6 +34,8 @@ entry_free (gpointer data)
   g_free (entry->key);
   g_free (entry->path);
   g_free (entry->format);
+  g_free (entry->backing);
+  g_free (entry->backing_format);
   g_clear_pointer (&entry->reading, g_variant_unref);
   g_free (entry);
 }
@@ -84,6 +88,18 @@ vmp_source_list_add_member (VmpSourceList *self, const char *member, const char 
   return add (self, -1, "Member", member, format);
 }
 
+void
+vmp_source_list_set_backing (VmpSourceList *self, guint source, const char *backing,
+                             const char *backing_format)
+{
+  Entry *entry = g_ptr_array_index (self->entries, source);
+
+  g_free (entry->backing);
+  g_free (entry->backing_format);
+  entry->backing = g_strdup (backing);
+  entry->backing_format = g_strdup (backing_format);
+}
+
 static GVariant *
 entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
 {
@@ -106,6 +122,11 @@ entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
     }
   if (entry->format != NULL)
     g_variant_dict_insert (&options, "Format", "s", entry->format);
+  if (entry->backing != NULL)
+    {
+      g_variant_dict_insert (&options, "NewBackingFile", "s", entry->backing);
+      g_variant_dict_insert (&options, "NewBackingFormat", "s", entry->backing_format);
+    }
   return g_variant_dict_end (&options);
 }
 

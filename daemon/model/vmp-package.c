@@ -385,7 +385,9 @@ vmp_package_name_image (const char *path, const char *format, GHashTable *taken)
       g_free (clean);
       clean = g_strdup ("disk");
     }
-  if (g_str_has_suffix (clean, ending))
+  /* The usual ending of a medium says "raw" as well. */
+  if (g_str_has_suffix (clean, ending)
+      || (strcmp (format, "raw") == 0 && g_str_has_suffix (clean, ".iso")))
     named = g_steal_pointer (&clean);
   else
     {

@@ -248,9 +248,11 @@ submit (VmpRequest *request, VmpJob *job, VmpWork work, gpointer plan, GDestroyN
   g_autoptr (GError) error = NULL;
   g_autofree char *path = vmp_bus_job_path (vmp_job_get_number (job));
 
-  vmp_job_set_detail (job, "Directory", g_variant_new_string (request->directory));
+  vmp_job_set_detail (job, "Directory",
+                      g_variant_new_string (vmp_folder_get_path (request->folder)));
   if (!vmp_jobs_submit (vmp_bus_get_jobs (request->bus), job, request->machines,
-                        vmp_caller_get_identity (request->caller), work, plan, free_plan, &error))
+                        vmp_caller_get_identity (request->caller), request->folder, work, plan,
+                        free_plan, &error))
     {
       vmp_machines_release (request->machines, vmp_job_get_number (job));
       vmp_request_return_error (request, g_steal_pointer (&error));
@@ -273,12 +275,40 @@ add_job (VmpRequest *request, const char *operation, guint64 limit)
 }
 
 static void
+return_in_use (VmpRequest *request)
+{
+  vmp_request_return_error (
+      request, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_IN_USE,
+                                    _ ("Another job has the virtual machine; wait for it, or cancel "
+                                       "it")));
+}
+
+/* What Export and CheckExport refuse as calls, in the same words; NULL once that was answered. */
+static VmpExportRequest *
+take_export (VmpRequest *request)
+{
+  g_autoptr (VmpExportRequest) taken = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!check_available (request))
+    return NULL;
+  taken = vmp_export_request_new (request->machine, request->folder, request->settings);
+  if (!vmp_export_request_check (taken, &error))
+    {
+      vmp_request_return_error (request, g_steal_pointer (&error));
+      return NULL;
+    }
+  return g_steal_pointer (&taken);
+}
+
+static void
 serve_export (VmpRequest *request)
 {
+  g_autoptr (VmpExportRequest) taken = take_export (request);
   g_autoptr (VmpJob) job = NULL;
   g_autofree char *path = NULL;
 
-  if (!check_available (request))
+  if (taken == NULL)
     return;
   job = add_job (request, "Export",
                  vmp_settings_get_uint64 (request->settings, "BandwidthLimit"));
@@ -286,29 +316,13 @@ serve_export (VmpRequest *request)
     return;
   if (!vmp_machines_hold (request->machines, request->uuid, vmp_job_get_number (job)))
     {
-      vmp_request_return_error (
-          request, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_IN_USE,
-                                        _ ("Another job has the virtual machine; wait for it, or "
-                                           "cancel it")));
+      return_in_use (request);
       return;
     }
   path = vmp_bus_machine_path (request->machines, request->uuid);
   vmp_job_set_detail (job, "VirtualMachine", g_variant_new_string (path));
-  submit (request, job, vmp_export_work,
-          vmp_export_plan_new (request->machine, request->directory, request->settings),
-          (GDestroyNotify) vmp_export_plan_free);
-}
-
-static gboolean
-take_directory_and_options (VmpRequest *request, const char *directory, GError **error)
-{
-  g_autoptr (GVariant) fd = g_variant_lookup_value (request->options, "DirectoryFd", NULL);
-
-  if (fd != NULL)
-    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                          _ ("%s: this version of vmport supports only the default value"),
-                          "DirectoryFd");
-  return vmp_request_take_directory (request, directory, error);
+  submit (request, job, vmp_export_work, g_steal_pointer (&taken),
+          (GDestroyNotify) vmp_export_request_free);
 }
 
 static gboolean
@@ -319,7 +333,7 @@ parse_get_import_settings (VmpRequest *request, GError **error)
   g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &directory,
                  &request->options);
   return vmp_request_check_options (request, request->options, error, "DirectoryFd", "h", NULL)
-         && take_directory_and_options (request, directory, error);
+         && vmp_request_take_directory (request, directory, error);
 }
 
 static gboolean
@@ -331,7 +345,7 @@ parse_verify (VmpRequest *request, GError **error)
                  &request->options);
   return vmp_request_check_options (request, request->options, error, "DirectoryFd", "h",
                                     "BandwidthLimit", "t", NULL)
-         && take_directory_and_options (request, directory, error);
+         && vmp_request_take_directory (request, directory, error);
 }
 
 static void
@@ -352,7 +366,7 @@ run_aside (VmpRequest *request, VmpWork work, GAsyncReadyCallback callback)
 {
   vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
                       vmp_caller_get_identity (request->caller), work,
-                      vmp_import_request_new (request->directory, request->settings),
+                      vmp_import_request_new (request->folder, request->settings),
                       (GDestroyNotify) vmp_import_request_free,
                       vmp_caller_get_cancellable (request->caller), callback, request);
 }
@@ -425,7 +439,7 @@ serve_import (VmpRequest *request)
                  vmp_settings_get_uint64 (request->settings, "BandwidthLimit"));
   if (job != NULL)
     submit (request, job, vmp_import_work,
-            vmp_import_request_new (request->directory, request->settings),
+            vmp_import_request_new (request->folder, request->settings),
             (GDestroyNotify) vmp_import_request_free);
 }
 
@@ -438,7 +452,8 @@ serve_verify (VmpRequest *request)
   g_variant_lookup (request->options, "BandwidthLimit", "t", &limit);
   job = add_job (request, "Verify", limit);
   if (job != NULL)
-    submit (request, job, vmp_verify_work, g_strdup (request->directory), g_free);
+    submit (request, job, vmp_verify_work, vmp_folder_ref (request->folder),
+            (GDestroyNotify) vmp_folder_unref);
 }
 
 static void
@@ -468,13 +483,18 @@ serve_check_import (VmpRequest *request)
 static void
 serve_check_export (VmpRequest *request)
 {
-  if (!check_available (request))
+  g_autoptr (VmpExportRequest) taken = take_export (request);
+
+  if (taken == NULL)
     return;
+  if (vmp_machines_get_holder (request->machines, request->uuid) != 0)
+    {
+      return_in_use (request);
+      return;
+    }
   vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
                       vmp_caller_get_identity (request->caller), vmp_export_check_work,
-                      vmp_export_plan_new (request->machine, request->directory,
-                                           request->settings),
-                      (GDestroyNotify) vmp_export_plan_free,
+                      g_steal_pointer (&taken), (GDestroyNotify) vmp_export_request_free,
                       vmp_caller_get_cancellable (request->caller), on_checked, request);
 }
 

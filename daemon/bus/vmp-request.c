@@ -8,6 +8,7 @@
 
 #include <glib/gi18n-lib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmp-error.h"
 #include "vmp-name.h"
@@ -37,7 +38,7 @@ request_free (VmpRequest *self)
   g_clear_pointer (&self->machine, vmp_machine_unref);
   g_clear_object (&self->job);
   g_clear_pointer (&self->options, g_variant_unref);
-  g_free (self->directory);
+  g_clear_pointer (&self->folder, vmp_folder_unref);
   g_clear_object (&self->settings);
   g_clear_pointer (&self->pending, g_array_unref);
   g_object_unref (self->bus);
@@ -121,17 +122,62 @@ vmp_request_check_options (VmpRequest *self, GVariant *options, GError **error, 
   return TRUE;
 }
 
+static GUnixFDList *
+get_descriptors (VmpRequest *self)
+{
+  return g_dbus_message_get_unix_fd_list (
+      g_dbus_method_invocation_get_message (self->invocation));
+}
+
+/* A call can wait for minutes, for a person or a job. It must not hold what came with its message
+ * meanwhile: a few thousand calls would leave the daemon without descriptors. */
+static void
+close_descriptors (VmpRequest *self)
+{
+  GUnixFDList *list = get_descriptors (self);
+  g_autofree int *fds = NULL;
+  int n = 0;
+
+  if (list != NULL)
+    fds = g_unix_fd_list_steal_fds (list, &n);
+  for (int i = 0; i < n; i++)
+    close (fds[i]);
+}
+
+static gboolean
+take_open_directory (VmpRequest *self, gint32 handle, GError **error)
+{
+  GUnixFDList *list = get_descriptors (self);
+  int n = list != NULL ? g_unix_fd_list_get_length (list) : 0;
+
+  if (handle < 0 || handle >= n)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("DirectoryFd is the descriptor number %d of the message, which came "
+                             "with %d"),
+                          handle, n);
+  self->folder = vmp_folder_new_for_fd (g_unix_fd_list_peek_fds (list, NULL)[handle], error);
+  return self->folder != NULL;
+}
+
+/* Takes the folder that the call is about: @directory, or DirectoryFd of the settings or options. */
 gboolean
 vmp_request_take_directory (VmpRequest *self, const char *directory, GError **error)
 {
-  gboolean by_fd = self->settings != NULL && vmp_settings_get_handle (self->settings) >= 0;
+  gint32 handle;
 
-  if (by_fd ? directory[0] != '\0' : !vmp_name_is_absolute (directory))
+  if (self->settings != NULL ? vmp_settings_lookup_handle (self->settings, &handle)
+                             : g_variant_lookup (self->options, "DirectoryFd", "h", &handle))
+    {
+      if (directory[0] != '\0')
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                              _ ("With DirectoryFd the directory must be empty"));
+      return take_open_directory (self, handle, error);
+    }
+  if (!vmp_name_is_absolute (directory))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                          by_fd ? _ ("With DirectoryFd the directory must be empty")
-                                : _ ("The directory must be an absolute path without “.”, “..” "
-                                     "and empty components"));
-  self->directory = g_strdup (directory);
+                          _ ("The directory must be an absolute path without “.”, “..” and empty "
+                             "components"));
+  self->folder = vmp_folder_new (directory);
   return TRUE;
 }
 
@@ -154,8 +200,12 @@ vmp_request_take_machine (VmpRequest *self, const char *path, GError **error)
 static VmpAuthorityDetails
 get_details (VmpRequest *self, const Check *check)
 {
-  VmpAuthorityDetails details = { .directory = self->directory, .scope = check->scope };
+  VmpAuthorityDetails details = { .scope = check->scope };
 
+  if (self->folder != NULL)
+    details.directory = vmp_folder_is_open (self->folder)
+                            ? _ ("a folder that the program has opened")
+                            : vmp_folder_get_path (self->folder);
   if (self->machines != NULL)
     details.manager = vmp_machines_get_id (self->machines);
   if (self->machine != NULL)
@@ -382,6 +432,7 @@ on_caller (GObject *source, GAsyncResult *result, gpointer data)
   VmpRequest *self = data;
   g_autoptr (GError) error = NULL;
   VmpParse parse = self->handler->parse != NULL ? self->handler->parse : parse_options_only;
+  gboolean parsed;
   guint *pending;
 
   self->caller = vmp_callers_get_finish (VMP_CALLERS (source), result, &error);
@@ -402,7 +453,9 @@ on_caller (GObject *source, GAsyncResult *result, gpointer data)
     }
   (*pending)++;
   self->counted = TRUE;
-  if (!parse (self, &error))
+  parsed = parse (self, &error);
+  close_descriptors (self);
+  if (!parsed)
     {
       vmp_request_return_error (self, g_steal_pointer (&error));
       return;

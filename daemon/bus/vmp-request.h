@@ -6,6 +6,7 @@
 
 #include "vmp-bus.h"
 #include "vmp-caller.h"
+#include "vmp-folder.h"
 #include "vmp-policy.h"
 #include "vmp-settings.h"
 
@@ -43,7 +44,7 @@ struct _VmpRequest
 
   /* What its arguments say. */
   GVariant *options;
-  char *directory;
+  VmpFolder *folder;
   VmpSettings *settings;
   VmpAction applicable; /* of the row's */
   const char *scope;    /* that they name: of an import, or to change to */

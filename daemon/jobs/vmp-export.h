@@ -9,17 +9,20 @@ G_BEGIN_DECLS
 typedef struct
 {
   VmpMachine *machine;
-  char *directory;
+  VmpFolder *folder;
   VmpSettings *settings;
-} VmpExportPlan;
+} VmpExportRequest;
 
-VmpExportPlan *vmp_export_plan_new (VmpMachine *machine, const char *directory,
-                                    VmpSettings *settings);
-void vmp_export_plan_free (VmpExportPlan *plan);
+VmpExportRequest *vmp_export_request_new (VmpMachine *machine, VmpFolder *folder,
+                                          VmpSettings *settings);
+void vmp_export_request_free (VmpExportRequest *request);
+gboolean vmp_export_request_check (VmpExportRequest *request, GError **error);
 
-/* A VmpWork over a VmpExportPlan. */
-GVariant *vmp_export_work (VmpRun *run, gpointer plan, GError **error);
-/* The same for what CheckExport answers: the value "Findings". Makes nothing. */
-GVariant *vmp_export_check_work (VmpRun *run, gpointer plan, GError **error);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpExportRequest, vmp_export_request_free)
+
+/* VmpWorks over a VmpExportRequest: the export itself; what CheckExport answers (aa{sv}, wrapped as
+ * the value "Findings"), which makes nothing. */
+GVariant *vmp_export_work (VmpRun *run, gpointer request, GError **error);
+GVariant *vmp_export_check_work (VmpRun *run, gpointer request, GError **error);
 
 G_END_DECLS

@@ -41,6 +41,22 @@ vmp_domain_get_disk_target (VmpDomain *self, guint disk)
   return target != NULL ? vmp_node_get (target, "dev") : NULL;
 }
 
+gboolean
+vmp_domain_is_disk_unsafe (VmpDomain *self, guint disk)
+{
+  VmpNode *node = get_disk (self, disk);
+
+  return node != NULL && node->unsafe;
+}
+
+gboolean
+vmp_domain_is_disk_read_only (VmpDomain *self, guint disk)
+{
+  VmpNode *node = get_disk (self, disk);
+
+  return node != NULL && vmp_node_find (node, "readonly") != NULL;
+}
+
 static const char *
 get_source_file (VmpNode *node)
 {
@@ -91,6 +107,15 @@ vmp_domain_get_image_format (VmpDomain *self, guint disk, guint image)
   VmpNode *format = node != NULL ? vmp_node_find (node, image == 0 ? "driver" : "format") : NULL;
 
   return format != NULL ? vmp_node_get (format, "type") : NULL;
+}
+
+/* Is what the disk or drive holds no file, but a device or a folder of the host? */
+gboolean
+vmp_domain_has_host_source (VmpDomain *self, guint disk)
+{
+  VmpNode *node = get_disk (self, disk);
+
+  return node != NULL && vmp_node_find (node, "source") != NULL && get_source_file (node) == NULL;
 }
 
 static gboolean

@@ -165,7 +165,9 @@ check_path (const char *key, const char *path, gboolean relative, GError **error
                : vmp_name_is_absolute (path))
     return TRUE;
   return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                        _ ("%s: “%s” is not an absolute path without “.”, “..” and empty components"),
+                        relative ? _ ("%s: “%s” is not a path without “.”, “..” and empty components")
+                                 : _ ("%s: “%s” is not an absolute path without “.”, “..” and empty "
+                                      "components"),
                         key, path);
 }
 
@@ -569,11 +571,14 @@ vmp_settings_get_given_element (VmpSettings *self, const char *key, guint index)
   return given;
 }
 
-/* The index of `DirectoryFd` in the message's list of descriptors, or -1. */
-int
-vmp_settings_get_handle (VmpSettings *self)
+/* The index of `DirectoryFd` in the message's list of descriptors, as the caller wrote it; FALSE
+ * where it was not given. */
+gboolean
+vmp_settings_lookup_handle (VmpSettings *self, gint32 *handle)
 {
   GVariant *value = g_hash_table_lookup (self->given, "DirectoryFd");
 
-  return value != NULL ? g_variant_get_handle (value) : -1;
+  if (value != NULL)
+    *handle = g_variant_get_handle (value);
+  return value != NULL;
 }

@@ -1,5 +1,6 @@
 /* A place that holds virtual machines: the interface that each driver implements, and the part of
- * the books that is the same for all of them (what is reserved, what a job holds). */
+ * the books that is the same for all of them (what is reserved, what a job holds, which scope a
+ * machine is in). */
 #include "config.h"
 
 #include "vmp-machines.h"
@@ -20,10 +21,20 @@ typedef struct
   GStrv macs;
 } Reservation;
 
+/* A file that an import in place is about to take. */
+typedef struct
+{
+  guint job;
+  VmpFileId id;
+} Claim;
+
 typedef struct
 {
   char *id;
+  GPtrArray *peers; /* all managers, this one included; not owned */
+  VmpScopes *scopes;
   GPtrArray *reservations;
+  GArray *claims;
   GHashTable *held; /* uuid → job number */
 } Books;
 
@@ -54,7 +65,9 @@ books_free (gpointer data)
   Books *books = data;
 
   g_free (books->id);
+  g_clear_object (&books->scopes);
   g_ptr_array_unref (books->reservations);
+  g_array_unref (books->claims);
   g_hash_table_unref (books->held);
   g_free (books);
 }
@@ -72,6 +85,7 @@ get_books (VmpMachines *self)
     {
       books = g_new0 (Books, 1);
       books->reservations = g_ptr_array_new_with_free_func (reservation_free);
+      books->claims = g_array_new (FALSE, FALSE, sizeof (Claim));
       books->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
       g_object_set_qdata_full (G_OBJECT (self), quark, books, books_free);
     }
@@ -104,6 +118,48 @@ vmp_machines_set_id (VmpMachines *self, const char *id)
 
   g_free (books->id);
   books->id = g_strdup (id);
+}
+
+/* @managers: all that the daemon has, which outlives them. Files belong to one machine of any. */
+void
+vmp_machines_set_peers (VmpMachines *self, GPtrArray *managers)
+{
+  get_books (self)->peers = managers;
+}
+
+GPtrArray *
+vmp_machines_get_peers (VmpMachines *self)
+{
+  return get_books (self)->peers;
+}
+
+/* The record that says which scope each machine is in. From any thread, once it is set. */
+VmpScopes *
+vmp_machines_get_scopes (VmpMachines *self)
+{
+  return get_books (self)->scopes;
+}
+
+/* Before the first machine is asked for. */
+void
+vmp_machines_set_scopes (VmpMachines *self, VmpScopes *scopes)
+{
+  g_set_object (&get_books (self)->scopes, scopes);
+}
+
+/* Takes @machine as the driver has it; what is recorded of its scope holds over what the driver
+ * found. */
+static VmpMachine *
+put_in_scope (VmpMachines *self, VmpMachine *machine)
+{
+  g_autoptr (VmpMachine) found = machine;
+  Books *books = get_books (self);
+  g_autofree char *scope = vmp_scopes_lookup (books->scopes, books->id,
+                                              vmp_machine_get_uuid (machine));
+
+  if (scope == NULL || strcmp (scope, vmp_machine_get_scope (machine)) == 0)
+    return g_steal_pointer (&found);
+  return vmp_machine_new_in_scope (machine, scope);
 }
 
 static gboolean
@@ -200,7 +256,46 @@ vmp_machines_reserve (VmpMachines *self, const char *uuid, const char *name,
   return TRUE;
 }
 
-/* Lets go all that @job reserved or held. */
+static gboolean
+is_claimed (VmpMachines *self, const VmpFileId *id)
+{
+  GArray *claims = get_books (self)->claims;
+
+  for (guint i = 0; i < claims->len; i++)
+    {
+      const VmpFileId *claimed = &g_array_index (claims, Claim, i).id;
+
+      if (claimed->device == id->device && claimed->inode == id->inode)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Is a job about to take the file, for a machine of any manager? */
+gboolean
+vmp_machines_is_file_claimed (VmpMachines *self, const VmpFileId *id)
+{
+  GPtrArray *peers = get_books (self)->peers;
+
+  for (guint i = 0; peers != NULL && i < peers->len; i++)
+    if (is_claimed (g_ptr_array_index (peers, i), id))
+      return TRUE;
+  return is_claimed (self, id);
+}
+
+/* Keeps a file for @job until vmp_machines_release(). FALSE where another job has it. */
+gboolean
+vmp_machines_claim_file (VmpMachines *self, const VmpFileId *id, guint job)
+{
+  Claim claim = { job, *id };
+
+  if (vmp_machines_is_file_claimed (self, id))
+    return FALSE;
+  g_array_append_val (get_books (self)->claims, claim);
+  return TRUE;
+}
+
+/* Lets go all that @job reserved, claimed or held. */
 void
 vmp_machines_release (VmpMachines *self, guint job)
 {
@@ -216,6 +311,9 @@ vmp_machines_release (VmpMachines *self, guint job)
       if (reservation->job == job)
         g_ptr_array_remove_index_fast (books->reservations, i - 1);
     }
+  for (guint i = books->claims->len; i > 0; i--)
+    if (g_array_index (books->claims, Claim, i - 1).job == job)
+      g_array_remove_index_fast (books->claims, i - 1);
   g_hash_table_iter_init (&iter, books->held);
   while (g_hash_table_iter_next (&iter, &uuid, &holder))
     if (GPOINTER_TO_UINT (holder) == job)
@@ -318,14 +416,20 @@ vmp_machines_list_roots (VmpMachines *self)
 GPtrArray *
 vmp_machines_list (VmpMachines *self)
 {
-  return VMP_MACHINES_GET_IFACE (self)->list (self);
+  GPtrArray *machines = VMP_MACHINES_GET_IFACE (self)->list (self);
+
+  for (guint i = 0; i < machines->len; i++)
+    g_ptr_array_index (machines, i) = put_in_scope (self, g_ptr_array_index (machines, i));
+  return machines;
 }
 
 /* A reference, or NULL. */
 VmpMachine *
 vmp_machines_lookup (VmpMachines *self, const char *uuid)
 {
-  return VMP_MACHINES_GET_IFACE (self)->lookup (self, uuid);
+  VmpMachine *machine = VMP_MACHINES_GET_IFACE (self)->lookup (self, uuid);
+
+  return machine != NULL ? put_in_scope (self, machine) : NULL;
 }
 
 /* Takes a machine that was just defined into the inventory. */

@@ -1,13 +1,16 @@
 /* A place that holds virtual machines: the interface that each driver implements.
  *
  * The inventory (list, lookup, reserve, add, remove) belongs to the main thread. The members that
- * touch files block; they are called from a job's thread and change nothing of the inventory. */
+ * touch files block; they are called from a job's thread and change nothing of the inventory.
+ * Drivers need not know of security scopes: those are recorded, and laid over what a driver reads. */
 #pragma once
 
 #include <gio/gio.h>
 
+#include "vmp-at.h"
 #include "vmp-domain.h"
 #include "vmp-machine.h"
+#include "vmp-scopes.h"
 
 G_BEGIN_DECLS
 
@@ -60,6 +63,10 @@ struct _VmpMachinesInterface
 
 const char *vmp_machines_get_id (VmpMachines *self);
 void vmp_machines_set_id (VmpMachines *self, const char *id);
+void vmp_machines_set_peers (VmpMachines *self, GPtrArray *managers);
+GPtrArray *vmp_machines_get_peers (VmpMachines *self);
+VmpScopes *vmp_machines_get_scopes (VmpMachines *self);
+void vmp_machines_set_scopes (VmpMachines *self, VmpScopes *scopes);
 const char *vmp_machines_get_driver (VmpMachines *self);
 const char *vmp_machines_get_uri (VmpMachines *self);
 const char *vmp_machines_get_version (VmpMachines *self);
@@ -72,6 +79,8 @@ GPtrArray *vmp_machines_list (VmpMachines *self);
 VmpMachine *vmp_machines_lookup (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_reserve (VmpMachines *self, const char *uuid, const char *name,
                                const char *const *macs, guint job, GError **error);
+gboolean vmp_machines_is_file_claimed (VmpMachines *self, const VmpFileId *id);
+gboolean vmp_machines_claim_file (VmpMachines *self, const VmpFileId *id, guint job);
 void vmp_machines_release (VmpMachines *self, guint job);
 gboolean vmp_machines_is_uuid_taken (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_is_name_taken (VmpMachines *self, const char *name);

@@ -65,6 +65,26 @@ vmp_at_open_absolute (const char *path, int flags, GError **error)
   return fd;
 }
 
+/* The absolute path by which this process reaches the directory that it has open, or NULL: it may
+ * have been removed, be out of this process' reach, or be of another mount namespace. */
+char *
+vmp_at_find_path (int dirfd)
+{
+  g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", dirfd);
+  g_autofree char *path = g_file_read_link (link, NULL);
+  vmp_autofd int again = -1;
+  struct stat before, now;
+
+  if (path == NULL || !vmp_name_is_absolute (path))
+    return NULL;
+  /* What the kernel writes there is a text, which may be the name of something else by now. */
+  again = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (again < 0 || fstat (dirfd, &before) < 0 || fstat (again, &now) < 0
+      || before.st_dev != now.st_dev || before.st_ino != now.st_ino)
+    return NULL;
+  return g_steal_pointer (&path);
+}
+
 gboolean
 vmp_at_mkdir (int dirfd, const char *name, mode_t mode, GError **error)
 {
@@ -158,6 +178,65 @@ vmp_at_remove_tree (int dirfd, const char *name, GError **error)
     return FALSE;
   if (unlinkat (dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
     return vmp_error_set_errno (error, errno, "Cannot remove the folder “%s”", name);
+  return TRUE;
+}
+
+/* Deeper than any folder that is made for a machine's files. */
+#define MAX_EMPTY_DEPTH 4
+
+static gboolean
+remove_empty (int dirfd, const char *name, guint depth, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  vmp_autofd int fd = vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, &local_error);
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (fd < 0)
+    {
+      if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
+        return TRUE;
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  names = vmp_at_list (fd, ".", G_MAXUINT, error);
+  if (names == NULL)
+    return FALSE;
+  /* The kernel tells whether a folder is empty; all that this has to do is to begin below. */
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *child = g_ptr_array_index (names, i);
+      struct stat st;
+
+      if (depth == MAX_EMPTY_DEPTH || fstatat (fd, child, &st, AT_SYMLINK_NOFOLLOW) < 0
+          || !S_ISDIR (st.st_mode))
+        return TRUE;
+      if (!remove_empty (fd, child, depth + 1, error))
+        return FALSE;
+    }
+  if (unlinkat (dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != ENOENT)
+    return vmp_error_set_errno (error, errno, "Cannot remove the folder “%s”", name);
+  return TRUE;
+}
+
+/* Removes a folder that holds nothing but empty folders. One that holds anything else stays; that,
+ * and a missing one, is no error. */
+gboolean
+vmp_at_remove_empty_tree (int dirfd, const char *name, GError **error)
+{
+  return remove_empty (dirfd, name, 0, error);
+}
+
+/* FALSE where there is no such file, or nobody can say now. Opens nothing: for paths that the
+ * process has no business with, but to tell whether another file is the same one. */
+gboolean
+vmp_at_identify (const char *path, VmpFileId *id)
+{
+  struct stat st;
+
+  if (fstatat (AT_FDCWD, path, &st, AT_NO_AUTOMOUNT) < 0)
+    return FALSE;
+  id->device = st.st_dev;
+  id->inode = st.st_ino;
   return TRUE;
 }
 

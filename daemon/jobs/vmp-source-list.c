@@ -14,9 +14,9 @@ typedef struct
   char *key; /* "Member", "Path", or NULL for a descriptor */
   char *path;
   char *format;
+  VmpSourceFlags flags;
   char *backing;
   char *backing_format;
-  VmpSourceFlags flags;
   GVariant *reading;
   int handed; /* over by the worker, or -1 */
 } Entry;
@@ -92,18 +92,6 @@ vmp_source_list_add_member (VmpSourceList *self, const char *member, const char 
   return add (self, -1, "Member", member, format);
 }
 
-void
-vmp_source_list_set_backing (VmpSourceList *self, guint source, const char *backing,
-                             const char *backing_format)
-{
-  Entry *entry = g_ptr_array_index (self->entries, source);
-
-  g_free (entry->backing);
-  g_free (entry->backing_format);
-  entry->backing = g_strdup (backing);
-  entry->backing_format = g_strdup (backing_format);
-}
-
 /* Before it is sent. */
 void
 vmp_source_list_set_flags (VmpSourceList *self, guint source, VmpSourceFlags flags)
@@ -119,6 +107,18 @@ int
 vmp_source_list_get_fd (VmpSourceList *self, guint source)
 {
   return ((Entry *) g_ptr_array_index (self->entries, source))->handed;
+}
+
+void
+vmp_source_list_set_backing (VmpSourceList *self, guint source, const char *backing,
+                             const char *backing_format)
+{
+  Entry *entry = g_ptr_array_index (self->entries, source);
+
+  g_free (entry->backing);
+  g_free (entry->backing_format);
+  entry->backing = g_strdup (backing);
+  entry->backing_format = g_strdup (backing_format);
 }
 
 static GVariant *
@@ -143,15 +143,15 @@ entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
     }
   if (entry->format != NULL)
     g_variant_dict_insert (&options, "Format", "s", entry->format);
+  if ((entry->flags & VMP_SOURCE_WRITABLE) != 0)
+    g_variant_dict_insert (&options, "Writable", "b", TRUE);
+  if ((entry->flags & VMP_SOURCE_HAND_OVER) != 0)
+    g_variant_dict_insert (&options, "HandOver", "b", TRUE);
   if (entry->backing != NULL)
     {
       g_variant_dict_insert (&options, "NewBackingFile", "s", entry->backing);
       g_variant_dict_insert (&options, "NewBackingFormat", "s", entry->backing_format);
     }
-  if ((entry->flags & VMP_SOURCE_WRITABLE) != 0)
-    g_variant_dict_insert (&options, "Writable", "b", TRUE);
-  if ((entry->flags & VMP_SOURCE_HAND_OVER) != 0)
-    g_variant_dict_insert (&options, "HandOver", "b", TRUE);
   return g_variant_dict_end (&options);
 }
 

@@ -133,7 +133,7 @@ def test_a_second_time_it_is_in_use(package, carol, area, users, how):
 
 def test_files_of_another_manager(make_daemon, carol, make_vm, area):
     """A known VM is one of any manager."""
-    make_daemon(JobRetentionSec=f'300\n[manager second]\nDriver=directory\nRoot={area}/second')
+    make_daemon(managers={'second': area / 'second'})
     machine = make_vm('web', [Disk(name='web.qcow2', size=16 * MIB)])
     package = area / 'carol/package'
     carol.wait(carol.export(machine, package))

@@ -89,6 +89,25 @@ def polkit(polkitd):
     polkitd.rules()
 
 
+@pytest.fixture(scope='session')
+def libvirtd(session_folder, prefix):
+    """Started for the first test that wants it."""
+    # Only here: the rest of the tests do without libvirt.
+    from rig.libvirt import Libvirt
+    folder = session_folder / 'libvirt'
+    folder.mkdir()
+    host = Libvirt(folder)
+    yield host
+    host.end()
+
+
+@pytest.fixture
+def libvirt(libvirtd):
+    """A running libvirtd without domains, a pool and two networks."""
+    yield libvirtd
+    libvirtd.reset()
+
+
 @pytest.fixture
 def area(session_folder, users):
     """A folder for this test: area/alice is alice's home, mode 0700, and so on; area itself is

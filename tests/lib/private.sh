@@ -53,6 +53,14 @@ copy_over /usr/share/polkit-1
 empty_beneath /var/lib libvirt swtpm-localca
 empty_beneath /var/log libvirt swtpm
 empty_beneath /var/cache libvirt
+# No KVM: so it is the same on every host. And where root alone can use it, libvirtd takes what it
+# learned of QEMU for outdated, and asks again at every call.
+if [ -e /dev/kvm ]; then
+  no_kvm=$(mktemp /tmp/vmport-view.XXXXXX)
+  chmod 000 "$no_kvm"
+  mount --bind "$no_kvm" /dev/kvm
+  rm "$no_kvm"
+fi
 mount -t tmpfs -o mode=755 tmpfs /run
 # polkitd watches these for sessions; a host without logind has none.
 mkdir -p /run/dbus /run/lock /run/systemd/{seats,sessions,users,machines}

@@ -25,10 +25,11 @@ TPM = PLACE / 'swtpm'
 CONFIGURATION = pathlib.Path('/etc/libvirt')
 USER = 'libvirt-qemu'
 
-# No systemd, no AppArmor and no cgroup of its own here; all else is Debian's default, the user
-# that QEMU runs as and libvirt's change of owners among it.
+# No systemd, AppArmor or cgroup of its own here, and a view of /dev that is one already; all else is
+# Debian's default, the user that QEMU runs as and libvirt's change of owners among it.
 QEMU_CONF = '''security_driver = "none"
 cgroup_controllers = []
+namespaces = []
 stdio_handler = "file"
 '''
 LIBVIRTD_CONF = '''auth_unix_ro = "none"

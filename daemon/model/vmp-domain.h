@@ -64,6 +64,15 @@ void vmp_domain_set_name (VmpDomain *self, const char *name);
 const char *vmp_domain_get_uuid (VmpDomain *self);
 void vmp_domain_set_uuid (VmpDomain *self, const char *uuid);
 
+/* What a host must be able to run; NULL where the document leaves it to the host. */
+const char *vmp_domain_get_virt_type (VmpDomain *self);
+const char *vmp_domain_get_arch (VmpDomain *self);
+const char *vmp_domain_get_machine_type (VmpDomain *self);
+const char *vmp_domain_get_cpu_mode (VmpDomain *self);
+const char *vmp_domain_get_cpu_model (VmpDomain *self);
+const char *vmp_domain_get_firmware (VmpDomain *self);
+gboolean vmp_domain_has_tpm (VmpDomain *self);
+
 /* Disks, in the document's order: every device, CD-ROM and floppy drives included. */
 guint vmp_domain_get_n_disks (VmpDomain *self);
 VmpDiskDevice vmp_domain_get_disk_device (VmpDomain *self, guint disk);
@@ -95,6 +104,24 @@ void vmp_domain_set_interface_source (VmpDomain *self, guint interface, VmpNetwo
                                       const char *source);
 void vmp_domain_set_interface_mac (VmpDomain *self, guint interface, const char *mac);
 char *vmp_domain_get_interface_connection (VmpDomain *self, guint interface);
+
+/* What vmport writes down in the configuration, for people and for the next manager. What counts for
+ * access is the daemon's own record of scopes. */
+typedef enum
+{
+  VMP_DOMAIN_NOTE_AUTOSTART, /* "yes": it starts with its host */
+  VMP_DOMAIN_NOTE_SCOPE,
+  VMP_DOMAIN_NOTE_JOB,       /* the token of the import that made it */
+} VmpDomainNote;
+
+const char *vmp_domain_get_note (VmpDomain *self, VmpDomainNote note);
+void vmp_domain_set_note (VmpDomain *self, VmpDomainNote note, const char *text);
+
+/* Where a volume is: an absolute path, or NULL with @error set. */
+typedef char *(*VmpVolumeFunc) (const char *pool, const char *volume, gpointer data,
+                                GError **error);
+char *vmp_domain_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpointer data,
+                                  GError **error);
 
 const char *vmp_domain_get_file (VmpDomain *self, VmpDomainFile file);
 void vmp_domain_set_file (VmpDomain *self, VmpDomainFile file, const char *path);

@@ -18,6 +18,7 @@ from rig.daemon import Daemon
 from rig.folder import Held
 from rig.loop import drain
 from rig.machines import bare_directory
+from rig.qemu import Qemu
 from rig.recorder import Recorder
 from rig.users import make_users
 
@@ -149,6 +150,15 @@ def make_daemon(bus, polkitd, prefix, area):
 @pytest.fixture
 def daemon(make_daemon):
     return make_daemon()
+
+
+@pytest.fixture
+def qemu(libvirt, daemon, root):
+    """With a libvirtd that runs, and a daemon that has found it."""
+    manager = Qemu(root)
+    manager.wait()
+    yield manager
+    manager.close()
 
 
 @pytest.fixture

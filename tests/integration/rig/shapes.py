@@ -80,7 +80,7 @@ lines</description>
         <currentMemory unit='MiB'>96</currentMemory><vcpu current='1'>2</vcpu>
         <cputune><shares>512</shares></cputune>
         <os><type arch='x86_64' machine='q35'>hvm</type><boot dev='cdrom'/><boot dev='hd'/>
-        <bootmenu enable='yes' timeout='3000'/><bios useserial='yes'/></os>
+        <bootmenu enable='yes' timeout='3000'/><bios rebootTimeout='100'/></os>
         <features><acpi/><apic/><pae/><hyperv><relaxed state='on'/></hyperv></features>
         <cpu mode='custom' match='exact' check='none'><model fallback='forbid'>qemu64</model>
         <topology sockets='1' dies='1' cores='2' threads='1'/>
@@ -165,9 +165,14 @@ def flatten(xml):
 
     def walk(element, place):
         tag = re.sub(r'^\{(.*)\}', r'\1:', element.tag)
-        place = f'{place}/{tag}'
-        seen[place] += 1
-        place = f'{place}[{seen[place] - 1}]'
+        if tag == 'controller':
+            # libvirt sorts these anew whenever it reads a configuration.
+            tag += f"[{element.get('type')}]"
+            place = f"{place}/{tag}[{element.get('index')}]"
+        else:
+            place = f'{place}/{tag}'
+            seen[place] += 1
+            place = f'{place}[{seen[place] - 1}]'
         result[place] = (element.text or '').strip()
         for name, value in element.attrib.items():
             result[f'{place}/@{name}'] = value

@@ -2,6 +2,7 @@
 the settings said, and it is printed (pytest -s)."""
 
 import os
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 
@@ -12,6 +13,7 @@ from rig.machines import same_content
 
 VARIABLES = b'variables' * 60000
 PERMANENT = b'permanent' * 700
+UUID = 'c1f9b4f6-1a0e-4a92-9a3d-0d7ad1b6b001'
 
 
 def own(path, data, like):
@@ -21,16 +23,15 @@ def own(path, data, like):
     os.chown(path, like.st_uid, like.st_gid)
 
 
-def give_state(libvirt, domain):
-    """UEFI variables and a TPM's files where the configuration has such a thing."""
-    xml = libvirt.xml(domain.name())
+def give_state(text):
+    """UEFI variables and a TPM's files, for a domain that has such things and is to be defined."""
+    root = ElementTree.fromstring(text)
     made = {}
-    if "firmware='efi'" in xml or '<nvram' in xml:
-        # libvirt names this file when the domain starts for the first time.
-        own(NVRAM / f'{domain.name()}_VARS.fd', VARIABLES, NVRAM.stat())
+    if root.find('os').get('firmware') == 'efi':
+        own(NVRAM / f'{root.findtext("name")}_VARS.fd', VARIABLES, NVRAM.stat())
         made['nvram'] = VARIABLES
-    if '<tpm ' in xml:
-        own(TPM / domain.UUIDString() / 'tpm2/tpm2-00.permall', PERMANENT, os.stat('/'))
+    if root.find('devices/tpm') is not None:
+        own(TPM / root.findtext('uuid') / 'tpm2/tpm2-00.permall', PERMANENT, os.stat('/'))
         made['tpm'] = PERMANENT
     return made
 
@@ -48,9 +49,9 @@ def state_of(domain):
 def test_round_trip(libvirt, qemu, alice, area, what):
     text = shapes.shape(what, 'old')
     shapes.make_images(text)
+    made = give_state(text)
     domain = libvirt.define(text)
     domain.setAutostart(True)
-    made = give_state(libvirt, domain)
     before, images = libvirt.xml('old'), shapes.image_paths(text)
     owners = [os.stat(path).st_uid for chain in images for path, _ in chain]
 
@@ -97,8 +98,8 @@ def test_as_it_was(libvirt, qemu, alice, root, area, what):
     Pitfalls 5, 6 and 12: UEFI variables, TPM state, MAC addresses."""
     text = shapes.shape(what, 'old')
     shapes.make_images(text)
+    made = give_state(text)
     domain = libvirt.define(text)
-    made = give_state(libvirt, domain)
     before, uuid = libvirt.xml('old'), domain.UUIDString()
     machine = qemu.find(alice, 'old')
     alice.wait(alice.export(machine, area / 'alice/package', manager=QEMU))
@@ -117,13 +118,13 @@ def test_as_it_was(libvirt, qemu, alice, root, area, what):
 
 def test_the_comparison_sees():
     """It can fail: every kind of change is seen, and only what is allowed is."""
-    before = shapes.shape('three adapters', 'old')
+    before = shapes.shape('three adapters', 'old', UUID)
     for old, new in (("model type='e1000'", "model type='virtio'"), ('<acpi/>', ''),
                      ("network='lab'", "network='default'"), ('</devices>', '<panic/></devices>')):
         assert old in before
         expected, unexpected = shapes.differences(before, before.replace(old, new),
                                                   shapes.IDENTITY)
         assert unexpected and not expected, (old, new)
-    expected, unexpected = shapes.differences(before, shapes.shape('three adapters', 'new'),
+    expected, unexpected = shapes.differences(before, shapes.shape('three adapters', 'new', UUID),
                                               [*shapes.IDENTITY, *shapes.PLACES])
     assert len(expected) == 2 and not unexpected

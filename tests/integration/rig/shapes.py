@@ -5,6 +5,7 @@ import collections
 import pathlib
 import re
 import subprocess
+import uuid
 import xml.etree.ElementTree as ElementTree
 
 from .libvirt import IMAGES
@@ -37,7 +38,8 @@ SPICE = """<graphics type='spice' autoport='yes'/><video><model type='qxl'/></vi
 VNC = "<graphics type='vnc' port='-1' autoport='yes'/><video><model type='vga'/></video>"
 TPM = "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>"
 
-# Written by hand: {name} is the domain's.
+# Written by hand: {name} is the domain's. What tunes the host (cputune, numatune, blkiotune) is not
+# the machine's, and no package has it.
 WRITTEN = {
     'least': "<domain type='qemu'><name>{name}</name><memory>65536</memory>"
              "<os><type>hvm</type></os></domain>",
@@ -78,7 +80,6 @@ lines</description>
         <l:os id="http://debian.org/debian/12"/></l:libosinfo></metadata>
         <maxMemory slots='4' unit='MiB'>512</maxMemory><memory unit='MiB'>128</memory>
         <currentMemory unit='MiB'>96</currentMemory><vcpu current='1'>2</vcpu>
-        <cputune><shares>512</shares></cputune>
         <os><type arch='x86_64' machine='q35'>hvm</type><boot dev='cdrom'/><boot dev='hd'/>
         <bootmenu enable='yes' timeout='3000'/><bios rebootTimeout='100'/></os>
         <features><acpi/><apic/><pae/><hyperv><relaxed state='on'/></hyperv></features>
@@ -103,8 +104,13 @@ lines</description>
 PRINTED = ('pc-bios', 'q35-uefi', 'windows')
 
 
-def shape(what, name):
-    """The XML of a shape under a name."""
+def shape(what, name, machine_uuid=None):
+    """The XML of a shape under a name, with an id of its own."""
+    text = _shape(what, name)
+    return text.replace('</name>', f'</name><uuid>{machine_uuid or uuid.uuid4()}</uuid>', 1)
+
+
+def _shape(what, name):
     if what in PRINTED:
         root = ElementTree.fromstring((INSTALLED / f'{what}.xml').read_text())
         root.set('type', 'qemu')   # there is no KVM here

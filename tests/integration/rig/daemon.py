@@ -89,7 +89,7 @@ class Daemon:
         self.worker = None
         self.fatal = 'fatal-warnings'
         self.keys = keys
-        self.managers = managers or {}   # further ones, {id: root}
+        self.managers = managers or {}   # further ones, {id: root} or {id: {key: value}}
         self.process = None
         self.killed = False
         self.start()
@@ -100,8 +100,12 @@ class Daemon:
 
     def start(self):
         lines = ''.join(f'{key}={value}\n' for key, value in self.keys.items())
-        groups = ''.join(f'[manager {name}]\nDriver=directory\nRoot={root}\n'
-                         for name, root in self.managers.items())
+        groups = ''
+        for name, keys in self.managers.items():
+            if not isinstance(keys, dict):
+                keys = {'Driver': 'directory', 'Root': keys}
+            groups += f'[manager {name}]\n' + ''.join(f'{key}={value}\n'
+                                                     for key, value in keys.items())
         self.config.write_text(f'[vmport]\n{lines}{groups}')
         # For somebody who looks for a mistake: VMPORT_WRAPPER='gdb -batch -ex run -ex bt --args'
         command = [*os.environ.get('VMPORT_WRAPPER', '').split(), self.program,

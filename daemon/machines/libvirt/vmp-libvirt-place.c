@@ -132,12 +132,13 @@ get_room (VmpPlace *self, VmpRoomKind kind, GError **error)
 
 /* Makes nothing yet. */
 VmpPlace *
-vmp_libvirt_place_new (VmpLibvirtHost *host, const char *token, const char *uuid, const char *name,
-                       GError **error)
+vmp_libvirt_place_new (VmpLibvirtLink *link, VmpLibvirtHost *host, const char *token,
+                       const char *uuid, const char *name, GError **error)
 {
   static const VmpRoomKind kinds[] = { VMP_ROOM_POOL, VMP_ROOM_NVRAM, VMP_ROOM_TPM };
   VmpPlace *self = g_new0 (VmpPlace, 1);
 
+  self->link = link;
   self->host = vmp_libvirt_host_ref (host);
   self->token = g_strdup (token);
   self->uuid = g_strdup (uuid);
@@ -480,6 +481,7 @@ vmp_libvirt_place_describe (VmpPlace *self)
   g_variant_dict_insert (&dict, "Uuid", "s", self->uuid);
   g_variant_dict_insert_value (&dict, "Rooms", g_variant_builder_end (&rooms));
   g_variant_dict_insert_value (&dict, "Items", g_variant_builder_end (&items));
+  g_variant_dict_insert (&dict, "Process", "s", vmp_libvirt_link_get_process (self->link));
   g_variant_dict_insert (&dict, "Defining", "b", self->domain != NULL);
   return g_variant_ref_sink (g_variant_dict_end (&dict));
 }
@@ -562,6 +564,7 @@ define_domain (VmpPlace *self, virConnectPtr connection, gboolean *autostart, GE
   vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_AUTOSTART, NULL);
   vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_JOB, self->token);
   xml = vmp_domain_to_xml (domain);
+  vmp_libvirt_link_note_attempt (self->link, self->token);
   defined = virDomainDefineXMLFlags (connection, xml, VIR_DOMAIN_DEFINE_VALIDATE);
   if (defined == NULL)
     vmp_libvirt_error_set (error, _ ("libvirt does not take the configuration"));

@@ -236,17 +236,32 @@ list_files (VmpLibvirtHost *host, const char *uuid, const char *name, const char
   return files;
 }
 
-/* libvirt names the file for UEFI variables when a machine is defined, and makes it at its first
- * start. Until then there is nothing that could be lost. */
+/* libvirt makes the file for UEFI variables at the first start; until then there is nothing that
+ * could be lost. Where it chooses the firmware the configuration does not name the file, which goes
+ * by the machine's name. */
 static void
-drop_missing_nvram (VmpDomain *domain, VmpLibvirtHost *host)
+settle_nvram (VmpDomain *domain, VmpLibvirtHost *host)
 {
   const char *path = vmp_domain_get_file (domain, VMP_DOMAIN_FILE_NVRAM);
   const char *beneath;
-  VmpRoom *room = path != NULL ? vmp_libvirt_host_find_path (host, path, &beneath) : NULL;
+  VmpRoom *room;
 
-  if (room != NULL && !vmp_at_exists (room->fd, beneath))
-    vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, NULL);
+  if (path != NULL)
+    {
+      room = vmp_libvirt_host_find_path (host, path, &beneath);
+      if (room != NULL && !vmp_at_exists (room->fd, beneath))
+        vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, NULL);
+      return;
+    }
+  room = vmp_libvirt_host_find_room (host, VMP_ROOM_NVRAM);
+  if (room != NULL && g_strcmp0 (vmp_domain_get_firmware (domain), "efi") == 0)
+    {
+      g_autofree char *base = g_strdup_printf ("%s_VARS.fd", vmp_domain_get_name (domain));
+      g_autofree char *implied = g_build_filename (room->path, base, NULL);
+
+      if (vmp_at_exists (room->fd, base))
+        vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, implied);
+    }
 }
 
 static VmpMachine *
@@ -310,7 +325,7 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
     }
   for (guint i = 0; i < vmp_domain_get_n_disks (model); i++)
     complete_chain (model, i, virDomainGetConnect (domain));
-  drop_missing_nvram (model, host);
+  settle_nvram (model, host);
   note_autostart (domain, model);
   scope = vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE);
   return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",

@@ -503,9 +503,10 @@ static VmpPlace *
 vmp_libvirt_begin (VmpMachines *machines, const char *token, const char *uuid, const char *name,
                    GError **error)
 {
+  VmpLibvirtLink *link = VMP_LIBVIRT (machines)->link;
   g_autoptr (VmpLibvirtHost) host = take_host (VMP_LIBVIRT (machines), error);
 
-  return host != NULL ? vmp_libvirt_place_new (host, token, uuid, name, error) : NULL;
+  return host != NULL ? vmp_libvirt_place_new (link, host, token, uuid, name, error) : NULL;
 }
 
 static int

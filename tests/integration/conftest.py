@@ -12,7 +12,7 @@ import pytest
 gi.require_version('Gio', '2.0')
 
 # pylint: disable=wrong-import-position
-from rig.bus import Bus, Polkit
+from rig.bus import Bus, Polkit, SessionBus
 from rig.caller import Caller, STORE
 from rig.daemon import Daemon
 from rig.loop import drain
@@ -33,6 +33,14 @@ def pytest_runtest_makereport(item, call):
     log = folder / 'daemon/vmportd.log' if folder else None
     if report.failed and log and log.exists():
         report.sections.append(('vmportd', log.read_text(errors='replace')[-8000:]))
+
+
+def pytest_generate_tests(metafunc):
+    """A test that needs a daemon and has the mark runs once in each mode."""
+    marker = metafunc.definition.get_closest_marker('modes')
+    if marker and marker.args != ('system',):
+        assert 'mode' in metafunc.fixturenames, f'{metafunc.definition.nodeid} needs no daemon'
+        metafunc.parametrize('mode', marker.args, indirect=True)
 
 
 def pytest_collection_modifyitems(items):
@@ -65,25 +73,48 @@ def session_folder():
     assert not left, f'mounts were left: {left}'
 
 
+@pytest.fixture
+def mode(request):
+    """`system`: a daemon of root's, polkit, many users. `session`: a daemon of alice's, and she is
+    everybody who calls."""
+    return getattr(request, 'param', 'system')
+
+
 @pytest.fixture(scope='session')
-def bus(session_folder, prefix, users):
+def system_bus(session_folder, prefix, users):
     folder = session_folder / 'bus'
     folder.mkdir()
-    bus = Bus(folder, prefix)
+    bus = Bus(folder, prefix, users['root'])
     yield bus
     bus.stop()
 
 
 @pytest.fixture(scope='session')
-def polkitd(bus, session_folder):
-    polkit = Polkit(bus, session_folder)
+def session_bus(session_folder, prefix, users):
+    folder = session_folder / 'session-bus'
+    folder.mkdir()
+    users['alice'].own(folder)
+    bus = SessionBus(folder, prefix, users['alice'])
+    yield bus
+    bus.stop()
+
+
+@pytest.fixture
+def bus(request, mode):
+    return request.getfixturevalue(f'{mode}_bus')
+
+
+@pytest.fixture(scope='session')
+def polkitd(system_bus, session_folder):
+    polkit = Polkit(system_bus, session_folder)
     yield polkit
     polkit.stop()
 
 
 @pytest.fixture
-def polkit(polkitd):
+def polkit(polkitd, mode):
     """polkitd, for a test that changes the rules: the standard ones come back afterwards."""
+    assert mode == 'system', 'nobody asks polkit on a session bus'
     yield polkitd
     polkitd.rules()
 
@@ -109,13 +140,16 @@ def area(session_folder, users):
 
 
 @pytest.fixture
-def make_daemon(bus, polkitd, prefix, area):
+def make_daemon(request, bus, prefix, area):
     """Makes the daemon with keys for its vmport.conf."""
     made = []
+    if not bus.session:
+        request.getfixturevalue('polkitd')
 
     def make(**keys):
         folder = area / 'daemon'
         folder.mkdir()
+        bus.user.own(folder)
         daemon = Daemon(bus, prefix, folder, **keys)
         made.append(daemon)
         return daemon
@@ -137,6 +171,7 @@ def connect(bus, users):
     made = []
 
     def make(name):
+        assert not bus.session or name == bus.user.name, f"a session bus of {bus.user}'s"
         caller = Caller(bus, users[name])
         made.append(caller)
         return caller
@@ -148,8 +183,9 @@ def connect(bus, users):
 
 
 @pytest.fixture
-def root(connect):
-    return connect('root')
+def root(connect, bus):
+    """Who may do everything: root, or whose the session is."""
+    return connect(bus.user.name)
 
 
 @pytest.fixture
@@ -160,6 +196,18 @@ def alice(connect):
 @pytest.fixture
 def bob(connect):
     return connect('bob')
+
+
+@pytest.fixture
+def anyone(connect, bus):
+    """Somebody who was given no rights, where there is such a person."""
+    return connect('alice' if bus.session else 'bob')
+
+
+@pytest.fixture
+def operator(connect, bus):
+    """Somebody who was given all rights, and is not root."""
+    return connect('alice' if bus.session else 'carol')
 
 
 @pytest.fixture
@@ -184,7 +232,7 @@ def recorder(root):
 def make_vm(root, area):
     """make_vm('web', [Disk(...)], networks=['user']): a machine in the store; its object path."""
     def make(name='web', disks=None, networks=(), manager=STORE, **options):
-        folder = bare_directory(area / f'made-{name}', name, disks, networks, **options)
+        folder = bare_directory(area / f'made-{name}', name, disks, networks, root.user, **options)
         result = root.wait(root.import_(folder, {'Name': name}, manager))
         shutil.rmtree(folder)
         return result['ImportedVirtualMachine']

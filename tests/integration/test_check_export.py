@@ -7,6 +7,8 @@ from rig.caller import ACCESS_DENIED, ERROR, refused, variants
 from rig.jobs import job_failure
 from rig.machines import Disk, names, random_disk
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 MANAGER = 'org.vmport.Manager'
 STORE = '/org/vmport/Manager/store'
 

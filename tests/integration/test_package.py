@@ -1,33 +1,20 @@
 """The package: valid by its schema, every digest as `fsverity digest` computes it, holes kept."""
 
-import pathlib
 import shutil
 import subprocess
-import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from rig import packages
 from rig.jobs import owned_by
 from rig.machines import MIB, Disk, bare_directory, names, same_content
-
-NAMESPACE = {'p': 'urn:vmport:package:1'}
-SCHEMA = pathlib.Path(__file__).parents[2] / 'data/vmport-package.rng'
+from rig.packages import NAMESPACE, verity
 
 
 def descriptor(package):
-    """The file elements of vmport.xml by name, after the schema has been asked."""
-    result = subprocess.run(('xmllint', '--nonet', '--noout', '--relaxng', SCHEMA,
-                             package / 'vmport.xml'), stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, check=False)
-    assert result.returncode == 0, result.stdout
-    root = ElementTree.parse(package / 'vmport.xml').getroot()
+    """The root of vmport.xml, and its file elements by name."""
+    root = packages.descriptor(package)
     return root, {file.get('name'): file for file in root.iterfind('p:files/p:file', NAMESPACE)}
-
-
-def verity(path):
-    return subprocess.run(('fsverity', 'digest', '--compact', '--hash-alg=sha256',
-                           '--block-size=4096', path), check=True, text=True,
-                          stdout=subprocess.PIPE).stdout.strip()
 
 
 def assert_package(package):

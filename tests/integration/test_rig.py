@@ -3,9 +3,11 @@
 import os
 import pwd
 
+import pytest
 from gi.repository import GLib
 
-from rig.caller import Caller
+from rig import packages
+from rig.caller import Caller, STORE
 from rig.users import SHARED_GROUP
 
 
@@ -63,3 +65,30 @@ def test_several_connections_of_one_user(bus, users):
     assert first.unique_name != second.unique_name
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize('checksum', ['fs-verity', 'sha256', 'none'])
+def test_changed_packages_stay_valid(daemon, alice, make_vm, area, checksum):
+    """What rig/packages.py adds to a package is what vmport would have written."""
+    machine = make_vm('web', networks=['user'])
+    package = area / 'alice/package'
+    alice.wait(alice.export(machine, package, {'Checksum': checksum}))
+    packages.add_saved_state(package)
+    packages.add_tpm(package, {'tpm2/tpm2-00.permall': b'first', 'second': b''})
+    packages.add_nvram(package)
+    packages.add_member(package, 'kernel', 'Virtual Machines/kernel', b'to be removed')
+    packages.remove_member(package, 'Virtual Machines/kernel')
+    assert sorted(packages.members(package).values()) \
+        == ['configuration', 'disk', 'nvram', 'state', 'tpm', 'tpm']
+    assert packages.state(package) == 'saved' and list(packages.drives(package)) == ['vda']
+    result = alice.wait(alice.call(STORE, 'org.vmport.Manager', 'Verify', '(sa{sv})',
+                                   (str(package), {})))
+    assert result['Files'] == 6
+    assert [warning['Code'] for warning in result['Warnings']] \
+        == (['ChecksumMissing'] if checksum == 'none' else [])
+    if checksum == 'sha256':
+        sums = alice.user.run(('sha256sum', '--strict', '-c', 'SHA256SUMS'), cwd=package)
+        assert sums.returncode == 0, sums.stdout + sums.stderr
+    packages.remove_member(package, next(name for name, role in packages.members(package).items()
+                                         if role == 'state'))
+    assert packages.state(package) == 'off'

@@ -3,8 +3,8 @@
 import os
 import pathlib
 import shutil
-import subprocess
 import tempfile
+from contextlib import ExitStack
 
 import gi
 import pytest
@@ -19,6 +19,7 @@ from rig.loop import drain
 from rig.machines import bare_directory
 from rig.recorder import Recorder
 from rig.users import make_users
+from rig.world import open_area, open_world
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -33,6 +34,24 @@ def pytest_runtest_makereport(item, call):
     log = folder / 'daemon/vmportd.log' if folder else None
     if report.failed and log and log.exists():
         report.sections.append(('vmportd', log.read_text(errors='replace')[-8000:]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The table of settings, with what was seen of each value."""
+    reports = [report for outcome in ('passed', 'failed')
+               for report in terminalreporter.getreports(outcome)]
+    lines = [(line['kind'], line['key'], line['value'], line['seen'],
+              'ok' if report.outcome == 'passed' else 'WRONG')
+             for report in reports if report.when == 'call'
+             for name, line in report.user_properties if name == 'settings-table']
+    if not lines:
+        return
+    lines.sort(key=lambda line: line[0])
+    terminalreporter.section('settings')
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    for line in lines:
+        terminalreporter.write_line('  '.join(cell.ljust(width) for cell, width
+                                              in zip(line, (*widths, 0))).rstrip())
 
 
 def pytest_generate_tests(metafunc):
@@ -121,22 +140,9 @@ def polkit(polkitd, mode):
 
 @pytest.fixture
 def area(session_folder, users):
-    """A folder for this test: area/alice is alice's home, mode 0700, and so on; area itself is
-    root's. At the end nothing of the daemon's own temporary names may be left in it."""
-    folder = pathlib.Path(tempfile.mkdtemp(dir=session_folder))
-    folder.chmod(0o711)
-    for user in users.values():
-        home = folder / user.name
-        home.mkdir(mode=0o700)
-        user.own(home)
-    yield folder
-    left = [path for path in folder.rglob('.vmport-*')]
-    for mount in reversed([line.split()[4] for line in
-                           pathlib.Path('/proc/self/mountinfo').read_text().splitlines()]):
-        if mount.startswith(f'{folder}/'):
-            subprocess.run(('umount', mount), check=True)
-    shutil.rmtree(folder)
-    assert not left, f'the daemon left {left}'
+    """A folder for this test, see open_area()."""
+    with open_area(session_folder, users) as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -237,3 +243,11 @@ def make_vm(root, area):
         shutil.rmtree(folder)
         return result['ImportedVirtualMachine']
     return make
+
+
+@pytest.fixture(scope='module')
+def make_world(session_folder, system_bus, polkitd, prefix, users):
+    """Makes what many small checks of a module share, with keys for the daemon's vmport.conf."""
+    with ExitStack() as stack:
+        yield lambda **keys: stack.enter_context(
+            open_world(session_folder, system_bus, prefix, users, **keys))

@@ -137,6 +137,8 @@ add_managers (Daemon *self, GError **error)
       if (!add_manager (self, manager->id, manager->root, error))
         return FALSE;
     }
+  for (guint i = 0; i < self->managers->len; i++)
+    vmp_machines_set_peers (g_ptr_array_index (self->managers, i), self->managers);
   return TRUE;
 }
 

@@ -267,8 +267,8 @@ serve_export (VmpRequest *request)
   path = vmp_bus_machine_path (request->machines, request->uuid);
   vmp_job_set_detail (job, "VirtualMachine", g_variant_new_string (path));
   submit (request, job, vmp_export_work,
-          vmp_export_plan_new (request->machine, request->directory, request->settings),
-          (GDestroyNotify) vmp_export_plan_free);
+          vmp_export_request_new (request->machine, request->directory, request->settings),
+          (GDestroyNotify) vmp_export_request_free);
 }
 
 static gboolean
@@ -435,9 +435,9 @@ serve_check_export (VmpRequest *request)
     return;
   vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
                       vmp_caller_get_identity (request->caller), vmp_export_check_work,
-                      vmp_export_plan_new (request->machine, request->directory,
-                                           request->settings),
-                      (GDestroyNotify) vmp_export_plan_free,
+                      vmp_export_request_new (request->machine, request->directory,
+                                              request->settings),
+                      (GDestroyNotify) vmp_export_request_free,
                       vmp_caller_get_cancellable (request->caller), on_checked, request);
 }
 

@@ -3,41 +3,66 @@
 
 #include "vmp-delete.h"
 
+#include <string.h>
+
 #include "vmp-error.h"
+#include "vmp-file-uses.h"
 
 struct _VmpDeletePlan
 {
   VmpMachine *machine;
   gboolean delete_storage;
-  GPtrArray *foreign; /* images outside the manager's place that nothing else uses */
+  GPtrArray *foreign; /* files of the machine outside the manager's place */
+  GPtrArray *folders; /* that an import made for its files there */
+  VmpFileUses *uses;  /* of all other machines */
 };
 
-static gboolean
-uses_image (VmpMachine *machine, const char *path)
+static void
+add_foreign (VmpDeletePlan *plan, VmpMachines *machines, const char *path)
 {
-  VmpDomain *domain = vmp_machine_get_domain (machine);
+  if (!vmp_machines_owns_path (machines, path))
+    g_ptr_array_add (plan->foreign, g_strdup (path));
+}
+
+/* What an import put beneath TargetVmDataRoot lies in a folder that bears the machine's id. A kernel
+ * or a firmware anywhere else is the host's. */
+static void
+add_data (VmpDeletePlan *plan, VmpMachines *machines, const char *path)
+{
+  const char *uuid = vmp_machine_get_uuid (plan->machine);
+  g_autofree char *needle = g_strdup_printf ("/%s/", uuid);
+  const char *at = g_strrstr (path, needle);
+  g_autofree char *folder = NULL;
+
+  if (at == NULL || vmp_machines_owns_path (machines, path))
+    return;
+  g_ptr_array_add (plan->foreign, g_strdup (path));
+  folder = g_strndup (path, (gsize) (at - path) + strlen (uuid) + 1);
+  if (!g_ptr_array_find_with_equal_func (plan->folders, folder, g_str_equal, NULL))
+    g_ptr_array_add (plan->folders, g_steal_pointer (&folder));
+}
+
+static void
+collect_foreign (VmpDeletePlan *plan, VmpMachines *machines)
+{
+  VmpDomain *domain = vmp_machine_get_domain (plan->machine);
+  GPtrArray *files = vmp_machine_get_files (plan->machine);
 
   for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
     for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
-      if (g_strcmp0 (vmp_domain_get_image_path (domain, i, n), path) == 0)
-        return TRUE;
-  return FALSE;
-}
-
-static gboolean
-is_used_by_others (VmpMachines *machines, VmpMachine *machine, const char *path)
-{
-  g_autoptr (GPtrArray) all = vmp_machines_list (machines);
-
-  for (guint i = 0; i < all->len; i++)
+      if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK)
+        add_foreign (plan, machines, vmp_domain_get_image_path (domain, i, n));
+  for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
+    if (vmp_domain_get_file (domain, i) != NULL)
+      add_data (plan, machines, vmp_domain_get_file (domain, i));
+  for (guint i = 0; i < files->len; i++)
     {
-      VmpMachine *other = g_ptr_array_index (all, i);
+      VmpMachineFile *file = g_ptr_array_index (files, i);
 
-      if (!g_str_equal (vmp_machine_get_uuid (other), vmp_machine_get_uuid (machine))
-          && uses_image (other, path))
-        return TRUE;
+      if (file->role == VMP_ROLE_STATE)
+        add_foreign (plan, machines, file->path);
+      add_data (plan, machines, file->path);
     }
-  return FALSE;
 }
 
 /* In the main thread, which has the inventory. */
@@ -45,21 +70,14 @@ VmpDeletePlan *
 vmp_delete_plan_new (VmpMachines *machines, VmpMachine *machine, gboolean delete_storage)
 {
   VmpDeletePlan *plan = g_new0 (VmpDeletePlan, 1);
-  VmpDomain *domain = vmp_machine_get_domain (machine);
 
   plan->machine = vmp_machine_ref (machine);
   plan->delete_storage = delete_storage;
   plan->foreign = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; delete_storage && i < vmp_domain_get_n_disks (domain); i++)
-    for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
-      {
-        const char *path = vmp_domain_get_image_path (domain, i, n);
-
-        if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK
-            && !vmp_machines_owns_path (machines, path)
-            && !is_used_by_others (machines, machine, path))
-          g_ptr_array_add (plan->foreign, g_strdup (path));
-      }
+  plan->folders = g_ptr_array_new_with_free_func (g_free);
+  plan->uses = vmp_file_uses_new (machines, machine);
+  if (delete_storage)
+    collect_foreign (plan, machines);
   return plan;
 }
 
@@ -68,7 +86,32 @@ vmp_delete_plan_free (VmpDeletePlan *plan)
 {
   vmp_machine_unref (plan->machine);
   g_ptr_array_unref (plan->foreign);
+  g_ptr_array_unref (plan->folders);
+  vmp_file_uses_free (plan->uses);
   g_free (plan);
+}
+
+static gboolean
+remove_path (VmpWorkerHost *worker, const char *kind, const char *path, GError **error)
+{
+  g_autoptr (GVariant) reply = NULL;
+  GVariantDict left;
+
+  g_variant_dict_init (&left, NULL);
+  g_variant_dict_insert (&left, "Kind", "s", kind);
+  g_variant_dict_insert (&left, "Path", "s", path);
+  reply = vmp_worker_host_call (worker, "Remove",
+                                g_variant_new ("(@a{sv})", g_variant_dict_end (&left)), "()",
+                                NULL, NULL, error);
+  return reply != NULL;
+}
+
+static gboolean
+is_used_by_others (VmpDeletePlan *plan, const char *path)
+{
+  VmpFileId id;
+
+  return vmp_at_identify (path, &id) && vmp_file_uses_find (plan->uses, &id, FALSE);
 }
 
 /* What lies outside the manager's place goes first, by the caller's own rights: where those do not
@@ -80,22 +123,20 @@ remove_foreign (VmpRun *run, VmpDeletePlan *plan, GError **error)
 
   if (plan->foreign->len == 0)
     return TRUE;
+  vmp_file_uses_identify (plan->uses);
   worker = vmp_run_start_worker (run, error);
   if (worker == NULL)
     return FALSE;
   for (guint i = 0; i < plan->foreign->len; i++)
     {
-      g_autoptr (GVariant) reply = NULL;
-      GVariantDict left;
+      const char *path = g_ptr_array_index (plan->foreign, i);
 
-      g_variant_dict_init (&left, NULL);
-      g_variant_dict_insert (&left, "Path", "s", g_ptr_array_index (plan->foreign, i));
-      reply = vmp_worker_host_call (worker, "Remove",
-                                    g_variant_new ("(@a{sv})", g_variant_dict_end (&left)), "()",
-                                    NULL, NULL, error);
-      if (reply == NULL)
+      if (!is_used_by_others (plan, path) && !remove_path (worker, "File", path, error))
         return FALSE;
     }
+  for (guint i = 0; i < plan->folders->len; i++)
+    if (!remove_path (worker, "Folder", g_ptr_array_index (plan->folders, i), error))
+      return FALSE;
   return TRUE;
 }
 

@@ -11,15 +11,15 @@ typedef struct
   VmpMachine *machine;
   char *directory;
   VmpSettings *settings;
-} VmpExportPlan;
+} VmpExportRequest;
 
-VmpExportPlan *vmp_export_plan_new (VmpMachine *machine, const char *directory,
-                                    VmpSettings *settings);
-void vmp_export_plan_free (VmpExportPlan *plan);
+VmpExportRequest *vmp_export_request_new (VmpMachine *machine, const char *directory,
+                                          VmpSettings *settings);
+void vmp_export_request_free (VmpExportRequest *request);
 
-/* A VmpWork over a VmpExportPlan. */
-GVariant *vmp_export_work (VmpRun *run, gpointer plan, GError **error);
-/* The same for what CheckExport answers: the value "Findings". Makes nothing. */
-GVariant *vmp_export_check_work (VmpRun *run, gpointer plan, GError **error);
+/* VmpWorks over a VmpExportRequest: the export itself; what CheckExport answers (aa{sv}, wrapped as
+ * the value "Findings"), which makes nothing. */
+GVariant *vmp_export_work (VmpRun *run, gpointer request, GError **error);
+GVariant *vmp_export_check_work (VmpRun *run, gpointer request, GError **error);
 
 G_END_DECLS

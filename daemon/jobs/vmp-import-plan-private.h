@@ -24,13 +24,24 @@ struct _VmpImportPlan
   char *configuration_verity;
   GVariant *prefilled;
   VmpSourceList *sources;
-  GPtrArray *disks; /* of VmpImportDisk */
+  GPtrArray *disks; /* of VmpImportDisk, by position */
+  GPtrArray *media; /* of VmpImportDisk, drives whose medium is in the package */
+  GPtrArray *data;  /* of VmpImportFile: what the configuration does not name */
   VmpImportFile *files[VMP_DOMAIN_N_FILES];
   GPtrArray *findings;
 };
 
-VmpImportFile *vmp_import_file_new (const char *path, const char *format);
-VmpImportFile *vmp_import_disk_add_image (VmpImportDisk *disk, const char *path,
-                                          const char *format);
+void vmp_import_plan_drop_file (VmpImportPlan *self, VmpDomainFile file);
+void vmp_import_plan_add_finding (VmpImportPlan *self, VmpFinding *finding, GVariant *resolution);
+GVariant *vmp_import_resolve_with (const char *key, GVariant *value);
+
+/* Where each file is read: vmp-import-sources.c. */
+gboolean vmp_import_plan_settle_sources (VmpImportPlan *self, VmpSettings *settings,
+                                         GError **error);
+/* Where each file goes: vmp-import-targets.c. */
+gboolean vmp_import_plan_settle_targets (VmpImportPlan *self, VmpSettings *settings,
+                                         GError **error);
+/* Whose the files are that are used where they lie: vmp-import-claims.c. */
+gboolean vmp_import_plan_check_claims (VmpImportPlan *self, GError **error);
 
 G_END_DECLS

@@ -10,12 +10,13 @@
 #include "vmp-error.h"
 #include "vmp-name.h"
 
-VmpImportFile *
-vmp_import_file_new (const char *path, const char *format)
+static VmpImportFile *
+import_file_new (VmpRole role, const char *path, const char *format)
 {
   VmpImportFile *file = g_new0 (VmpImportFile, 1);
 
-  file->source = VMP_NO_SOURCE;
+  file->role = role;
+  file->source = file->member_source = VMP_NO_SOURCE;
   file->path = g_strdup (path);
   file->format = g_strdup (format);
   file->size = G_MAXUINT64;
@@ -32,6 +33,8 @@ import_file_free (gpointer data)
   g_free (file->path);
   g_free (file->format);
   g_free (file->member);
+  g_free (file->found);
+  g_free (file->folder);
   g_free (file->base);
   g_free (file->verity);
   g_free (file->sha256);
@@ -48,10 +51,10 @@ import_disk_free (gpointer data)
   g_free (disk);
 }
 
-VmpImportFile *
-vmp_import_disk_add_image (VmpImportDisk *disk, const char *path, const char *format)
+static VmpImportFile *
+import_disk_add_image (VmpImportDisk *disk, VmpRole role, const char *path, const char *format)
 {
-  VmpImportFile *image = vmp_import_file_new (path, format);
+  VmpImportFile *image = import_file_new (role, path, format);
 
   g_ptr_array_add (disk->images, image);
   return image;
@@ -72,6 +75,8 @@ vmp_import_plan_free (VmpImportPlan *self)
   g_clear_pointer (&self->prefilled, g_variant_unref);
   g_clear_pointer (&self->sources, vmp_source_list_free);
   g_clear_pointer (&self->disks, g_ptr_array_unref);
+  g_clear_pointer (&self->media, g_ptr_array_unref);
+  g_clear_pointer (&self->data, g_ptr_array_unref);
   for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
     import_file_free (self->files[i]);
   g_clear_pointer (&self->findings, g_ptr_array_unref);
@@ -128,6 +133,7 @@ take_member (VmpImportPlan *self, VmpImportFile *file, const char *member)
 
   file->member = g_strdup (member);
   file->source = vmp_source_list_add_member (self->sources, member, file->format);
+  file->member_source = file->source;
   if (self->package == NULL || (listed = vmp_package_find_file (self->package, member)) == NULL)
     return;
   file->verity = g_strdup (listed->verity);
@@ -151,7 +157,7 @@ find_package_disk (VmpImportPlan *self, const char *target)
 }
 
 static gboolean
-add_package_images (VmpImportPlan *self, VmpImportDisk *disk, GError **error)
+add_package_images (VmpImportPlan *self, VmpImportDisk *disk, VmpRole role, GError **error)
 {
   const char *target = vmp_domain_get_disk_target (self->domain, disk->disk);
   VmpPackageDisk *listed = find_package_disk (self, target);
@@ -162,7 +168,7 @@ add_package_images (VmpImportPlan *self, VmpImportDisk *disk, GError **error)
   for (guint i = 0; i < listed->images->len; i++)
     {
       VmpPackageImage *image = g_ptr_array_index (listed->images, i);
-      VmpImportFile *file = vmp_import_disk_add_image (disk, image->path, image->format);
+      VmpImportFile *file = import_disk_add_image (disk, role, image->path, image->format);
 
       if (image->file != NULL)
         take_member (self, file, image->file);
@@ -177,12 +183,51 @@ add_bare_images (VmpImportPlan *self, VmpImportDisk *disk)
     {
       const char *path = vmp_domain_get_image_path (self->domain, disk->disk, i);
       g_autofree char *base = g_path_get_basename (path);
-      VmpImportFile *file = vmp_import_disk_add_image (
-          disk, path, vmp_domain_get_image_format (self->domain, disk->disk, i));
+      VmpImportFile *file = import_disk_add_image (
+          disk, VMP_ROLE_DISK, path, vmp_domain_get_image_format (self->domain, disk->disk, i));
 
       if (has_name (self, base))
         take_member (self, file, base);
     }
+}
+
+static VmpImportDisk *
+add_drive (GPtrArray *drives, guint disk, const char *target)
+{
+  VmpImportDisk *drive = g_new0 (VmpImportDisk, 1);
+
+  drive->disk = disk;
+  drive->target = g_strdup (target);
+  drive->images = g_ptr_array_new_with_free_func (import_file_free);
+  g_ptr_array_add (drives, drive);
+  return drive;
+}
+
+/* The medium of a drive comes along where the package has it. */
+static gboolean
+add_medium (VmpImportPlan *self, guint disk, const char *target, GError **error)
+{
+  VmpPackageDisk *listed = self->package != NULL ? find_package_disk (self, target) : NULL;
+  VmpPackageImage *top = listed != NULL ? g_ptr_array_index (listed->images, 0) : NULL;
+
+  if (top == NULL || top->file == NULL)
+    return TRUE;
+  return add_package_images (self, add_drive (self->media, disk, target), VMP_ROLE_MEDIA, error);
+}
+
+static gboolean
+add_disk (VmpImportPlan *self, guint disk, const char *target, GError **error)
+{
+  VmpImportDisk *drive = add_drive (self->disks, disk, target);
+
+  if (self->bare)
+    add_bare_images (self, drive);
+  else if (!add_package_images (self, drive, VMP_ROLE_DISK, error))
+    return FALSE;
+  if (drive->images->len > VMP_PACKAGE_MAX_IMAGES)
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("The disk “%s” has too many images"),
+                          target);
+  return TRUE;
 }
 
 static gboolean
@@ -190,24 +235,15 @@ add_disks (VmpImportPlan *self, GError **error)
 {
   for (guint i = 0; i < vmp_domain_get_n_disks (self->domain); i++)
     {
-      VmpImportDisk *disk;
+      const char *target = vmp_domain_get_disk_target (self->domain, i);
 
       /* A disk that is no file has no position: it is a device that reaches into the host. */
-      if (vmp_domain_get_disk_device (self->domain, i) != VMP_DISK_DEVICE_DISK
-          || vmp_domain_get_n_images (self->domain, i) == 0)
+      if (vmp_domain_get_n_images (self->domain, i) == 0)
         continue;
-      disk = g_new0 (VmpImportDisk, 1);
-      disk->disk = i;
-      disk->target = g_strdup (vmp_domain_get_disk_target (self->domain, i));
-      disk->images = g_ptr_array_new_with_free_func (import_file_free);
-      g_ptr_array_add (self->disks, disk);
-      if (self->bare)
-        add_bare_images (self, disk);
-      else if (!add_package_images (self, disk, error))
+      if (vmp_domain_get_disk_device (self->domain, i) != VMP_DISK_DEVICE_DISK
+              ? !add_medium (self, i, target, error)
+              : !add_disk (self, i, target, error))
         return FALSE;
-      if (disk->images->len > VMP_PACKAGE_MAX_IMAGES)
-        return vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("The disk “%s” has too many images"),
-                              vmp_domain_get_disk_target (self->domain, i));
     }
   return TRUE;
 }
@@ -226,11 +262,59 @@ add_files (VmpImportPlan *self)
         continue;
       if (self->package != NULL)
         listed = vmp_package_find_role (self->package, file_roles[i].role);
-      if (self->package != NULL ? listed == NULL : !has_name (self, base))
-        continue;
-      self->files[which] = vmp_import_file_new (path, NULL);
-      take_member (self, self->files[which], listed != NULL ? listed->name : base);
+      self->files[which] = import_file_new (file_roles[i].role, path, NULL);
+      if (listed != NULL || (self->package == NULL && has_name (self, base)))
+        take_member (self, self->files[which], listed != NULL ? listed->name : base);
     }
+}
+
+/* The name that a file has beneath the folder of its machine; NULL where it lies elsewhere. */
+static char *
+name_data (VmpImportPlan *self, VmpPackageFile *file)
+{
+  g_autofree char *folder = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s/",
+                                             vmp_package_get_uuid (self->package));
+  const char *beneath = file->name + strlen (folder);
+
+  if (!g_str_has_prefix (file->name, folder))
+    return NULL;
+  if (file->role == VMP_ROLE_STATE ? strcmp (beneath, "state.save") != 0
+                                   : !g_str_has_prefix (beneath, "tpm/"))
+    return NULL;
+  return g_strdup (beneath);
+}
+
+/* What belongs to the machine and is not named by its configuration. */
+static gboolean
+add_data (VmpImportPlan *self, GError **error)
+{
+  GPtrArray *files = self->package != NULL ? vmp_package_get_files (self->package) : NULL;
+
+  for (guint i = 0; files != NULL && i < files->len; i++)
+    {
+      VmpPackageFile *listed = g_ptr_array_index (files, i);
+      g_autofree char *base = NULL;
+      VmpImportFile *file;
+
+      if (listed->role == VMP_ROLE_SNAPSHOT || listed->role == VMP_ROLE_SNAPSHOT_DISK
+          || listed->role == VMP_ROLE_SNAPSHOT_MEMORY)
+        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                              _ ("The package holds snapshots (“%s”), which this version of vmport "
+                                 "cannot import; export the machine without them"),
+                              listed->name);
+      if (listed->role != VMP_ROLE_STATE && listed->role != VMP_ROLE_TPM)
+        continue;
+      base = name_data (self, listed);
+      if (base == NULL)
+        return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                              _ ("“%s” does not lie where a package has its saved state or TPM"),
+                              listed->name);
+      file = import_file_new (listed->role, listed->name, NULL);
+      file->base = g_steal_pointer (&base);
+      take_member (self, file, listed->name);
+      g_ptr_array_add (self->data, file);
+    }
+  return TRUE;
 }
 
 /* A lower image that the configuration of a bare directory does not spell out, but the overlay's
@@ -260,7 +344,7 @@ extend_chains (VmpImportPlan *self)
       base = g_path_get_basename (backing);
       if (!has_name (self, base))
         continue;
-      take_member (self, vmp_import_disk_add_image (disk, backing, format), base);
+      take_member (self, import_disk_add_image (disk, VMP_ROLE_DISK, backing, format), base);
       extended = TRUE;
     }
   return extended;
@@ -388,6 +472,8 @@ vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, const char *directory,
   self->base = g_strdup (directory);
   self->sources = vmp_source_list_new ();
   self->disks = g_ptr_array_new_with_free_func (import_disk_free);
+  self->media = g_ptr_array_new_with_free_func (import_disk_free);
+  self->data = g_ptr_array_new_with_free_func (import_file_free);
   self->findings = vmp_findings_new ();
   self->networks = vmp_machines_list_networks (vmp_run_get_machines (run));
   reply = vmp_worker_host_call (worker, "OpenPackage",
@@ -398,7 +484,7 @@ vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, const char *directory,
   if (reply == NULL)
     return NULL;
   report = g_variant_get_child_value (reply, 0);
-  if (!take_report (self, report, error) || !add_disks (self, error))
+  if (!take_report (self, report, error) || !add_disks (self, error) || !add_data (self, error))
     return NULL;
   add_files (self);
   if (!send_sources (self, error))
@@ -432,10 +518,24 @@ vmp_import_plan_get_disks (VmpImportPlan *self)
   return self->disks;
 }
 
+GPtrArray *
+vmp_import_plan_get_media (VmpImportPlan *self)
+{
+  return self->media;
+}
+
 VmpImportFile *
 vmp_import_plan_get_file (VmpImportPlan *self, VmpDomainFile file)
 {
   return self->files[file];
+}
+
+/* Of the domain, where it turned out not to be the machine's own. */
+void
+vmp_import_plan_drop_file (VmpImportPlan *self, VmpDomainFile file)
+{
+  import_file_free (self->files[file]);
+  self->files[file] = NULL;
 }
 
 VmpSourceList *
@@ -456,26 +556,58 @@ vmp_import_plan_get_macs (VmpImportPlan *self)
   return g_strv_builder_end (macs);
 }
 
-/* How many bytes there are to copy. */
-guint64
-vmp_import_plan_get_payload (VmpImportPlan *self)
+static void
+list_images (GPtrArray *drives, GPtrArray *files)
 {
+  for (guint i = 0; i < drives->len; i++)
+    {
+      GPtrArray *images = ((VmpImportDisk *) g_ptr_array_index (drives, i))->images;
+
+      for (guint n = 0; n < images->len; n++)
+        g_ptr_array_add (files, g_ptr_array_index (images, n));
+    }
+}
+
+GPtrArray *
+vmp_import_plan_list_files (VmpImportPlan *self)
+{
+  GPtrArray *files = g_ptr_array_new ();
+
+  list_images (self->disks, files);
+  list_images (self->media, files);
+  for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
+    if (self->files[i] != NULL)
+      g_ptr_array_add (files, self->files[i]);
+  for (guint i = 0; i < self->data->len; i++)
+    g_ptr_array_add (files, g_ptr_array_index (self->data, i));
+  return files;
+}
+
+/* How many bytes are to be read: what is copied, and what stays and is verified. */
+guint64
+vmp_import_plan_get_payload (VmpImportPlan *self, VmpSettings *settings)
+{
+  gboolean verify = vmp_settings_get_boolean (settings, "VerifyChecksums");
+  g_autoptr (GPtrArray) files = vmp_import_plan_list_files (self);
   guint64 payload = 0;
 
-  for (guint i = 0; i < self->disks->len; i++)
+  for (guint i = 0; i < files->len; i++)
     {
-      VmpImportDisk *disk = g_ptr_array_index (self->disks, i);
+      VmpImportFile *file = g_ptr_array_index (files, i);
 
-      for (guint n = 0; n < disk->images->len; n++)
-        {
-          VmpImportFile *image = g_ptr_array_index (disk->images, n);
-
-          if (can_read (self, image))
-            payload += vmp_source_list_get_payload (self->sources, image->source);
-        }
+      if (can_read (self, file)
+          && (!file->stays || (verify && (file->verity != NULL || file->sha256 != NULL))))
+        payload += vmp_source_list_get_payload (self->sources, file->source);
     }
-  for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
-    if (self->files[i] != NULL && can_read (self, self->files[i]))
-      payload += vmp_source_list_get_payload (self->sources, self->files[i]->source);
   return payload;
+}
+
+/* Where @path of the settings lies on this host; NULL where it means beneath a directory whose place
+ * nobody knows. */
+char *
+vmp_import_plan_resolve (VmpImportPlan *self, const char *path)
+{
+  if (g_path_is_absolute (path))
+    return g_strdup (path);
+  return self->base != NULL ? g_build_filename (self->base, path, NULL) : NULL;
 }

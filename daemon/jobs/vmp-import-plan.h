@@ -11,19 +11,26 @@
 
 G_BEGIN_DECLS
 
-/* One file to be copied. */
+/* One file of the machine. */
 typedef struct
 {
+  VmpRole role;
   guint source;    /* of the source list; G_MAXUINT where none was found */
+  guint member_source; /* the one in the directory itself, likewise */
   char *path;      /* on the exporting host */
   char *format;    /* of an image, else NULL */
   char *member;    /* in the directory, or NULL where it is not there */
-  char *base;      /* its name where it goes */
+  char *found;     /* where it is read: absolute, or beneath the directory */
+  gboolean stays;  /* used where it lies, and not copied */
+  gboolean written; /* and the machine will write it there */
+  char *folder;    /* of the caller's choice that it goes into, or NULL for the manager's place */
+  char *base;      /* its name where it goes; may have folders of its own */
   char *verity;    /* what it must be, or NULL */
   char *sha256;
   guint64 size;    /* what the package states, or G_MAXUINT64 */
 } VmpImportFile;
 
+/* A drive and its images. */
 typedef struct
 {
   guint disk;        /* in the domain */
@@ -41,12 +48,18 @@ gboolean vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GEr
 
 GPtrArray *vmp_import_plan_get_findings (VmpImportPlan *self);
 VmpDomain *vmp_import_plan_get_domain (VmpImportPlan *self);
+/* Of VmpImportDisk: the disks by position, and the drives whose medium comes along. */
 GPtrArray *vmp_import_plan_get_disks (VmpImportPlan *self);
+GPtrArray *vmp_import_plan_get_media (VmpImportPlan *self);
 /* The file for @file of the domain, or NULL. */
 VmpImportFile *vmp_import_plan_get_file (VmpImportPlan *self, VmpDomainFile file);
+/* Every file of the machine, of VmpImportFile; the array is the caller's. */
+GPtrArray *vmp_import_plan_list_files (VmpImportPlan *self);
 VmpSourceList *vmp_import_plan_get_sources (VmpImportPlan *self);
-guint64 vmp_import_plan_get_payload (VmpImportPlan *self);
+guint64 vmp_import_plan_get_payload (VmpImportPlan *self, VmpSettings *settings);
 GStrv vmp_import_plan_get_macs (VmpImportPlan *self);
+char *vmp_import_plan_resolve (VmpImportPlan *self, const char *path);
+gboolean vmp_import_plan_claim_files (VmpImportPlan *self, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpImportPlan, vmp_import_plan_free)
 

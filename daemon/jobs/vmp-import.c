@@ -14,12 +14,11 @@
 #include "vmp-import-plan.h"
 #include "vmp-name.h"
 
-/* One file on its way to where the machine will have it. */
+/* One file on its way to where the machine will have it; or, in place, one that is there. */
 typedef struct
 {
   VmpImportFile *file;
   char *member;     /* in the manager's place; NULL for a folder of the caller's choice */
-  char *folder;     /* of the caller's choice */
   char *token;
   char *final_path;
   int writer;       /* until the worker has it */
@@ -65,7 +64,6 @@ target_free (gpointer data)
   Target *target = data;
 
   g_free (target->member);
-  g_free (target->folder);
   g_free (target->token);
   g_free (target->final_path);
   vmp_fd_clear (&target->writer);
@@ -129,7 +127,7 @@ reserve (Import *self, GError **error)
   vmp_run_in_main (reserve_in_main, &call);
   if (call.error != NULL)
     g_propagate_error (error, call.error);
-  return call.answer;
+  return call.answer && vmp_import_plan_claim_files (self->plan, error);
 }
 
 static gboolean
@@ -144,83 +142,101 @@ make_plan (Import *self, GError **error)
   vmp_run_set_detail (self->run, "Findings", vmp_findings_to_variant (findings));
   if (!vmp_findings_first_error (findings, error))
     return FALSE;
-  vmp_job_post_total (vmp_run_get_job (self->run), vmp_import_plan_get_payload (self->plan));
+  vmp_job_post_total (vmp_run_get_job (self->run), vmp_import_plan_get_payload (self->plan, self->request->settings));
   return TRUE;
 }
 
-static Target *
-add_target (Import *self, VmpImportFile *file, const char *folder)
+static void
+add_target (Import *self, VmpImportFile *file)
 {
   Target *target = g_new0 (Target, 1);
+  const char *uuid = vmp_domain_get_uuid (vmp_import_plan_get_domain (self->plan));
+  g_autofree char *folder = NULL;
 
   target->file = file;
   target->writer = target->reader = -1;
-  target->member = g_build_filename (folder, file->base, NULL);
   g_ptr_array_add (self->targets, target);
-  return target;
+  if (file->stays)
+    {
+      target->final_path = g_strdup (file->found);
+      return;
+    }
+  if (file->folder != NULL)
+    {
+      folder = vmp_import_plan_resolve (self->plan, file->folder);
+      target->token = vmp_name_new_token ();
+      if (folder != NULL)
+        target->final_path = g_build_filename (folder, file->base, NULL);
+      return;
+    }
+  if (file->format != NULL)
+    target->member = g_build_filename (VMP_PACKAGE_VHD_FOLDER, file->base, NULL);
+  else
+    target->member = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s/%s", uuid, file->base);
 }
 
-static void
-plan_disks (Import *self)
+static Target *
+find_target (Import *self, VmpImportFile *file)
 {
-  GPtrArray *disks = vmp_import_plan_get_disks (self->plan);
-  const char *root = vmp_settings_get_string (self->request->settings, "TargetVhdDataRoot");
-
-  for (guint i = 0; i < disks->len; i++)
+  for (guint i = 0; i < self->targets->len; i++)
     {
-      VmpImportDisk *disk = g_ptr_array_index (disks, i);
+      Target *target = g_ptr_array_index (self->targets, i);
 
-      const char *given = vmp_settings_get_given_element (self->request->settings,
-                                                          "TargetResourcePaths", i);
-      g_autofree char *folder = NULL;
+      if (target->file == file)
+        return target;
+    }
+  g_return_val_if_reached (NULL);
+}
 
-      /* An explicit path wins over a root. */
-      if (given != NULL && given[0] != '\0')
-        folder = g_path_get_dirname (given);
-      else if (root[0] != '\0')
-        folder = g_strdup (root);
-      for (guint n = 0; n < disk->images->len; n++)
+/* What each overlay's header is to name: a copy the next image by its new name, and one that stays
+ * what it named when it was looked at. */
+static void
+link_chains (Import *self, GPtrArray *drives)
+{
+  VmpSourceList *sources = vmp_import_plan_get_sources (self->plan);
+
+  for (guint i = 0; i < drives->len; i++)
+    {
+      GPtrArray *images = ((VmpImportDisk *) g_ptr_array_index (drives, i))->images;
+
+      for (guint n = 0; n + 1 < images->len; n++)
         {
-          VmpImportFile *image = g_ptr_array_index (disk->images, n);
-          VmpImportFile *below = n + 1 < disk->images->len
-                                     ? g_ptr_array_index (disk->images, n + 1)
-                                     : NULL;
-          Target *target = add_target (self, image, VMP_PACKAGE_VHD_FOLDER);
+          VmpImportFile *image = g_ptr_array_index (images, n);
+          VmpImportFile *below = g_ptr_array_index (images, n + 1);
+          Target *target = find_target (self, image);
+          GVariant *reading = vmp_source_list_get_reading (sources, image->source);
 
-          if (below != NULL)
-            {
-              target->backing = below->base;
-              target->backing_format = below->format;
-            }
-          if (folder == NULL)
+          target->backing = below->base;
+          target->backing_format = below->format;
+          if (!image->stays)
             continue;
-          g_clear_pointer (&target->member, g_free);
-          if (n == 0 && given != NULL && given[0] != '\0')
-            {
-              g_free (image->base);
-              image->base = g_path_get_basename (given);
-            }
-          target->folder = g_strdup (folder);
-          target->token = vmp_name_new_token ();
-          target->final_path = g_build_filename (folder, image->base, NULL);
+          g_variant_lookup (reading, "BackingFile", "&s", &target->backing);
+          g_variant_lookup (reading, "BackingFormat", "&s", &target->backing_format);
         }
     }
 }
 
-static void
-plan_files (Import *self)
+static gboolean
+plan_targets (Import *self, GError **error)
 {
-  g_autofree char *folder = g_strdup_printf (
-      VMP_PACKAGE_VM_FOLDER "/%s",
-      vmp_domain_get_uuid (vmp_import_plan_get_domain (self->plan)));
+  g_autoptr (GPtrArray) files = vmp_import_plan_list_files (self->plan);
 
-  for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
+  self->targets = g_ptr_array_new_with_free_func (target_free);
+  for (guint i = 0; i < files->len; i++)
+    add_target (self, g_ptr_array_index (files, i));
+  for (guint i = 0; i < self->targets->len; i++)
     {
-      VmpImportFile *file = vmp_import_plan_get_file (self->plan, i);
+      Target *target = g_ptr_array_index (self->targets, i);
 
-      if (file != NULL)
-        add_target (self, file, folder);
+      if (target->member == NULL && target->final_path == NULL)
+        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                              _ ("The directory has no path on this host that the machine could "
+                                 "find “%s” by; name the target with an absolute path"),
+                              target->file->folder);
     }
+  link_chains (self, vmp_import_plan_get_disks (self->plan));
+  link_chains (self, vmp_import_plan_get_media (self->plan));
+  return TRUE;
 }
 
 /* The staging place, announced before it is made, and told apart by inode once it is. */
@@ -252,15 +268,63 @@ make_place (Import *self, GError **error)
   return vmp_run_set_undo (self->run, slot, g_variant_dict_end (&entry), error);
 }
 
+/* What the worker makes beneath the folder that the caller chose: one for the machine's data. */
+static char *
+made_folder_of (Target *target)
+{
+  const char *slash = strchr (target->file->base, '/');
+  gsize beneath = strlen (target->file->base);
+
+  if (slash == NULL)
+    return NULL;
+  return g_strndup (target->final_path,
+                    strlen (target->final_path) - beneath + (gsize) (slash - target->file->base));
+}
+
+static void
+describe_file (Target *target, const char *path, GVariantDict *entry)
+{
+  g_autofree char *made = made_folder_of (target);
+  g_autofree char *root = made != NULL ? g_path_get_dirname (made) : NULL;
+
+  g_variant_dict_init (entry, NULL);
+  g_variant_dict_insert (entry, "Kind", "s", "File");
+  g_variant_dict_insert (entry, "Path", "s", path);
+  if (root != NULL)
+    g_variant_dict_insert (entry, "Root", "s", root);
+}
+
+/* Once for each folder, before the first file in it. */
+static gboolean
+announce_folder (Import *self, guint id, GError **error)
+{
+  g_autofree char *made = made_folder_of (g_ptr_array_index (self->targets, id));
+  GVariantDict entry;
+
+  if (made == NULL)
+    return TRUE;
+  for (guint i = 0; i < id; i++)
+    {
+      Target *earlier = g_ptr_array_index (self->targets, i);
+      g_autofree char *other = earlier->file->folder != NULL ? made_folder_of (earlier) : NULL;
+
+      if (g_strcmp0 (other, made) == 0)
+        return TRUE;
+    }
+  g_variant_dict_init (&entry, NULL);
+  g_variant_dict_insert (&entry, "Kind", "s", "Folder");
+  g_variant_dict_insert (&entry, "Path", "s", made);
+  return vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error) != G_MAXUINT;
+}
+
 static gboolean
 announce_target (Import *self, Target *target, guint *slot, GError **error)
 {
-  g_autofree char *path = g_strdup_printf ("%s/.vmport-%s", target->folder, target->token);
+  g_autofree char *folder = g_path_get_dirname (target->final_path);
+  g_autofree char *path = g_strdup_printf ("%s/.vmport-%s", folder, target->token);
   GVariantDict entry;
 
-  g_variant_dict_init (&entry, NULL);
-  g_variant_dict_insert (&entry, "Kind", "s", "File");
-  g_variant_dict_insert (&entry, "Path", "s", path);
+  describe_file (target, path, &entry);
   *slot = vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error);
   return *slot != G_MAXUINT;
 }
@@ -283,9 +347,7 @@ take_made_target (Import *self, Target *target, GVariant *reading, GUnixFDList *
   if (fstat (target->reader, &st) < 0
       || st.st_uid != vmp_identity_get_uid (vmp_run_get_identity (self->run)))
     return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker hands over another's file");
-  g_variant_dict_init (&entry, NULL);
-  g_variant_dict_insert (&entry, "Kind", "s", "File");
-  g_variant_dict_insert (&entry, "Path", "s", target->final_path);
+  describe_file (target, target->final_path, &entry);
   g_variant_dict_insert (&entry, "Device", "t", (guint64) st.st_dev);
   g_variant_dict_insert (&entry, "Inode", "t", (guint64) st.st_ino);
   return vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error) != G_MAXUINT;
@@ -304,9 +366,9 @@ send_target (Import *self, guint id, GError **error)
   guint32 answered;
 
   g_variant_dict_init (&options, NULL);
-  if (target->folder != NULL)
+  if (target->file->folder != NULL)
     {
-      g_variant_dict_insert (&options, "Folder", "s", target->folder);
+      g_variant_dict_insert (&options, "Folder", "s", target->file->folder);
       g_variant_dict_insert (&options, "Name", "s", target->file->base);
       g_variant_dict_insert (&options, "Token", "s", target->token);
     }
@@ -330,7 +392,7 @@ send_target (Import *self, guint id, GError **error)
   if (reply == NULL)
     return FALSE;
   target->answered = TRUE;
-  if (target->folder == NULL)
+  if (target->file->folder == NULL)
     return TRUE;
   if (g_variant_n_children (reply) != 1)
     return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker does not say what it made");
@@ -345,7 +407,7 @@ send_target (Import *self, guint id, GError **error)
   }
 }
 
-/* TargetMissing: a folder of the caller's choice must be there. */
+/* TargetMissing: a folder of the caller's choice that was there a moment ago must still be. */
 static gboolean
 make_target_in_folder (Import *self, guint id, GError **error)
 {
@@ -353,7 +415,7 @@ make_target_in_folder (Import *self, guint id, GError **error)
   g_autoptr (GError) local_error = NULL;
   guint slot;
 
-  if (!announce_target (self, target, &slot, error))
+  if (!announce_folder (self, id, error) || !announce_target (self, target, &slot, error))
     return FALSE;
   if (send_target (self, id, &local_error))
     return TRUE;
@@ -363,7 +425,7 @@ make_target_in_folder (Import *self, guint id, GError **error)
   if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                           _ ("The target folder “%s” is not there; make it first"),
-                          target->folder);
+                          target->file->folder);
   g_propagate_error (error, g_steal_pointer (&local_error));
   return FALSE;
 }
@@ -373,14 +435,15 @@ make_targets (Import *self, GError **error)
 {
   VmpMachines *machines = vmp_run_get_machines (self->run);
 
-  self->targets = g_ptr_array_new_with_free_func (target_free);
-  plan_disks (self);
-  plan_files (self);
+  if (!plan_targets (self, error))
+    return FALSE;
   for (guint i = 0; i < self->targets->len; i++)
     {
       Target *target = g_ptr_array_index (self->targets, i);
 
-      if (target->folder != NULL)
+      if (target->file->stays)
+        continue;
+      if (target->file->folder != NULL)
         {
           if (!make_target_in_folder (self, i, error))
             return FALSE;
@@ -400,10 +463,36 @@ make_targets (Import *self, GError **error)
   return TRUE;
 }
 
+/* What the worker is to do with a file: copy it, or, where it stays, read it to see that it is
+ * whole. FALSE for nothing. */
+static gboolean
+describe_item (Import *self, guint id, GVariantDict *options)
+{
+  gboolean verify = vmp_settings_get_boolean (self->request->settings, "VerifyChecksums");
+  Target *target = g_ptr_array_index (self->targets, id);
+  VmpImportFile *file = target->file;
+
+  if (file->stays && !(verify && (file->verity != NULL || file->sha256 != NULL)))
+    return FALSE;
+  g_variant_dict_init (options, NULL);
+  if (!file->stays)
+    g_variant_dict_insert (options, "Target", "u", id);
+  g_variant_dict_insert (options, "Name", "s", file->found);
+  if (verify && file->verity != NULL)
+    g_variant_dict_insert (options, "Verity", "s", file->verity);
+  else if (verify && file->sha256 != NULL)
+    g_variant_dict_insert (options, "Sha256", "s", file->sha256);
+  if (!file->stays && target->backing != NULL)
+    {
+      g_variant_dict_insert (options, "BackingFile", "s", target->backing);
+      g_variant_dict_insert (options, "BackingFormat", "s", target->backing_format);
+    }
+  return TRUE;
+}
+
 static GVariant *
 copy_all (Import *self, GError **error)
 {
-  gboolean verify = vmp_settings_get_boolean (self->request->settings, "VerifyChecksums");
   g_autoptr (GVariant) reply = NULL;
   GVariantBuilder items;
 
@@ -411,23 +500,11 @@ copy_all (Import *self, GError **error)
   for (guint i = 0; i < self->targets->len; i++)
     {
       Target *target = g_ptr_array_index (self->targets, i);
-      VmpImportFile *file = target->file;
       GVariantDict options;
 
-      g_variant_dict_init (&options, NULL);
-      g_variant_dict_insert (&options, "Target", "u", i);
-      g_variant_dict_insert (&options, "Name", "s",
-                             file->member != NULL ? file->member : file->path);
-      if (verify && file->verity != NULL)
-        g_variant_dict_insert (&options, "Verity", "s", file->verity);
-      else if (verify && file->sha256 != NULL)
-        g_variant_dict_insert (&options, "Sha256", "s", file->sha256);
-      if (target->backing != NULL)
-        {
-          g_variant_dict_insert (&options, "BackingFile", "s", target->backing);
-          g_variant_dict_insert (&options, "BackingFormat", "s", target->backing_format);
-        }
-      g_variant_builder_add (&items, "(u@a{sv})", file->source, g_variant_dict_end (&options));
+      if (describe_item (self, i, &options))
+        g_variant_builder_add (&items, "(u@a{sv})", target->file->source,
+                               g_variant_dict_end (&options));
     }
   reply = vmp_worker_host_call (self->worker, "Copy", g_variant_new ("(a(ua{sv}))", &items),
                                 "(a(ua{sv}))", NULL, NULL, error);
@@ -443,16 +520,32 @@ publish_targets (Import *self, GError **error)
   return reply != NULL;
 }
 
+/* The file as it is now, for reading; borrowed. */
+static int
+get_reader (Import *self, Target *target)
+{
+  return target->file->stays
+             ? vmp_source_list_get_fd (vmp_import_plan_get_sources (self->plan),
+                                       target->file->source)
+             : target->reader;
+}
+
 /* The caller had these files open for writing, in a process of its own uid. Now that it is gone,
- * nobody may be left who has. */
+ * nobody may be left who has. In place, where the caller is trusted with the files, it is enough
+ * that nobody is known to. */
 static gboolean
 check_writers (Import *self, GError **error)
 {
   for (guint i = 0; i < self->targets->len; i++)
     {
       Target *target = g_ptr_array_index (self->targets, i);
+      VmpWriters writers = vmp_fd_find_writers (get_reader (self, target));
 
-      if (vmp_fd_has_writer (target->reader))
+      if (target->file->stays && writers == VMP_WRITERS_SOME)
+        return vmp_error_set (error, VMPORT_ERROR_FILE_IN_USE,
+                              _ ("“%s” is open for writing in some program; close it first"),
+                              target->final_path);
+      if (!target->file->stays && writers != VMP_WRITERS_NONE)
         return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
                               _ ("“%s” is still open for writing after its copy was made"),
                               target->file->base);
@@ -475,8 +568,8 @@ judge_image (Target *target, GVariant *reading, GError **error)
   if (g_strcmp0 (backing, target->backing) != 0
       || (backing != NULL && g_strcmp0 (format, target->backing_format) != 0))
     return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
-                          _ ("The copy of “%s” names another backing file than it should"),
-                          target->file->base);
+                          _ ("“%s” names another backing file than it should"),
+                          target->final_path);
   return TRUE;
 }
 
@@ -501,10 +594,10 @@ inspect (Import *self, GError **error)
 
       if (target->file->format == NULL)
         continue;
-      fd = vmp_fd_dup (target->reader, error);
+      fd = vmp_fd_dup (get_reader (self, target), error);
       if (fd < 0)
         return FALSE;
-      vmp_source_list_add_fd (images, fd, target->file->base, target->file->format);
+      vmp_source_list_add_fd (images, fd, target->final_path, target->file->format);
       g_array_append_val (numbers, i);
     }
   if (!vmp_source_list_send (images, self->inspector, error))
@@ -517,49 +610,59 @@ inspect (Import *self, GError **error)
   return TRUE;
 }
 
-static const char *
-final_path_of (Import *self, VmpImportFile *file)
+static void
+point_drives_at_files (Import *self, GPtrArray *drives)
 {
-  for (guint i = 0; i < self->targets->len; i++)
-    {
-      Target *target = g_ptr_array_index (self->targets, i);
+  VmpDomain *domain = vmp_import_plan_get_domain (self->plan);
 
-      if (target->file == file)
-        return target->final_path;
+  for (guint i = 0; i < drives->len; i++)
+    {
+      VmpImportDisk *drive = g_ptr_array_index (drives, i);
+      g_autoptr (GPtrArray) paths = g_ptr_array_new ();
+      g_autoptr (GPtrArray) formats = g_ptr_array_new ();
+
+      for (guint n = 0; n < drive->images->len; n++)
+        {
+          VmpImportFile *image = g_ptr_array_index (drive->images, n);
+
+          g_ptr_array_add (paths, find_target (self, image)->final_path);
+          g_ptr_array_add (formats, image->format);
+        }
+      g_ptr_array_add (paths, NULL);
+      g_ptr_array_add (formats, NULL);
+      vmp_domain_set_images (domain, drive->disk, (const char *const *) paths->pdata,
+                             (const char *const *) formats->pdata);
     }
-  return NULL;
 }
 
 static void
 point_domain_at_files (Import *self)
 {
-  VmpDomain *domain = vmp_import_plan_get_domain (self->plan);
-  GPtrArray *disks = vmp_import_plan_get_disks (self->plan);
-
-  for (guint i = 0; i < disks->len; i++)
-    {
-      VmpImportDisk *disk = g_ptr_array_index (disks, i);
-      g_autoptr (GPtrArray) paths = g_ptr_array_new ();
-      g_autoptr (GPtrArray) formats = g_ptr_array_new ();
-
-      for (guint n = 0; n < disk->images->len; n++)
-        {
-          VmpImportFile *image = g_ptr_array_index (disk->images, n);
-
-          g_ptr_array_add (paths, (gpointer) final_path_of (self, image));
-          g_ptr_array_add (formats, image->format);
-        }
-      g_ptr_array_add (paths, NULL);
-      g_ptr_array_add (formats, NULL);
-      vmp_domain_set_images (domain, disk->disk, (const char *const *) paths->pdata,
-                             (const char *const *) formats->pdata);
-    }
+  point_drives_at_files (self, vmp_import_plan_get_disks (self->plan));
+  point_drives_at_files (self, vmp_import_plan_get_media (self->plan));
   for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
     {
       VmpImportFile *file = vmp_import_plan_get_file (self->plan, i);
 
-      vmp_domain_set_file (domain, i, file != NULL ? final_path_of (self, file) : NULL);
+      if (file != NULL)
+        vmp_domain_set_file (vmp_import_plan_get_domain (self->plan), i,
+                             find_target (self, file)->final_path);
     }
+}
+
+/* A saved state that does not lie in the machine's own folder. */
+static gboolean
+record_state (Import *self, GError **error)
+{
+  for (guint i = 0; i < self->targets->len; i++)
+    {
+      Target *target = g_ptr_array_index (self->targets, i);
+
+      if (target->file->role == VMP_ROLE_STATE && target->member == NULL)
+        return vmp_machines_set_state_path (vmp_run_get_machines (self->run), self->place,
+                                            target->final_path, error);
+    }
+  return TRUE;
 }
 
 static char *
@@ -582,9 +685,19 @@ define (Import *self, GError **error)
   vmp_job_post_progress (vmp_run_get_job (self->run), 0, "Syncing", "");
   return vmp_machines_write_configuration (machines, self->place,
                                            vmp_import_plan_get_domain (self->plan), error)
-         && vmp_machines_sync (machines, self->place, error)
+         && record_state (self, error) && vmp_machines_sync (machines, self->place, error)
          && vmp_run_enter_last_step (self->run, error)
          && vmp_machines_define (machines, self->place, error);
+}
+
+static guint
+count_copies (Import *self)
+{
+  guint copies = 1; /* the configuration */
+
+  for (guint i = 0; i < self->targets->len; i++)
+    copies += !((Target *) g_ptr_array_index (self->targets, i))->file->stays;
+  return copies;
 }
 
 static GVariant *
@@ -607,7 +720,7 @@ make_result (Import *self, GVariant *copied_items)
   g_variant_dict_insert (&result, "ImportedVirtualMachine", "o", self->path);
   g_variant_dict_insert (&result, "BytesCopied", "t", copied);
   g_variant_dict_insert (&result, "BytesCloned", "t", cloned);
-  g_variant_dict_insert (&result, "Files", "u", self->targets->len + 1);
+  g_variant_dict_insert (&result, "Files", "u", count_copies (self));
   g_variant_dict_insert_value (
       &result, "Warnings",
       vmp_findings_warnings_to_variant (vmp_import_plan_get_findings (self->plan)));

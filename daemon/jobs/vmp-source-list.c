@@ -14,7 +14,9 @@ typedef struct
   char *key; /* "Member", "Path", or NULL for a descriptor */
   char *path;
   char *format;
+  VmpSourceFlags flags;
   GVariant *reading;
+  int handed; /* over by the worker, or -1 */
 } Entry;
 
 struct _VmpSourceList
@@ -33,6 +35,7 @@ entry_free (gpointer data)
   g_free (entry->path);
   g_free (entry->format);
   g_clear_pointer (&entry->reading, g_variant_unref);
+  vmp_fd_clear (&entry->handed);
   g_free (entry);
 }
 
@@ -58,6 +61,7 @@ add (VmpSourceList *self, int fd, const char *key, const char *path, const char 
   Entry *entry = g_new0 (Entry, 1);
 
   entry->fd = fd;
+  entry->handed = -1;
   entry->key = g_strdup (key);
   entry->path = g_strdup (path);
   entry->format = g_strdup (format);
@@ -84,6 +88,23 @@ vmp_source_list_add_member (VmpSourceList *self, const char *member, const char 
   return add (self, -1, "Member", member, format);
 }
 
+/* Before it is sent. */
+void
+vmp_source_list_set_flags (VmpSourceList *self, guint source, VmpSourceFlags flags)
+{
+  g_return_if_fail (source >= self->sent);
+
+  ((Entry *) g_ptr_array_index (self->entries, source))->flags = flags;
+}
+
+/* The file itself where it was asked for with VMP_SOURCE_HAND_OVER and could be opened, else -1;
+ * borrowed. */
+int
+vmp_source_list_get_fd (VmpSourceList *self, guint source)
+{
+  return ((Entry *) g_ptr_array_index (self->entries, source))->handed;
+}
+
 static GVariant *
 entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
 {
@@ -106,6 +127,10 @@ entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
     }
   if (entry->format != NULL)
     g_variant_dict_insert (&options, "Format", "s", entry->format);
+  if ((entry->flags & VMP_SOURCE_WRITABLE) != 0)
+    g_variant_dict_insert (&options, "Writable", "b", TRUE);
+  if ((entry->flags & VMP_SOURCE_HAND_OVER) != 0)
+    g_variant_dict_insert (&options, "HandOver", "b", TRUE);
   return g_variant_dict_end (&options);
 }
 
@@ -122,7 +147,24 @@ is_sensible (GVariant *reading)
 }
 
 static gboolean
-take_readings (VmpSourceList *self, guint from, guint until, GVariant *reply, GError **error)
+take_handed (Entry *entry, GUnixFDList *fds, GError **error)
+{
+  gint32 handle;
+
+  if ((entry->flags & VMP_SOURCE_HAND_OVER) == 0
+      || g_variant_lookup (entry->reading, "ErrorName", "&s", NULL))
+    return TRUE;
+  if (!g_variant_lookup (entry->reading, "Fd", "h", &handle) || fds == NULL || handle < 0
+      || handle >= g_unix_fd_list_get_length (fds))
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker hands over no file");
+  vmp_fd_clear (&entry->handed);
+  entry->handed = g_unix_fd_list_get (fds, handle, error);
+  return entry->handed >= 0 && vmp_fd_check_regular (entry->handed, entry->path, error);
+}
+
+static gboolean
+take_readings (VmpSourceList *self, guint from, guint until, GVariant *reply, GUnixFDList *fds,
+               GError **error)
 {
   g_autoptr (GVariant) readings = g_variant_get_child_value (reply, 0);
   GVariantIter iter;
@@ -143,6 +185,8 @@ take_readings (VmpSourceList *self, guint from, guint until, GVariant *reply, GE
       entry = g_ptr_array_index (self->entries, id);
       g_clear_pointer (&entry->reading, g_variant_unref);
       entry->reading = reading;
+      if (!take_handed (entry, fds, error))
+        return FALSE;
     }
   for (guint i = from; i < until; i++)
     if (((Entry *) g_ptr_array_index (self->entries, i))->reading == NULL)
@@ -158,6 +202,7 @@ vmp_source_list_send (VmpSourceList *self, VmpWorkerHost *worker, GError **error
   while (self->sent < self->entries->len)
     {
       g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+      g_autoptr (GUnixFDList) fds_out = NULL;
       g_autoptr (GVariant) reply = NULL;
       guint until = MIN (self->entries->len, self->sent + VMP_WORKER_MAX_FDS);
       GVariantBuilder sources;
@@ -178,8 +223,8 @@ vmp_source_list_send (VmpSourceList *self, VmpWorkerHost *worker, GError **error
           vmp_fd_clear (&entry->fd);
         }
       reply = vmp_worker_host_call (worker, "AddSources", g_variant_new ("(a(ua{sv}))", &sources),
-                                    "(a(ua{sv}))", fds, NULL, error);
-      if (reply == NULL || !take_readings (self, self->sent, until, reply, error))
+                                    "(a(ua{sv}))", fds, &fds_out, error);
+      if (reply == NULL || !take_readings (self, self->sent, until, reply, fds_out, error))
         return FALSE;
       self->sent = until;
     }

@@ -7,6 +7,13 @@ G_BEGIN_DECLS
 
 typedef struct _VmpSourceList VmpSourceList;
 
+typedef enum
+{
+  VMP_SOURCE_PLAIN = 0,
+  VMP_SOURCE_WRITABLE = 1 << 0,  /* the worker must be able to write it, too */
+  VMP_SOURCE_HAND_OVER = 1 << 1, /* the daemon wants the file itself */
+} VmpSourceFlags;
+
 VmpSourceList *vmp_source_list_new (void);
 void vmp_source_list_free (VmpSourceList *self);
 
@@ -15,6 +22,8 @@ guint vmp_source_list_add_fd (VmpSourceList *self, int fd, const char *name, con
 guint vmp_source_list_add_path (VmpSourceList *self, const char *path, const char *format);
 guint vmp_source_list_add_member (VmpSourceList *self, const char *member, const char *format);
 
+void vmp_source_list_set_flags (VmpSourceList *self, guint source, VmpSourceFlags flags);
+int vmp_source_list_get_fd (VmpSourceList *self, guint source);
 gboolean vmp_source_list_send (VmpSourceList *self, VmpWorkerHost *worker, GError **error);
 /* What the worker says of it (a{sv}, borrowed), after it was sent. */
 GVariant *vmp_source_list_get_reading (VmpSourceList *self, guint source);

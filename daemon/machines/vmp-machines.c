@@ -20,10 +20,19 @@ typedef struct
   GStrv macs;
 } Reservation;
 
+/* A file that an import in place is about to take. */
+typedef struct
+{
+  guint job;
+  VmpFileId id;
+} Claim;
+
 typedef struct
 {
   char *id;
+  GPtrArray *peers; /* all managers, this one included; not owned */
   GPtrArray *reservations;
+  GArray *claims;
   GHashTable *held; /* uuid → job number */
 } Books;
 
@@ -55,6 +64,7 @@ books_free (gpointer data)
 
   g_free (books->id);
   g_ptr_array_unref (books->reservations);
+  g_array_unref (books->claims);
   g_hash_table_unref (books->held);
   g_free (books);
 }
@@ -72,6 +82,7 @@ get_books (VmpMachines *self)
     {
       books = g_new0 (Books, 1);
       books->reservations = g_ptr_array_new_with_free_func (reservation_free);
+      books->claims = g_array_new (FALSE, FALSE, sizeof (Claim));
       books->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
       g_object_set_qdata_full (G_OBJECT (self), quark, books, books_free);
     }
@@ -106,19 +117,33 @@ vmp_machines_set_id (VmpMachines *self, const char *id)
   books->id = g_strdup (id);
 }
 
+/* @managers: all that the daemon has, which outlives them. Files belong to one machine of any. */
+void
+vmp_machines_set_peers (VmpMachines *self, GPtrArray *managers)
+{
+  get_books (self)->peers = managers;
+}
+
+GPtrArray *
+vmp_machines_get_peers (VmpMachines *self)
+{
+  return get_books (self)->peers;
+}
+
 static gboolean
 same_mac (const char *a, const char *b)
 {
   return a != NULL && b != NULL && g_ascii_strcasecmp (a, b) == 0;
 }
 
+/* Is @uuid a machine's, or that of an import under way, or still on files in the manager's place? */
 gboolean
 vmp_machines_is_uuid_taken (VmpMachines *self, const char *uuid)
 {
   GPtrArray *reservations = get_books (self)->reservations;
   g_autoptr (VmpMachine) machine = vmp_machines_lookup (self, uuid);
 
-  if (machine != NULL)
+  if (machine != NULL || VMP_MACHINES_GET_IFACE (self)->has_remains (self, uuid))
     return TRUE;
   for (guint i = 0; i < reservations->len; i++)
     {
@@ -199,7 +224,46 @@ vmp_machines_reserve (VmpMachines *self, const char *uuid, const char *name,
   return TRUE;
 }
 
-/* Lets go all that @job reserved or held. */
+static gboolean
+is_claimed (VmpMachines *self, const VmpFileId *id)
+{
+  GArray *claims = get_books (self)->claims;
+
+  for (guint i = 0; i < claims->len; i++)
+    {
+      const VmpFileId *claimed = &g_array_index (claims, Claim, i).id;
+
+      if (claimed->device == id->device && claimed->inode == id->inode)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Is a job about to take the file, for a machine of any manager? */
+gboolean
+vmp_machines_is_file_claimed (VmpMachines *self, const VmpFileId *id)
+{
+  GPtrArray *peers = get_books (self)->peers;
+
+  for (guint i = 0; peers != NULL && i < peers->len; i++)
+    if (is_claimed (g_ptr_array_index (peers, i), id))
+      return TRUE;
+  return is_claimed (self, id);
+}
+
+/* Keeps a file for @job until vmp_machines_release(). FALSE where another job has it. */
+gboolean
+vmp_machines_claim_file (VmpMachines *self, const VmpFileId *id, guint job)
+{
+  Claim claim = { job, *id };
+
+  if (vmp_machines_is_file_claimed (self, id))
+    return FALSE;
+  g_array_append_val (get_books (self)->claims, claim);
+  return TRUE;
+}
+
+/* Lets go all that @job reserved, claimed or held. */
 void
 vmp_machines_release (VmpMachines *self, guint job)
 {
@@ -215,6 +279,9 @@ vmp_machines_release (VmpMachines *self, guint job)
       if (reservation->job == job)
         g_ptr_array_remove_index_fast (books->reservations, i - 1);
     }
+  for (guint i = books->claims->len; i > 0; i--)
+    if (g_array_index (books->claims, Claim, i - 1).job == job)
+      g_array_remove_index_fast (books->claims, i - 1);
   g_hash_table_iter_init (&iter, books->held);
   while (g_hash_table_iter_next (&iter, &uuid, &holder))
     if (GPOINTER_TO_UINT (holder) == job)
@@ -392,6 +459,14 @@ vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, VmpDomain 
                                   GError **error)
 {
   return VMP_MACHINES_GET_IFACE (self)->write_configuration (self, place, domain, error);
+}
+
+/* Where the saved state is not the member "state.save" of the place, because it is used where it lies
+ * or went to a folder of the caller's choice: @path, absolute, is where. Blocking. */
+gboolean
+vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path, GError **error)
+{
+  return VMP_MACHINES_GET_IFACE (self)->set_state_path (self, place, path, error);
 }
 
 gboolean

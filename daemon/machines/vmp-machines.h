@@ -6,6 +6,7 @@
 
 #include <gio/gio.h>
 
+#include "vmp-at.h"
 #include "vmp-domain.h"
 #include "vmp-machine.h"
 
@@ -36,6 +37,7 @@ struct _VmpMachinesInterface
   VmpMachine *(*lookup) (VmpMachines *self, const char *uuid);
   void (*forget) (VmpMachines *self, const char *uuid);
   gboolean (*load) (VmpMachines *self, const char *uuid, GError **error);
+  gboolean (*has_remains) (VmpMachines *self, const char *uuid);
 
   int (*open_file) (VmpMachines *self, const char *path, GError **error);
   gboolean (*owns_path) (VmpMachines *self, const char *path);
@@ -48,6 +50,8 @@ struct _VmpMachinesInterface
   int (*reopen_file) (VmpMachines *self, VmpPlace *place, const char *member, GError **error);
   gboolean (*write_configuration) (VmpMachines *self, VmpPlace *place, VmpDomain *domain,
                                    GError **error);
+  gboolean (*set_state_path) (VmpMachines *self, VmpPlace *place, const char *path,
+                              GError **error);
   gboolean (*sync) (VmpMachines *self, VmpPlace *place, GError **error);
   GVariant *(*describe) (VmpMachines *self, VmpPlace *place);
   gboolean (*define) (VmpMachines *self, VmpPlace *place, GError **error);
@@ -57,6 +61,8 @@ struct _VmpMachinesInterface
 
 const char *vmp_machines_get_id (VmpMachines *self);
 void vmp_machines_set_id (VmpMachines *self, const char *id);
+void vmp_machines_set_peers (VmpMachines *self, GPtrArray *managers);
+GPtrArray *vmp_machines_get_peers (VmpMachines *self);
 const char *vmp_machines_get_driver (VmpMachines *self);
 const char *vmp_machines_get_uri (VmpMachines *self);
 const char *vmp_machines_get_version (VmpMachines *self);
@@ -69,6 +75,8 @@ GPtrArray *vmp_machines_list (VmpMachines *self);
 VmpMachine *vmp_machines_lookup (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_reserve (VmpMachines *self, const char *uuid, const char *name,
                                const char *const *macs, guint job, GError **error);
+gboolean vmp_machines_is_file_claimed (VmpMachines *self, const VmpFileId *id);
+gboolean vmp_machines_claim_file (VmpMachines *self, const VmpFileId *id, guint job);
 void vmp_machines_release (VmpMachines *self, guint job);
 gboolean vmp_machines_is_uuid_taken (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_is_name_taken (VmpMachines *self, const char *name);
@@ -94,6 +102,8 @@ int vmp_machines_reopen_file (VmpMachines *self, VmpPlace *place, const char *me
                               GError **error);
 gboolean vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, VmpDomain *domain,
                                            GError **error);
+gboolean vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path,
+                                      GError **error);
 gboolean vmp_machines_sync (VmpMachines *self, VmpPlace *place, GError **error);
 GVariant *vmp_machines_describe (VmpMachines *self, VmpPlace *place);
 gboolean vmp_machines_define (VmpMachines *self, VmpPlace *place, GError **error);

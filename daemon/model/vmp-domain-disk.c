@@ -41,6 +41,22 @@ vmp_domain_get_disk_target (VmpDomain *self, guint disk)
   return target != NULL ? vmp_node_get (target, "dev") : NULL;
 }
 
+gboolean
+vmp_domain_is_disk_unsafe (VmpDomain *self, guint disk)
+{
+  VmpNode *node = get_disk (self, disk);
+
+  return node != NULL && node->unsafe;
+}
+
+gboolean
+vmp_domain_is_disk_read_only (VmpDomain *self, guint disk)
+{
+  VmpNode *node = get_disk (self, disk);
+
+  return node != NULL && vmp_node_find (node, "readonly") != NULL;
+}
+
 static const char *
 get_source_file (VmpNode *node)
 {

@@ -74,6 +74,14 @@ vmp_domain_get_interface_source (VmpDomain *self, guint interface)
     }
 }
 
+gboolean
+vmp_domain_is_interface_unsafe (VmpDomain *self, guint interface)
+{
+  VmpNode *node = get_interface (self, interface);
+
+  return node != NULL && node->unsafe;
+}
+
 const char *
 vmp_domain_get_interface_mac (VmpDomain *self, guint interface)
 {

@@ -68,6 +68,10 @@ void vmp_domain_set_uuid (VmpDomain *self, const char *uuid);
 guint vmp_domain_get_n_disks (VmpDomain *self);
 VmpDiskDevice vmp_domain_get_disk_device (VmpDomain *self, guint disk);
 const char *vmp_domain_get_disk_target (VmpDomain *self, guint disk);
+/* Is it a device of the host, and no file? */
+gboolean vmp_domain_is_disk_unsafe (VmpDomain *self, guint disk);
+/* Is the guest kept from writing it? */
+gboolean vmp_domain_is_disk_read_only (VmpDomain *self, guint disk);
 /* The images of a disk, topmost first: element 0 is the disk's own source, the others its stated
  * backing chain. An empty drive, and a disk without a source, has none. */
 guint vmp_domain_get_n_images (VmpDomain *self, guint disk);
@@ -83,6 +87,9 @@ guint vmp_domain_get_n_interfaces (VmpDomain *self);
 VmpNetworkKind vmp_domain_get_interface_kind (VmpDomain *self, guint interface);
 const char *vmp_domain_get_interface_source (VmpDomain *self, guint interface);
 const char *vmp_domain_get_interface_mac (VmpDomain *self, guint interface);
+/* Does it reach into the host by its kind, such as a device that is passed through? Then it has no
+ * connection but that, until it is given one. */
+gboolean vmp_domain_is_interface_unsafe (VmpDomain *self, guint interface);
 void vmp_domain_set_interface_source (VmpDomain *self, guint interface, VmpNetworkKind kind,
                                       const char *source);
 void vmp_domain_set_interface_mac (VmpDomain *self, guint interface, const char *mac);

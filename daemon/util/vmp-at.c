@@ -161,6 +161,65 @@ vmp_at_remove_tree (int dirfd, const char *name, GError **error)
   return TRUE;
 }
 
+/* Deeper than any folder that is made for a machine's files. */
+#define MAX_EMPTY_DEPTH 4
+
+static gboolean
+remove_empty (int dirfd, const char *name, guint depth, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  vmp_autofd int fd = vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, &local_error);
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (fd < 0)
+    {
+      if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
+        return TRUE;
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  names = vmp_at_list (fd, ".", G_MAXUINT, error);
+  if (names == NULL)
+    return FALSE;
+  /* The kernel tells whether a folder is empty; all that this has to do is to begin below. */
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *child = g_ptr_array_index (names, i);
+      struct stat st;
+
+      if (depth == MAX_EMPTY_DEPTH || fstatat (fd, child, &st, AT_SYMLINK_NOFOLLOW) < 0
+          || !S_ISDIR (st.st_mode))
+        return TRUE;
+      if (!remove_empty (fd, child, depth + 1, error))
+        return FALSE;
+    }
+  if (unlinkat (dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != ENOENT)
+    return vmp_error_set_errno (error, errno, "Cannot remove the folder “%s”", name);
+  return TRUE;
+}
+
+/* Removes a folder that holds nothing but empty folders. One that holds anything else stays; that,
+ * and a missing one, is no error. */
+gboolean
+vmp_at_remove_empty_tree (int dirfd, const char *name, GError **error)
+{
+  return remove_empty (dirfd, name, 0, error);
+}
+
+/* FALSE where there is no such file, or nobody can say now. Opens nothing: for paths that the
+ * process has no business with, but to tell whether another file is the same one. */
+gboolean
+vmp_at_identify (const char *path, VmpFileId *id)
+{
+  struct stat st;
+
+  if (fstatat (AT_FDCWD, path, &st, AT_NO_AUTOMOUNT) < 0)
+    return FALSE;
+  id->device = st.st_dev;
+  id->inode = st.st_ino;
+  return TRUE;
+}
+
 /* Flushes a file or a directory, entries included, to the disk. */
 gboolean
 vmp_at_sync (int dirfd, const char *path, GError **error)

@@ -13,6 +13,7 @@ gboolean vmp_at_exists (int dirfd, const char *path);
 gboolean vmp_at_rename_noreplace (int from_dirfd, const char *from, int to_dirfd, const char *to,
                                   GError **error);
 gboolean vmp_at_remove_tree (int dirfd, const char *name, GError **error);
+gboolean vmp_at_remove_empty_tree (int dirfd, const char *name, GError **error);
 gboolean vmp_at_sync (int dirfd, const char *path, GError **error);
 gboolean vmp_at_sync_folders (int dirfd, const char *path, GError **error);
 GPtrArray *vmp_at_list (int dirfd, const char *path, guint max, GError **error);
@@ -21,6 +22,15 @@ GBytes *vmp_fd_read_all (int fd, gsize max, const char *what, GError **error);
 gboolean vmp_fd_write_all (int fd, const void *data, gsize size, const char *what, GError **error);
 gboolean vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error);
 gboolean vmp_at_replace (int dirfd, const char *name, GBytes *content, mode_t mode, GError **error);
+
+/* Which file a path means: the same two numbers for whatever name it has. */
+typedef struct
+{
+  guint64 device;
+  guint64 inode;
+} VmpFileId;
+
+gboolean vmp_at_identify (const char *path, VmpFileId *id);
 
 /* What a file system has left for whoever asks, and whether two files on it can share their data. */
 typedef struct

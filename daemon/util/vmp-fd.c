@@ -3,6 +3,7 @@
 
 #include "vmp-fd.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -55,16 +56,15 @@ vmp_fd_check_directory (int fd, const char *what, GError **error)
 /* Does anyone, in any process, still hold the file for writing or map it so?
  *
  * A read lease on a descriptor that is open read-only is granted by the kernel only where no
- * writer is left. It is given back at once: later writers need a name, and the caller of this
- * function keeps the name to itself. Where the file system knows no leases the answer is TRUE,
- * since absence was not shown. */
-gboolean
-vmp_fd_has_writer (int fd)
+ * writer is left. It is given back at once: later writers need a name, which is for the caller of
+ * this function to think of. */
+VmpWriters
+vmp_fd_find_writers (int fd)
 {
   if (fcntl (fd, F_SETLEASE, F_RDLCK) < 0)
-    return TRUE;
+    return errno == EAGAIN ? VMP_WRITERS_SOME : VMP_WRITERS_UNKNOWN;
   fcntl (fd, F_SETLEASE, F_UNLCK);
-  return FALSE;
+  return VMP_WRITERS_NONE;
 }
 
 /* A peer that has gone is an error here, never a signal. */

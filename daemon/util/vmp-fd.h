@@ -31,5 +31,12 @@ vmp_fd_steal (int *fd)
 int vmp_fd_dup (int fd, GError **error);
 gboolean vmp_fd_check_regular (int fd, const char *what, GError **error);
 gboolean vmp_fd_check_directory (int fd, const char *what, GError **error);
-gboolean vmp_fd_has_writer (int fd);
+typedef enum
+{
+  VMP_WRITERS_NONE,
+  VMP_WRITERS_SOME,
+  VMP_WRITERS_UNKNOWN, /* the file system knows no leases */
+} VmpWriters;
+
+VmpWriters vmp_fd_find_writers (int fd);
 gboolean vmp_fd_write_all_to_socket (int fd, const void *data, gsize size, GError **error);

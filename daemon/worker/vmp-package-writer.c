@@ -509,16 +509,40 @@ remove_entries (int package, GVariant *left, GError **error)
   return TRUE;
 }
 
+/* A missing folder may be a share that is away, and then the file is still to be removed. Where the
+ * folder above it, `Root`, is there on the right device, it is just missing. */
+static gboolean
+folder_was_never_made (GVariant *left)
+{
+  vmp_autofd int fd = -1;
+  const char *root;
+  guint64 device;
+  struct stat st;
+
+  if (!g_variant_lookup (left, "Root", "&s", &root))
+    return FALSE;
+  fd = open_parent (-1, root, NULL);
+  return fd >= 0 && fstat (fd, &st) == 0
+         && (!g_variant_lookup (left, "Device", "t", &device) || device == st.st_dev);
+}
+
 static gboolean
 remove_file (GVariant *left, const char *path, GError **error)
 {
   g_autofree char *folder = g_path_get_dirname (path);
   g_autofree char *name = g_path_get_basename (path);
-  vmp_autofd int dirfd = open_parent (-1, folder, error);
+  g_autoptr (GError) local_error = NULL;
+  vmp_autofd int dirfd = open_parent (-1, folder, &local_error);
   guint64 device, inode;
 
   if (dirfd < 0)
-    return FALSE;
+    {
+      if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND)
+          && folder_was_never_made (left))
+        return TRUE;
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
   if (!vmp_at_exists (dirfd, name))
     return TRUE;
   if (g_variant_lookup (left, "Device", "t", &device)
@@ -529,17 +553,31 @@ remove_file (GVariant *left, const char *path, GError **error)
   return TRUE;
 }
 
+/* A folder that was made for a machine's files goes once they have, and so do the empty ones in
+ * it; not with what anybody else has put there. */
+static gboolean
+remove_folder (const char *path, GError **error)
+{
+  g_autofree char *parent = g_path_get_dirname (path);
+  g_autofree char *name = g_path_get_basename (path);
+  vmp_autofd int dirfd = open_parent (-1, parent, error);
+
+  return dirfd >= 0 && vmp_at_remove_empty_tree (dirfd, name, error);
+}
+
 /* Takes back what an export left, in any state of it; see org.vmport.Worker.xml. */
 gboolean
 vmp_package_writer_remove (GVariant *left, int directory_fd, GError **error)
 {
   g_autoptr (VmpPackageWriter) self = g_new0 (VmpPackageWriter, 1);
-  const char *directory = "", *subdirectory = "", *token, *path;
+  const char *directory = "", *subdirectory = "", *token, *path, *kind = "";
   guint64 device = 0, inode = 0;
 
   self->parent = self->package = self->staging = -1;
+  g_variant_lookup (left, "Kind", "&s", &kind);
   if (g_variant_lookup (left, "Path", "&s", &path))
-    return remove_file (left, path, error);
+    return strcmp (kind, "Folder") == 0 ? remove_folder (path, error)
+                                        : remove_file (left, path, error);
   if (!g_variant_lookup (left, "Token", "&s", &token) || !vmp_name_is_token (token))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "What is left has no token");
   g_variant_lookup (left, "Directory", "&s", &directory);

@@ -8,6 +8,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "vmp-at.h"
 #include "vmp-copier.h"
@@ -94,8 +95,17 @@ take_handle (GVariant *options, GUnixFDList *fds, GError **error)
   return g_unix_fd_list_get (fds, handle, error);
 }
 
+/* Relative paths mean beneath the package's directory. */
 static int
-open_source (int package_fd, GVariant *options, GUnixFDList *fds, GError **error)
+open_named (int package_fd, const char *path, int flags, GError **error)
+{
+  if (path[0] != '/' && package_fd >= 0)
+    return vmp_at_open (package_fd, path, flags, 0, error);
+  return vmp_at_open_absolute (path, flags, error);
+}
+
+static int
+open_source (int package_fd, GVariant *options, GUnixFDList *fds, int flags, GError **error)
 {
   const char *path;
 
@@ -106,15 +116,40 @@ open_source (int package_fd, GVariant *options, GUnixFDList *fds, GError **error
           vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "No package is open");
           return -1;
         }
-      return vmp_at_open (package_fd, path, O_RDONLY, 0, error);
+      return vmp_at_open (package_fd, path, flags, 0, error);
     }
   if (g_variant_lookup (options, "Path", "&s", &path))
-    {
-      if (path[0] != '/' && package_fd >= 0)
-        return vmp_at_open (package_fd, path, O_RDONLY, 0, error);
-      return vmp_at_open_absolute (path, O_RDONLY, error);
-    }
+    return open_named (package_fd, path, flags, error);
   return take_handle (options, fds, error);
+}
+
+/* A file that a machine will write must be one that its owner can write now. */
+static gboolean
+check_writable (int package_fd, GVariant *options, GUnixFDList *fds, GError **error)
+{
+  gboolean writable = FALSE;
+  vmp_autofd int fd = -1;
+
+  if (!g_variant_lookup (options, "Writable", "b", &writable) || !writable)
+    return TRUE;
+  fd = open_source (package_fd, options, fds, O_RDWR, error);
+  return fd >= 0;
+}
+
+/* The daemon tells files apart by device and inode, and believes no number for that. */
+static gboolean
+hand_over (int fd, GVariant *options, GUnixFDList *fds_out, GVariantDict *reading, GError **error)
+{
+  gboolean wanted = FALSE;
+  int handle;
+
+  if (!g_variant_lookup (options, "HandOver", "b", &wanted) || !wanted)
+    return TRUE;
+  handle = g_unix_fd_list_append (fds_out, fd, error);
+  if (handle < 0)
+    return FALSE;
+  g_variant_dict_insert (reading, "Fd", "h", handle);
+  return TRUE;
 }
 
 static gboolean
@@ -135,9 +170,9 @@ describe_image (int fd, const char *format, const char *what, GVariantDict *read
 
 static gboolean
 add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUnixFDList *fds,
-            GVariantDict *reading, GError **error)
+            GUnixFDList *fds_out, GVariantDict *reading, GError **error)
 {
-  vmp_autofd int fd = open_source (package_fd, options, fds, error);
+  vmp_autofd int fd = open_source (package_fd, options, fds, O_RDONLY, error);
   const char *what = "the file", *format = NULL;
   g_autofree char *quoted = NULL;
   guint64 size, payload;
@@ -166,6 +201,9 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
   if (g_variant_lookup (options, "Format", "&s", &format)
       && !describe_image (fd, format, quoted, reading, error))
     return FALSE;
+  if (!check_writable (package_fd, options, fds, error)
+      || !hand_over (fd, options, fds_out, reading, error))
+    return FALSE;
   source = g_new0 (Source, 1);
   source->fd = vmp_fd_steal (&fd);
   source->format = g_strdup (format);
@@ -176,7 +214,7 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
 /* Opens each of a(ua{sv}); a file that cannot be read is part of the answer, no error. */
 GVariant *
 vmp_sources_add (VmpSources *self, int package_fd, GVariant *sources, GUnixFDList *fds,
-                 GError **error)
+                 GUnixFDList *fds_out, GError **error)
 {
   GVariantBuilder readings;
   GVariantIter iter;
@@ -192,7 +230,7 @@ vmp_sources_add (VmpSources *self, int package_fd, GVariant *sources, GUnixFDLis
       GVariantDict reading;
 
       g_variant_dict_init (&reading, NULL);
-      if (!add_source (self, package_fd, id, options, fds, &reading, &local_error))
+      if (!add_source (self, package_fd, id, options, fds, fds_out, &reading, &local_error))
         {
           g_autofree char *name = vmport_error_get_name (local_error);
 
@@ -217,11 +255,26 @@ vmp_sources_get_fd (VmpSources *self, guint32 id, GError **error)
   return source->fd;
 }
 
+/* The folder that the file itself lies in: beneath the one that the caller chose, and made where it
+ * is missing. */
+static int
+open_target_folder (int package_fd, const char *folder, const char *name, GError **error)
+{
+  vmp_autofd int chosen = open_named (package_fd, folder, O_RDONLY | O_DIRECTORY, error);
+  g_autofree char *beneath = g_path_get_dirname (name);
+
+  if (chosen < 0 || strcmp (beneath, ".") == 0)
+    return vmp_fd_steal (&chosen);
+  if (!vmp_at_mkdir_parents (chosen, beneath, 0700, error))
+    return -1;
+  return vmp_at_open (chosen, beneath, O_RDONLY | O_DIRECTORY, 0, error);
+}
+
 /* A file in a folder of the caller's choice: made under a name that nobody can guess, and moved to
  * its own name at the end. */
 static gboolean
-make_target (Target *target, GVariant *options, GUnixFDList *fds_out, GVariantDict *reading,
-             GError **error)
+make_target (Target *target, int package_fd, GVariant *options, GUnixFDList *fds_out,
+             GVariantDict *reading, GError **error)
 {
   const char *folder, *name, *token;
   vmp_autofd int reader = -1;
@@ -229,16 +282,16 @@ make_target (Target *target, GVariant *options, GUnixFDList *fds_out, GVariantDi
   int handle;
 
   if (!g_variant_lookup (options, "Folder", "&s", &folder)
-      || !g_variant_lookup (options, "Name", "&s", &name) || !vmp_name_is_component (name)
+      || !g_variant_lookup (options, "Name", "&s", &name) || !vmp_name_is_relative (name)
       || !g_variant_lookup (options, "Token", "&s", &token))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "A target names no file");
-  target->folder = vmp_at_open_absolute (folder, O_RDONLY | O_DIRECTORY, error);
+  target->folder = open_target_folder (package_fd, folder, name, error);
   if (target->folder < 0)
     return FALSE;
-  if (vmp_at_exists (target->folder, name))
+  target->name = g_path_get_basename (name);
+  if (vmp_at_exists (target->folder, target->name))
     return vmp_error_set (error, VMPORT_ERROR_EXISTS,
                           _ ("“%s/%s” exists; name another place, or move it away"), folder, name);
-  target->name = g_strdup (name);
   target->temporary = g_strdup_printf (".vmport-%s", token);
   target->fd = vmp_at_open (target->folder, target->temporary, O_RDWR | O_CREAT | O_EXCL, 0600,
                             error);
@@ -264,7 +317,7 @@ make_target (Target *target, GVariant *options, GUnixFDList *fds_out, GVariantDi
 }
 
 GVariant *
-vmp_sources_add_targets (VmpSources *self, GVariant *targets, GUnixFDList *fds,
+vmp_sources_add_targets (VmpSources *self, int package_fd, GVariant *targets, GUnixFDList *fds,
                          GUnixFDList *fds_out, GError **error)
 {
   GVariantBuilder readings;
@@ -285,7 +338,7 @@ vmp_sources_add_targets (VmpSources *self, GVariant *targets, GUnixFDList *fds,
       g_hash_table_replace (self->targets, GUINT_TO_POINTER (id), target);
       g_variant_dict_init (&reading, NULL);
       if (g_variant_lookup (options, "Folder", "&s", NULL)
-              ? !make_target (target, options, fds_out, &reading, error)
+              ? !make_target (target, package_fd, options, fds_out, &reading, error)
               : (target->fd = take_handle (options, fds, error)) < 0)
         {
           g_variant_dict_clear (&reading);
@@ -293,6 +346,81 @@ vmp_sources_add_targets (VmpSources *self, GVariant *targets, GUnixFDList *fds,
           return NULL;
         }
       g_variant_builder_add (&readings, "(u@a{sv})", id, g_variant_dict_end (&reading));
+    }
+  return g_variant_builder_end (&readings);
+}
+
+/* Can a lease on a file of that folder tell whether it still has a writer? Tried on a file without
+ * a name, which nobody sees. */
+static gboolean
+knows_leases (int folder)
+{
+  vmp_autofd int writer = vmp_at_open (folder, ".", O_RDWR | O_TMPFILE, 0600, NULL);
+  g_autofree char *again = g_strdup_printf ("/proc/self/fd/%d", writer);
+  vmp_autofd int reader = -1;
+
+  /* Not every file system has nameless files; what cannot be tried is not complained about. */
+  if (writer < 0)
+    return TRUE;
+  reader = open (again, O_RDONLY | O_CLOEXEC);
+  vmp_fd_clear (&writer);
+  return reader < 0 || vmp_fd_find_writers (reader) != VMP_WRITERS_UNKNOWN;
+}
+
+static gboolean
+examine_folder (int package_fd, const char *path, const char *const *names, GVariantDict *reading,
+                GError **error)
+{
+  vmp_autofd int folder = open_named (package_fd, path, O_RDONLY | O_DIRECTORY, error);
+  g_autoptr (GStrvBuilder) taken = g_strv_builder_new ();
+  g_auto (GStrv) found = NULL;
+  VmpSpace space;
+
+  if (folder < 0)
+    return FALSE;
+  if (faccessat (folder, ".", W_OK | X_OK, AT_EACCESS) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot write into “%s”", path);
+  if (!vmp_fd_get_space (folder, &space, error))
+    return FALSE;
+  for (gsize i = 0; names[i] != NULL; i++)
+    if (vmp_at_exists (folder, names[i]))
+      g_strv_builder_add (taken, names[i]);
+  found = g_strv_builder_end (taken);
+  g_variant_dict_insert (reading, "Taken", "^as", found);
+  g_variant_dict_insert (reading, "Free", "t", space.free_bytes);
+  g_variant_dict_insert (reading, "Device", "t", space.device);
+  g_variant_dict_insert (reading, "CanShare", "b", space.can_share);
+  g_variant_dict_insert (reading, "Leases", "b", knows_leases (folder));
+  return TRUE;
+}
+
+/* Looks at folders that are to be copied into, a(sas) with the names that are wanted there, and
+ * makes nothing. A folder that cannot be used is part of the answer, aa{sv}. */
+GVariant *
+vmp_sources_examine_targets (int package_fd, GVariant *folders)
+{
+  GVariantBuilder readings;
+  GVariantIter iter;
+  const char *path;
+  const char **names;
+
+  g_variant_builder_init (&readings, G_VARIANT_TYPE ("aa{sv}"));
+  g_variant_iter_init (&iter, folders);
+  while (g_variant_iter_next (&iter, "(&s^a&s)", &path, &names))
+    {
+      g_autofree const char **owned = names;
+      g_autoptr (GError) error = NULL;
+      GVariantDict reading;
+
+      g_variant_dict_init (&reading, NULL);
+      if (!examine_folder (package_fd, path, owned, &reading, &error))
+        {
+          g_autofree char *name = vmport_error_get_name (error);
+
+          g_variant_dict_insert (&reading, "ErrorName", "s", name);
+          g_variant_dict_insert (&reading, "Message", "s", error->message);
+        }
+      g_variant_builder_add_value (&readings, g_variant_dict_end (&reading));
     }
   return g_variant_builder_end (&readings);
 }
@@ -351,6 +479,8 @@ copy_item (VmpSources *self, guint32 id, GVariant *options, GVariantDict *outcom
   if (!check_digest (verity, result.verity, name, error)
       || !check_digest (sha256, result.sha256, name, error))
     return FALSE;
+  if (target == NULL)
+    return TRUE;
   g_variant_dict_insert (outcome, "Copied", "t", result.copied);
   g_variant_dict_insert (outcome, "Cloned", "t", result.cloned);
   return TRUE;

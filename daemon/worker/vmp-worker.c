@@ -85,7 +85,8 @@ add_sources (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
              GError **error)
 {
   g_autoptr (GVariant) sources = g_variant_get_child_value (parameters, 0);
-  GVariant *readings = vmp_sources_add (self->sources, self->package_fd, sources, fds, error);
+  GVariant *readings = vmp_sources_add (self->sources, self->package_fd, sources, fds, fds_out,
+                                        error);
 
   return readings != NULL ? g_variant_new ("(@a(ua{sv}))", readings) : NULL;
 }
@@ -95,9 +96,19 @@ add_targets (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
              GError **error)
 {
   g_autoptr (GVariant) targets = g_variant_get_child_value (parameters, 0);
-  GVariant *readings = vmp_sources_add_targets (self->sources, targets, fds, fds_out, error);
+  GVariant *readings = vmp_sources_add_targets (self->sources, self->package_fd, targets, fds,
+                                                fds_out, error);
 
   return readings != NULL ? g_variant_new ("(@a(ua{sv}))", readings) : NULL;
+}
+
+static GVariant *
+examine_targets (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+                 GError **error)
+{
+  g_autoptr (GVariant) folders = g_variant_get_child_value (parameters, 0);
+
+  return g_variant_new ("(@aa{sv})", vmp_sources_examine_targets (self->package_fd, folders));
 }
 
 static GVariant *
@@ -217,6 +228,7 @@ static const struct
   { "OpenPackage", open_package },
   { "AddSources", add_sources },
   { "AddTargets", add_targets },
+  { "ExamineTargets", examine_targets },
   { "Copy", copy },
   { "PublishTargets", publish_targets },
   { "Examine", examine },

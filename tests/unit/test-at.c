@@ -258,11 +258,11 @@ test_fds (Fixture *f, gconstpointer data)
   write_file (f->fd, "file", "x");
   reader = vmp_at_open (f->fd, "file", O_RDONLY, 0, &error);
   g_assert_no_error (error);
-  g_assert_false (vmp_fd_has_writer (reader));
+  g_assert_cmpint (vmp_fd_find_writers (reader), ==, VMP_WRITERS_NONE);
   writer = vmp_at_open (f->fd, "file", O_RDWR, 0, &error);
-  g_assert_true (vmp_fd_has_writer (reader));
+  g_assert_cmpint (vmp_fd_find_writers (reader), ==, VMP_WRITERS_SOME);
   vmp_fd_clear (&writer);
-  g_assert_false (vmp_fd_has_writer (reader));
+  g_assert_cmpint (vmp_fd_find_writers (reader), ==, VMP_WRITERS_NONE);
 
   handle = openat (f->fd, "file", O_PATH | O_CLOEXEC);
   g_assert_cmpint (handle, >=, 0);

@@ -219,16 +219,191 @@ test_define (Store *store, gconstpointer data)
   g_assert_cmpstr (vmp_machine_get_state (machine), ==, "off");
 }
 
+#define OWN_FOLDER UUID "/Virtual Machines/" UUID "/"
+
+/* The machine's files, as "role name=path" without the store's root. */
+static char *
+describe_files (Store *store, const char *uuid)
+{
+  g_autoptr (VmpMachine) machine = vmp_machines_lookup (store->machines, uuid);
+  GPtrArray *files;
+  GString *text = g_string_new (NULL);
+
+  g_assert_nonnull (machine);
+  files = vmp_machine_get_files (machine);
+  for (guint i = 0; i < files->len; i++)
+    {
+      VmpMachineFile *file = g_ptr_array_index (files, i);
+
+      g_string_append_printf (text, "%s %s=%s\n", vmp_role_to_string (file->role), file->name,
+                              file->path);
+    }
+  g_string_replace (text, store->root, "", 0);
+  return g_string_free (text, FALSE);
+}
+
 static void
 test_saved_machine (Store *store, gconstpointer data)
 {
   g_autoptr (VmpMachine) machine = NULL;
+  g_autofree char *files = NULL;
 
   make_machine (store, UUID, "web");
-  make_file (store, UUID "/Virtual Machines/" UUID "/state.save", "memory");
+  make_file (store, OWN_FOLDER "state.save", "memory");
+  make_file (store, OWN_FOLDER "kernel", "a file of the configuration");
   load_all (store);
   machine = vmp_machines_lookup (store->machines, UUID);
   g_assert_cmpstr (vmp_machine_get_state (machine), ==, "saved");
+  files = describe_files (store, UUID);
+  g_assert_cmpstr (files, ==, "state state.save=/" OWN_FOLDER "state.save\n");
+}
+
+/* Of a machine that is used in place. */
+static void
+test_state_elsewhere (Store *store, gconstpointer data)
+{
+  VmpPlace *place = begin (store, TOKEN, UUID);
+  g_autoptr (VmpMachine) machine = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *files = NULL;
+
+  write_machine (store, place, UUID, "web");
+  g_assert_false (vmp_machines_set_state_path (store->machines, place, "state.save", &error));
+  g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_FAILED);
+  g_clear_error (&error);
+  vmp_machines_set_state_path (store->machines, place, "/srv/a package/state.save", &error);
+  g_assert_no_error (error);
+  define (store, place);
+  vmp_machines_end (store->machines, place);
+  load_all (store);
+  machine = vmp_machines_lookup (store->machines, UUID);
+  g_assert_cmpstr (vmp_machine_get_state (machine), ==, "saved");
+  files = describe_files (store, UUID);
+  g_assert_cmpstr (files, ==, "state state.save=/srv/a package/state.save\n");
+}
+
+static void
+test_tpm (Store *store, gconstpointer data)
+{
+  g_autofree char *none = NULL;
+  g_autofree char *files = NULL;
+
+  make_machine (store, UUID, "web");
+  make_machine (store, OTHER, "other");
+  make_file (store, OWN_FOLDER "tpm/tpm2/tpm2-00.permall", "state");
+  make_file (store, OWN_FOLDER "tpm/.lock", "");
+  load_all (store);
+  files = describe_files (store, UUID);
+  g_assert_cmpstr (files, ==,
+                   "tpm tpm/.lock=/" OWN_FOLDER "tpm/.lock\n"
+                   "tpm tpm/tpm2/tpm2-00.permall=/" OWN_FOLDER "tpm/tpm2/tpm2-00.permall\n");
+  none = describe_files (store, OTHER);
+  g_assert_cmpstr (none, ==, "");
+}
+
+static void
+make_many (Store *store)
+{
+  for (guint i = 0; i < 300; i++)
+    {
+      g_autofree char *name = g_strdup_printf (OWN_FOLDER "tpm/%u", i);
+
+      make_file (store, name, "");
+    }
+}
+
+static void
+make_link (Store *store, const char *path)
+{
+  g_autofree char *whole = g_build_filename (store->root, path, NULL);
+
+  make_file (store, OWN_FOLDER "tpm/regular", "");
+  g_assert_cmpint (symlink ("regular", whole), ==, 0);
+}
+
+static void
+make_fifo (Store *store, const char *path)
+{
+  g_autofree char *whole = g_build_filename (store->root, path, NULL);
+
+  make_file (store, OWN_FOLDER "tpm/regular", "");
+  g_assert_cmpint (mkfifo (whole, 0600), ==, 0);
+}
+
+/* A machine that lost a part is not taken for one that never had it: what is wrong is named. */
+static void
+test_broken_files (Store *store, gconstpointer data)
+{
+  static const struct
+  {
+    const char *file;
+    const char *content; /* NULL: something that is no regular file */
+    const char *named;
+  } cases[] = {
+    { "state.path", "", "*state.path*" },
+    { "state.path", "/srv/state.save", "*state.path*" },
+    { "state.path", "srv/state.save\n", "*state.path*" },
+    { "state.path", "/srv/../state.save\n", "*state.path*" },
+    { "state.path", "/srv/state.save\n/srv/other\n", "*state.path*" },
+    { "state.path", "/srv/\377\n", "*state.path*" },
+    { "state.save", NULL, "*state.save*" },
+    { "state.path", NULL, "*state.path*" },
+    { "tpm/fifo", NULL, "*tpm/fifo*" },
+    { "tpm/link", NULL, "*tpm/link*" },
+    { "tpm/1/2/3/4/5", "", "*tpm/1/2/3/4*" },
+    { "tpm/a\nb", "", "*tpm*" },
+    { "tpm/many", "", "*tpm*" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *path = g_strconcat (OWN_FOLDER, cases[i].file, NULL);
+      g_autoptr (GError) error = NULL;
+      vmp_autofd int root = -1;
+
+      g_test_message ("case %" G_GSIZE_FORMAT ": %s", i, path);
+      make_machine (store, UUID, "web");
+      if (cases[i].content != NULL)
+        make_file (store, path, cases[i].content);
+      else if (g_str_has_suffix (path, "link"))
+        make_link (store, path);
+      else
+        make_fifo (store, path);
+      if (g_str_has_suffix (path, "many"))
+        make_many (store);
+      open_store (store);
+      g_assert_false (vmp_machines_load (store->machines, UUID, &error));
+      g_assert_true (g_pattern_match_simple (cases[i].named, error->message));
+      g_assert_true (g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_CORRUPT)
+                     || g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_UNSAFE));
+      root = open (store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      g_clear_error (&error);
+      vmp_at_remove_tree (root, UUID, &error);
+      g_assert_no_error (error);
+    }
+}
+
+static void
+test_two_states (Store *store, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  make_machine (store, UUID, "web");
+  make_file (store, OWN_FOLDER "state.save", "memory");
+  make_file (store, OWN_FOLDER "state.path", "/srv/state.save\n");
+  g_assert_false (vmp_machines_load (store->machines, UUID, &error));
+  g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_CORRUPT);
+}
+
+/* The id of a folder is taken, whatever is in it: an import could not have it. */
+static void
+test_remains (Store *store, gconstpointer data)
+{
+  make_file (store, UUID "/Virtual Hard Disks/left.raw", "left behind");
+  load_all (store);
+  g_assert_null (vmp_machines_lookup (store->machines, UUID));
+  g_assert_true (vmp_machines_is_uuid_taken (store->machines, UUID));
+  g_assert_false (vmp_machines_is_uuid_taken (store->machines, OTHER));
 }
 
 /* Undo in every state that a crash can leave, twice each, since a rollback can be cut short too. */
@@ -611,6 +786,11 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("define", test_define);
   ADD ("saved-machine", test_saved_machine);
+  ADD ("state-elsewhere", test_state_elsewhere);
+  ADD ("tpm", test_tpm);
+  ADD ("broken-files", test_broken_files);
+  ADD ("two-states", test_two_states);
+  ADD ("remains", test_remains);
   ADD ("undo", test_undo);
   ADD ("undo-by-token", test_undo_by_token);
   ADD ("undo-of-anothers-folder", test_undo_of_anothers_folder);

@@ -1,7 +1,8 @@
 /* The embedded store: machines that lie in a directory of the host, in the package's own layout.
  *
  *   <root>/<uuid>/Virtual Machines/<uuid>.xml    the configuration, with absolute paths
- *   <root>/<uuid>/Virtual Machines/<uuid>/       kernel, initrd, UEFI variables, TPM, saved state
+ *   <root>/<uuid>/Virtual Machines/<uuid>/       kernel, initrd, UEFI variables, and the files of
+ *                                                vmp-directory-files.c
  *   <root>/<uuid>/Virtual Hard Disks/            the images
  *   <root>/.vmport-<token>/                      a machine being made or being removed
  *
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "vmp-at.h"
+#include "vmp-directory-files.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
 #include "vmp-name.h"
@@ -141,11 +143,10 @@ static VmpMachine *
 read_machine (VmpDirectory *self, const char *uuid, GError **error)
 {
   g_autofree char *path = configuration_path (uuid);
-  g_autofree char *state_path = g_strdup_printf ("%s/" VMP_PACKAGE_VM_FOLDER "/%s/state.save",
-                                                 uuid, uuid);
   g_autoptr (GBytes) content = vmp_at_read (self->rootfd, path, VMP_DOMAIN_MAX_BYTES, error);
   g_autoptr (VmpDomain) domain = NULL;
-  vmp_autofd int state = -1;
+  GPtrArray *files;
+  gboolean saved = FALSE;
   gsize size;
   const char *xml;
 
@@ -161,9 +162,13 @@ read_machine (VmpDirectory *self, const char *uuid, GError **error)
                      path);
       return NULL;
     }
-  state = vmp_at_open (self->rootfd, state_path, O_RDONLY, 0, NULL);
-  return vmp_machine_new (uuid, vmp_domain_get_name (domain), state >= 0 ? "saved" : "off", "",
-                          domain, NULL);
+  files = vmp_directory_files_list (self->rootfd, self->root, uuid, error);
+  if (files == NULL)
+    return NULL;
+  for (guint i = 0; i < files->len; i++)
+    saved |= ((VmpMachineFile *) g_ptr_array_index (files, i))->role == VMP_ROLE_STATE;
+  return vmp_machine_new (uuid, vmp_domain_get_name (domain), saved ? "saved" : "off", "", domain,
+                          files);
 }
 
 static gboolean
@@ -244,7 +249,7 @@ vmp_directory_is_available (VmpMachines *machines)
 static const char *const *
 vmp_directory_get_features (VmpMachines *machines)
 {
-  static const char *const features[] = { "reflink", NULL };
+  static const char *const features[] = { "saved-state", "reflink", NULL };
 
   return features;
 }
@@ -300,6 +305,14 @@ vmp_directory_lookup (VmpMachines *machines, const char *uuid)
   VmpMachine *machine = g_hash_table_lookup (VMP_DIRECTORY (machines)->machines, uuid);
 
   return machine != NULL ? vmp_machine_ref (machine) : NULL;
+}
+
+/* Besides machines, the disks of one that was deleted without them, and a folder that cannot be
+ * read. */
+static gboolean
+vmp_directory_has_remains (VmpMachines *machines, const char *uuid)
+{
+  return vmp_at_exists (VMP_DIRECTORY (machines)->rootfd, uuid);
 }
 
 static const char *
@@ -452,6 +465,13 @@ vmp_directory_write_configuration (VmpMachines *machines, VmpPlace *place, VmpDo
 }
 
 static gboolean
+vmp_directory_set_state_path (VmpMachines *machines, VmpPlace *place, const char *path,
+                              GError **error)
+{
+  return vmp_directory_files_set_state_path (place->fd, place->uuid, path, error);
+}
+
+static gboolean
 vmp_directory_sync (VmpMachines *machines, VmpPlace *place, GError **error)
 {
   return vmp_at_sync_folders (place->fd, ".", error);
@@ -517,6 +537,7 @@ vmp_directory_machines_init (VmpMachinesInterface *iface)
   iface->lookup = vmp_directory_lookup;
   iface->forget = vmp_directory_forget;
   iface->load = vmp_directory_load;
+  iface->has_remains = vmp_directory_has_remains;
   iface->open_file = vmp_directory_open_file;
   iface->owns_path = vmp_directory_owns_path;
   iface->remove = vmp_directory_remove;
@@ -524,6 +545,7 @@ vmp_directory_machines_init (VmpMachinesInterface *iface)
   iface->create_file = vmp_directory_create_file;
   iface->reopen_file = vmp_directory_reopen_file;
   iface->write_configuration = vmp_directory_write_configuration;
+  iface->set_state_path = vmp_directory_set_state_path;
   iface->sync = vmp_directory_sync;
   iface->describe = vmp_directory_describe;
   iface->define = vmp_directory_define;

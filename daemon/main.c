@@ -18,6 +18,7 @@
 #include "vmp-config.h"
 #include "vmp-directory.h"
 #include "vmp-error.h"
+#include "vmp-scopes.h"
 
 #define BUS_NAME "org.vmport"
 
@@ -40,6 +41,7 @@ typedef struct
   Options options;
   GMainLoop *loop;
   VmpConfig *config;
+  VmpScopes *scopes;
   VmpJobs *jobs;
   GPtrArray *managers;
   VmpBus *bus;
@@ -120,6 +122,7 @@ add_manager (Daemon *self, const char *id, const char *root, GError **error)
       g_prefix_error (error, _ ("The manager “%s”: "), id);
       return FALSE;
     }
+  vmp_machines_set_scopes (VMP_MACHINES (directory), self->scopes);
   g_ptr_array_add (self->managers, directory);
   return TRUE;
 }
@@ -183,6 +186,10 @@ prepare (Daemon *self, GError **error)
 
   self->config = vmp_config_load (self->options.config_file, self->options.state_directory, error);
   if (self->config == NULL || !make_state_directory (self, error))
+    return FALSE;
+  self->scopes = vmp_scopes_open (self->options.state_directory,
+                                  (const char *const *) self->config->scopes, error);
+  if (self->scopes == NULL)
     return FALSE;
   jobs.max_running = self->config->max_jobs;
   jobs.max_per_user = self->config->max_jobs_per_user;
@@ -304,6 +311,7 @@ main (int argc, char **argv)
   g_clear_object (&self.bus);
   g_clear_pointer (&self.managers, g_ptr_array_unref);
   g_clear_object (&self.jobs);
+  g_clear_object (&self.scopes);
   g_clear_pointer (&self.config, vmp_config_free);
   g_main_loop_unref (self.loop);
   options_clear (&self.options);

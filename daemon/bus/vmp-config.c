@@ -61,6 +61,44 @@ check_keys (GKeyFile *file, const char *group, const char *const *known, GError 
   return TRUE;
 }
 
+/* A list that is not there stays as it is. */
+static gboolean
+read_list (GKeyFile *file, const char *key, GStrv *list, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  GStrv value = g_key_file_get_string_list (file, GROUP, key, NULL, &local_error);
+
+  if (value == NULL && g_error_matches (local_error, G_KEY_FILE_ERROR,
+                                        G_KEY_FILE_ERROR_KEY_NOT_FOUND))
+    return TRUE;
+  if (value == NULL)
+    {
+      g_propagate_prefixed_error (error, g_steal_pointer (&local_error), "%s=: ", key);
+      return FALSE;
+    }
+  g_strfreev (*list);
+  *list = value;
+  return TRUE;
+}
+
+static gboolean
+check_scopes (VmpConfig *config, GError **error)
+{
+  for (gsize i = 0; config->scopes[i] != NULL; i++)
+    {
+      if (!vmp_name_is_scope (config->scopes[i]))
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                              _ ("Scopes=: “%s” is no name of a security scope: 1 to %d bytes, no "
+                                 "control characters, no space at its ends"),
+                              config->scopes[i], VMP_SCOPE_MAX_BYTES);
+      for (gsize n = 0; n < i; n++)
+        if (strcmp (config->scopes[n], config->scopes[i]) == 0)
+          return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                                _ ("Scopes=: “%s” stands there twice"), config->scopes[i]);
+    }
+  return TRUE;
+}
+
 static gboolean
 check_networks (VmpConfig *config, GError **error)
 {
@@ -82,8 +120,6 @@ read_main (VmpConfig *config, GKeyFile *file, GError **error)
                                        "WorkerTimeoutSec", "StoreRoot", "Networks", "Scopes",
                                        NULL };
   char *root = g_key_file_get_string (file, GROUP, "StoreRoot", NULL);
-  GStrv networks = g_key_file_get_string_list (file, GROUP, "Networks", NULL, NULL);
-  GStrv scopes = g_key_file_get_string_list (file, GROUP, "Scopes", NULL, NULL);
 
   if (root != NULL && root[0] != '\0')
     {
@@ -91,17 +127,10 @@ read_main (VmpConfig *config, GKeyFile *file, GError **error)
       config->store_root = g_steal_pointer (&root);
     }
   g_free (root);
-  if (networks != NULL)
-    {
-      g_strfreev (config->networks);
-      config->networks = networks;
-    }
-  if (scopes != NULL)
-    {
-      g_strfreev (config->scopes);
-      config->scopes = scopes;
-    }
-  return check_keys (file, GROUP, known, error) && check_networks (config, error)
+  return check_keys (file, GROUP, known, error)
+         && read_list (file, "Networks", &config->networks, error)
+         && check_networks (config, error)
+         && read_list (file, "Scopes", &config->scopes, error) && check_scopes (config, error)
          && read_number (file, "MaxJobs", 1, 256, &config->max_jobs, error)
          && read_number (file, "MaxJobsPerUser", 1, 10000, &config->max_jobs_per_user, error)
          && read_number (file, "JobRetentionSec", 0, 86400, &config->retention_seconds, error)

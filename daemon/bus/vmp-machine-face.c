@@ -8,7 +8,9 @@
 
 #include "vmp-delete.h"
 #include "vmp-error.h"
+#include "vmp-name.h"
 #include "vmp-request.h"
+#include "vmp-scope-change.h"
 #include "vmport-dbus.h"
 
 #define INTERFACE "org.vmport.VirtualMachine"
@@ -105,6 +107,76 @@ serve_get_configuration (VmpRequest *request)
 }
 
 static gboolean
+hold_machine (VmpRequest *request)
+{
+  if (vmp_machines_hold (request->machines, vmp_machine_get_uuid (request->machine),
+                         VMP_MACHINES_NO_JOB))
+    return TRUE;
+  vmp_request_return_error (
+      request, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_IN_USE,
+                                    _ ("A job has the virtual machine; wait for it, or cancel "
+                                       "it")));
+  return FALSE;
+}
+
+static gboolean
+parse_set_scope (VmpRequest *request, GError **error)
+{
+  g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &request->scope,
+                 &request->options);
+  if (request->scope[0] != '\0' && !vmp_name_is_scope (request->scope))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("“%s” is no name that a security scope could have"), request->scope);
+  return vmp_request_check_options (request, request->options, error, NULL);
+}
+
+static void
+on_scope_set (GObject *source, GAsyncResult *result, gpointer data)
+{
+  VmpRequest *request = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = vmp_jobs_run_aside_finish (VMP_JOBS (source), result, &error);
+  const char *uuid = vmp_machine_get_uuid (request->machine);
+
+  /* Some have lost sight of it, others may see it now. */
+  if (reply != NULL)
+    {
+      vmp_machines_emit_removed (request->machines, uuid);
+      vmp_machines_emit_added (request->machines, uuid);
+    }
+  vmp_machines_let_go (request->machines, uuid);
+  if (reply == NULL)
+    vmp_request_return_error (request, g_steal_pointer (&error));
+  else
+    vmp_request_return (request, NULL);
+}
+
+static void
+serve_set_scope (VmpRequest *request)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!vmp_scopes_check_defined (vmp_machines_get_scopes (request->machines), request->scope,
+                                 &error))
+    {
+      vmp_request_return_error (request, g_steal_pointer (&error));
+      return;
+    }
+  if (strcmp (vmp_machine_get_scope (request->machine), request->scope) == 0)
+    {
+      vmp_request_return (request, NULL);
+      return;
+    }
+  if (!hold_machine (request))
+    return;
+  /* Goes on when the caller leaves, who may not know then whether it was done. */
+  vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
+                      vmp_caller_get_identity (request->caller), vmp_scope_change_work,
+                      vmp_scope_change_new (request->uuid, request->scope),
+                      (GDestroyNotify) vmp_scope_change_free, NULL, on_scope_set, request);
+}
+
+static gboolean
 parse_delete (VmpRequest *request, GError **error)
 {
   g_variant_get (vmp_request_get_parameters (request), "(@a{sv})", &request->options);
@@ -133,18 +205,11 @@ on_deleted (GObject *source, GAsyncResult *result, gpointer data)
 static void
 serve_delete (VmpRequest *request)
 {
-  const char *uuid = vmp_machine_get_uuid (request->machine);
   gboolean delete_storage = FALSE;
   VmpDeletePlan *plan;
 
-  if (!vmp_machines_hold (request->machines, uuid, VMP_MACHINES_NO_JOB))
-    {
-      vmp_request_return_error (
-          request, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_IN_USE,
-                                        _ ("A job has the virtual machine; wait for it, or cancel "
-                                           "it")));
-      return;
-    }
+  if (!hold_machine (request))
+    return;
   g_variant_lookup (request->options, "DeleteStorage", "b", &delete_storage);
   plan = vmp_delete_plan_new (request->machines, request->machine, delete_storage);
   /* Goes on when the caller leaves: half a deletion helps nobody. */
@@ -156,7 +221,7 @@ serve_delete (VmpRequest *request)
 const VmpHandler vmp_machine_handlers[] = {
   { INTERFACE, VMP_POLICY_PROPERTIES, NULL, serve_properties },
   { INTERFACE, "GetConfiguration", NULL, serve_get_configuration },
-  { INTERFACE, "SetSecurityScope", NULL, NULL },
+  { INTERFACE, "SetSecurityScope", parse_set_scope, serve_set_scope },
   { INTERFACE, "Delete", parse_delete, serve_delete },
   { NULL },
 };

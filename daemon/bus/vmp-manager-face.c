@@ -156,6 +156,34 @@ serve_find (VmpRequest *request)
   check_machines (request, return_found);
 }
 
+static void
+return_scopes (VmpRequest *request, GHashTable *granted)
+{
+  g_auto (GStrv) defined = vmp_scopes_list_defined (vmp_machines_get_scopes (request->machines));
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
+  if (g_hash_table_contains (granted, ""))
+    g_variant_builder_add (&builder, "s", "");
+  for (gsize i = 0; defined[i] != NULL; i++)
+    if (g_hash_table_contains (granted, defined[i]))
+      g_variant_builder_add (&builder, "s", defined[i]);
+  vmp_request_return (request, g_variant_new ("(as)", &builder));
+}
+
+static void
+serve_list_scopes (VmpRequest *request)
+{
+  g_auto (GStrv) defined = vmp_scopes_list_defined (vmp_machines_get_scopes (request->machines));
+  GPtrArray *scopes = g_ptr_array_new_with_free_func (g_free);
+
+  g_ptr_array_add (scopes, g_strdup (""));
+  for (gsize i = 0; defined[i] != NULL; i++)
+    g_ptr_array_add (scopes, g_strdup (defined[i]));
+  vmp_request_check_each_scope (request, VMP_ACTION_VIEW | VMP_ACTION_IMPORT, scopes,
+                                return_scopes);
+}
+
 static gboolean
 parse_get_export_settings (VmpRequest *request, GError **error)
 {
@@ -220,9 +248,11 @@ submit (VmpRequest *request, VmpJob *job, VmpWork work, gpointer plan, GDestroyN
   g_autoptr (GError) error = NULL;
   g_autofree char *path = vmp_bus_job_path (vmp_job_get_number (job));
 
-  vmp_job_set_detail (job, "Directory", g_variant_new_string (request->directory));
+  vmp_job_set_detail (job, "Directory",
+                      g_variant_new_string (vmp_folder_get_path (request->folder)));
   if (!vmp_jobs_submit (vmp_bus_get_jobs (request->bus), job, request->machines,
-                        vmp_caller_get_identity (request->caller), work, plan, free_plan, &error))
+                        vmp_caller_get_identity (request->caller), request->folder, work, plan,
+                        free_plan, &error))
     {
       vmp_machines_release (request->machines, vmp_job_get_number (job));
       vmp_request_return_error (request, g_steal_pointer (&error));
@@ -267,20 +297,8 @@ serve_export (VmpRequest *request)
   path = vmp_bus_machine_path (request->machines, request->uuid);
   vmp_job_set_detail (job, "VirtualMachine", g_variant_new_string (path));
   submit (request, job, vmp_export_work,
-          vmp_export_request_new (request->machine, request->directory, request->settings),
+          vmp_export_request_new (request->machine, request->folder, request->settings),
           (GDestroyNotify) vmp_export_request_free);
-}
-
-static gboolean
-take_directory_and_options (VmpRequest *request, const char *directory, GError **error)
-{
-  g_autoptr (GVariant) fd = g_variant_lookup_value (request->options, "DirectoryFd", NULL);
-
-  if (fd != NULL)
-    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                          _ ("%s: this version of vmport supports only the default value"),
-                          "DirectoryFd");
-  return vmp_request_take_directory (request, directory, error);
 }
 
 static gboolean
@@ -291,7 +309,7 @@ parse_get_import_settings (VmpRequest *request, GError **error)
   g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &directory,
                  &request->options);
   return vmp_request_check_options (request, request->options, error, "DirectoryFd", "h", NULL)
-         && take_directory_and_options (request, directory, error);
+         && vmp_request_take_directory (request, directory, error);
 }
 
 static gboolean
@@ -303,7 +321,7 @@ parse_verify (VmpRequest *request, GError **error)
                  &request->options);
   return vmp_request_check_options (request, request->options, error, "DirectoryFd", "h",
                                     "BandwidthLimit", "t", NULL)
-         && take_directory_and_options (request, directory, error);
+         && vmp_request_take_directory (request, directory, error);
 }
 
 static void
@@ -324,7 +342,7 @@ run_aside (VmpRequest *request, VmpWork work, GAsyncReadyCallback callback)
 {
   vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
                       vmp_caller_get_identity (request->caller), work,
-                      vmp_import_request_new (request->directory, request->settings),
+                      vmp_import_request_new (request->folder, request->settings),
                       (GDestroyNotify) vmp_import_request_free,
                       vmp_caller_get_cancellable (request->caller), callback, request);
 }
@@ -380,15 +398,24 @@ parse_import (VmpRequest *request, GError **error)
 static void
 serve_import (VmpRequest *request)
 {
+  g_autoptr (GError) error = NULL;
   g_autoptr (VmpJob) job = NULL;
 
   if (!check_available (request))
     return;
+  /* Not before authorisation: who has no right in any scope does not learn which there are. */
+  if (!vmp_scopes_check_defined (vmp_machines_get_scopes (request->machines), request->scope,
+                                 &error))
+    {
+      g_prefix_error (&error, "SecurityScope: ");
+      vmp_request_return_error (request, g_steal_pointer (&error));
+      return;
+    }
   job = add_job (request, "Import",
                  vmp_settings_get_uint64 (request->settings, "BandwidthLimit"));
   if (job != NULL)
     submit (request, job, vmp_import_work,
-            vmp_import_request_new (request->directory, request->settings),
+            vmp_import_request_new (request->folder, request->settings),
             (GDestroyNotify) vmp_import_request_free);
 }
 
@@ -401,7 +428,8 @@ serve_verify (VmpRequest *request)
   g_variant_lookup (request->options, "BandwidthLimit", "t", &limit);
   job = add_job (request, "Verify", limit);
   if (job != NULL)
-    submit (request, job, vmp_verify_work, g_strdup (request->directory), g_free);
+    submit (request, job, vmp_verify_work, vmp_folder_ref (request->folder),
+            (GDestroyNotify) vmp_folder_unref);
 }
 
 static void
@@ -435,7 +463,7 @@ serve_check_export (VmpRequest *request)
     return;
   vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
                       vmp_caller_get_identity (request->caller), vmp_export_check_work,
-                      vmp_export_request_new (request->machine, request->directory,
+                      vmp_export_request_new (request->machine, request->folder,
                                               request->settings),
                       (GDestroyNotify) vmp_export_request_free,
                       vmp_caller_get_cancellable (request->caller), on_checked, request);
@@ -445,7 +473,7 @@ const VmpHandler vmp_manager_handlers[] = {
   { INTERFACE, VMP_POLICY_PROPERTIES, NULL, serve_properties },
   { INTERFACE, "ListVirtualMachines", parse_list, serve_list },
   { INTERFACE, "FindVirtualMachine", NULL, serve_find },
-  { INTERFACE, "ListSecurityScopes", NULL, NULL },
+  { INTERFACE, "ListSecurityScopes", NULL, serve_list_scopes },
   { INTERFACE, "GetExportSettings", parse_get_export_settings, serve_get_export_settings },
   { INTERFACE, "CheckExport", parse_export, serve_check_export },
   { INTERFACE, "Export", parse_export, serve_export },

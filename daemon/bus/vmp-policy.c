@@ -32,7 +32,8 @@ static const VmpPolicyRow rows[] = {
 
   { MACHINE, VMP_POLICY_PROPERTIES, VMP_SUBJECT_MACHINE, VMP_ACTION_VIEW, 0 },
   { MACHINE, "GetConfiguration", VMP_SUBJECT_MACHINE, VMP_ACTION_VIEW, 0 },
-  { MACHINE, "SetSecurityScope", VMP_SUBJECT_MACHINE, VMP_ACTION_VIEW | VMP_ACTION_SET_SCOPE, 0 },
+  { MACHINE, "SetSecurityScope", VMP_SUBJECT_MACHINE_AND_SCOPE,
+    VMP_ACTION_VIEW | VMP_ACTION_SET_SCOPE, 0 },
   { MACHINE, "Delete", VMP_SUBJECT_MACHINE, VMP_ACTION_VIEW | VMP_ACTION_DELETE, 0 },
 
   { SNAPSHOT, VMP_POLICY_PROPERTIES, VMP_SUBJECT_SNAPSHOT, VMP_ACTION_VIEW, 0 },
@@ -70,8 +71,8 @@ static const struct
     N_ ("Authentication is required to import a virtual machine from “$(directory)” with devices "
         "that reach into this host") },
   { VMP_ACTION_SET_SCOPE, "set-scope", TRUE,
-    N_ ("Authentication is required to put the virtual machine “$(vm_name)” into the security "
-        "scope “$(scope)”") },
+    N_ ("Authentication is required to import a virtual machine from “$(directory)” into the "
+        "security scope “$(scope)”") },
   { VMP_ACTION_DELETE, "delete", TRUE,
     N_ ("Authentication is required to delete the virtual machine “$(vm_name)”") },
   { VMP_ACTION_MANAGE_JOBS, "manage-jobs", FALSE,
@@ -114,4 +115,22 @@ vmp_policy_action_message (VmpAction action)
     if (actions[i].action == action)
       return actions[i].message;
   g_return_val_if_reached (NULL);
+}
+
+/* What a prompt asks of a machine that changes its scope: out of one, and @into another. The default
+ * scope has no name that could stand for $(scope). */
+const char *
+vmp_policy_scope_message (const char *scope, gboolean into)
+{
+  if (into)
+    return scope[0] != '\0'
+               ? N_ ("Authentication is required to put the virtual machine “$(vm_name)” into the "
+                     "security scope “$(scope)”")
+               : N_ ("Authentication is required to put the virtual machine “$(vm_name)” into the "
+                     "default security scope");
+  return scope[0] != '\0'
+             ? N_ ("Authentication is required to take the virtual machine “$(vm_name)” out of the "
+                   "security scope “$(scope)”")
+             : N_ ("Authentication is required to take the virtual machine “$(vm_name)” out of the "
+                   "default security scope");
 }

@@ -28,6 +28,7 @@ typedef enum
   VMP_SUBJECT_NOTHING,      /* no action: everyone, within the limits for each uid */
   VMP_SUBJECT_EACH_MACHINE, /* what may not be viewed is left out of the answer */
   VMP_SUBJECT_MACHINE,      /* the object called */
+  VMP_SUBJECT_MACHINE_AND_SCOPE, /* the object called, then to put it into the first argument */
   VMP_SUBJECT_SNAPSHOT,     /* the object called, by its machine */
   VMP_SUBJECT_MACHINE_ARGUMENT, /* the first argument */
   VMP_SUBJECT_IMPORT,       /* the settings */
@@ -48,5 +49,6 @@ const VmpPolicyRow *vmp_policy_lookup (const char *interface, const char *member
 const VmpPolicyRow *vmp_policy_get_rows (gsize *n_rows);
 char *vmp_policy_action_id (VmpAction action, const char *scope);
 const char *vmp_policy_action_message (VmpAction action);
+const char *vmp_policy_scope_message (const char *scope, gboolean into);
 
 G_END_DECLS

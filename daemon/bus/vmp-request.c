@@ -8,12 +8,21 @@
 
 #include <glib/gi18n-lib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmp-error.h"
 #include "vmp-name.h"
 
 /* Requests of one uid that wait for polkit, a worker or a job. Waiters of jobs are many. */
 #define MAX_PENDING_PER_USER 1024
+
+/* One question to polkit. */
+typedef struct
+{
+  VmpAction action;
+  const char *scope; /* of the machine, or that the arguments name; NULL as "" */
+  const char *message;
+} Check;
 
 static void authorize_next (VmpRequest *self);
 
@@ -29,7 +38,7 @@ request_free (VmpRequest *self)
   g_clear_pointer (&self->machine, vmp_machine_unref);
   g_clear_object (&self->job);
   g_clear_pointer (&self->options, g_variant_unref);
-  g_free (self->directory);
+  g_clear_pointer (&self->folder, vmp_folder_unref);
   g_clear_object (&self->settings);
   g_clear_pointer (&self->pending, g_array_unref);
   g_object_unref (self->bus);
@@ -113,17 +122,62 @@ vmp_request_check_options (VmpRequest *self, GVariant *options, GError **error, 
   return TRUE;
 }
 
+static GUnixFDList *
+get_descriptors (VmpRequest *self)
+{
+  return g_dbus_message_get_unix_fd_list (
+      g_dbus_method_invocation_get_message (self->invocation));
+}
+
+/* A call can wait for minutes, for a person or a job. It must not hold what came with its message
+ * meanwhile: a few thousand calls would leave the daemon without descriptors. */
+static void
+close_descriptors (VmpRequest *self)
+{
+  GUnixFDList *list = get_descriptors (self);
+  g_autofree int *fds = NULL;
+  int n = 0;
+
+  if (list != NULL)
+    fds = g_unix_fd_list_steal_fds (list, &n);
+  for (int i = 0; i < n; i++)
+    close (fds[i]);
+}
+
+static gboolean
+take_open_directory (VmpRequest *self, gint32 handle, GError **error)
+{
+  GUnixFDList *list = get_descriptors (self);
+  int n = list != NULL ? g_unix_fd_list_get_length (list) : 0;
+
+  if (handle < 0 || handle >= n)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("DirectoryFd is the descriptor number %d of the message, which came "
+                             "with %d"),
+                          handle, n);
+  self->folder = vmp_folder_new_for_fd (g_unix_fd_list_peek_fds (list, NULL)[handle], error);
+  return self->folder != NULL;
+}
+
+/* Takes the folder that the call is about: @directory, or DirectoryFd of the settings or options. */
 gboolean
 vmp_request_take_directory (VmpRequest *self, const char *directory, GError **error)
 {
-  gboolean by_fd = self->settings != NULL && vmp_settings_get_handle (self->settings) >= 0;
+  gint32 handle;
 
-  if (by_fd ? directory[0] != '\0' : !vmp_name_is_absolute (directory))
+  if (self->settings != NULL ? vmp_settings_lookup_handle (self->settings, &handle)
+                             : g_variant_lookup (self->options, "DirectoryFd", "h", &handle))
+    {
+      if (directory[0] != '\0')
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                              _ ("With DirectoryFd the directory must be empty"));
+      return take_open_directory (self, handle, error);
+    }
+  if (!vmp_name_is_absolute (directory))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                          by_fd ? _ ("With DirectoryFd the directory must be empty")
-                                : _ ("The directory must be an absolute path without “.”, “..” "
-                                     "and empty components"));
-  self->directory = g_strdup (directory);
+                          _ ("The directory must be an absolute path without “.”, “..” and empty "
+                             "components"));
+  self->folder = vmp_folder_new (directory);
   return TRUE;
 }
 
@@ -144,23 +198,23 @@ vmp_request_take_machine (VmpRequest *self, const char *path, GError **error)
 
 /* What rules and prompts learn of the request. */
 static VmpAuthorityDetails
-get_details (VmpRequest *self)
+get_details (VmpRequest *self, const Check *check)
 {
-  VmpAuthorityDetails details = { .directory = self->directory };
+  VmpAuthorityDetails details = { .scope = check->scope };
 
+  if (self->folder != NULL)
+    details.directory = vmp_folder_is_open (self->folder)
+                            ? _ ("a folder that the program has opened")
+                            : vmp_folder_get_path (self->folder);
   if (self->machines != NULL)
     details.manager = vmp_machines_get_id (self->machines);
   if (self->machine != NULL)
     {
       details.vm_name = vmp_machine_get_name (self->machine);
       details.vm_uuid = vmp_machine_get_uuid (self->machine);
-      details.scope = vmp_machine_get_scope (self->machine);
     }
   if (self->row->subject == VMP_SUBJECT_IMPORT)
-    {
-      details.vm_name = self->name;
-      details.scope = self->scope;
-    }
+    details.vm_name = self->name;
   return details;
 }
 
@@ -236,7 +290,7 @@ on_verdict (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpRequest *self = data;
   VmpVerdict verdict = vmp_authority_check_finish (VMP_AUTHORITY (source), result);
-  VmpAction action = g_array_index (self->pending, VmpAction, 0);
+  VmpAction action = g_array_index (self->pending, Check, 0).action;
 
   if (vmp_caller_is_gone (self->caller))
     verdict = VMP_VERDICT_DENIED;
@@ -252,9 +306,9 @@ on_verdict (GObject *source, GAsyncResult *result, gpointer data)
 static void
 authorize_next (VmpRequest *self)
 {
-  VmpAuthorityDetails details = get_details (self);
+  VmpAuthorityDetails details;
   g_autofree char *id = NULL;
-  VmpAction action;
+  const Check *check;
 
   if (self->pending->len == 0)
     {
@@ -262,11 +316,20 @@ authorize_next (VmpRequest *self)
         self->handler->serve (self);
       return;
     }
-  action = g_array_index (self->pending, VmpAction, 0);
-  id = vmp_policy_action_id (action, details.scope);
-  vmp_authority_check_async (vmp_bus_get_authority (self->bus), self->caller, id,
-                             vmp_policy_action_message (action), &details,
-                             action != VMP_ACTION_VIEW && may_interact (self), on_verdict, self);
+  check = &g_array_index (self->pending, Check, 0);
+  details = get_details (self, check);
+  id = vmp_policy_action_id (check->action, check->scope);
+  vmp_authority_check_async (vmp_bus_get_authority (self->bus), self->caller, id, check->message,
+                             &details, check->action != VMP_ACTION_VIEW && may_interact (self),
+                             on_verdict, self);
+}
+
+static void
+add_check (VmpRequest *self, VmpAction action, const char *scope, const char *message)
+{
+  const Check check = { action, scope, message };
+
+  g_array_append_val (self->pending, check);
 }
 
 /* Which actions this request needs, in the order in which they are asked for: to view first, so
@@ -275,23 +338,33 @@ static void
 collect_actions (VmpRequest *self)
 {
   VmpAction needed = self->row->actions | (self->row->applicable & self->applicable);
+  gboolean moves = self->row->subject == VMP_SUBJECT_MACHINE_AND_SCOPE;
+  const char *scope = self->machine != NULL ? vmp_machine_get_scope (self->machine) : self->scope;
 
-  self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
   for (guint bit = 0; bit < 8; bit++)
     {
       VmpAction action = 1 << bit;
 
-      if ((needed & action) != 0)
-        g_array_append_val (self->pending, action);
+      if ((needed & action) == 0)
+        continue;
+      add_check (self, action, scope,
+                 moves && action == VMP_ACTION_SET_SCOPE ? vmp_policy_scope_message (scope, FALSE)
+                                                         : vmp_policy_action_message (action));
     }
+  /* The right in the scope that it leaves says nothing about the one that it comes into. */
+  if (moves && strcmp (scope, self->scope) != 0)
+    add_check (self, VMP_ACTION_SET_SCOPE, self->scope,
+               vmp_policy_scope_message (self->scope, TRUE));
 }
 
 static void
 authorize (VmpRequest *self)
 {
+  self->pending = g_array_new (FALSE, FALSE, sizeof (Check));
   switch (self->row->subject)
     {
     case VMP_SUBJECT_MACHINE:
+    case VMP_SUBJECT_MACHINE_AND_SCOPE:
     case VMP_SUBJECT_MACHINE_ARGUMENT:
     case VMP_SUBJECT_SNAPSHOT:
       if (self->uuid != NULL)
@@ -316,7 +389,6 @@ authorize (VmpRequest *self)
                                                          _ ("There is no such object")));
           return;
         }
-      self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
       if (vmp_job_get_owner (self->job) != vmp_caller_get_uid (self->caller))
         collect_actions (self);
       break;
@@ -329,13 +401,11 @@ authorize (VmpRequest *self)
                                                          _ ("There is no such object")));
           return;
         }
-      self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
       break;
 
     case VMP_SUBJECT_NOTHING:
     case VMP_SUBJECT_EACH_MACHINE:
       /* Served only by what checks each thing that it shows. */
-      self->pending = g_array_new (FALSE, FALSE, sizeof (VmpAction));
       break;
 
     default:
@@ -362,6 +432,7 @@ on_caller (GObject *source, GAsyncResult *result, gpointer data)
   VmpRequest *self = data;
   g_autoptr (GError) error = NULL;
   VmpParse parse = self->handler->parse != NULL ? self->handler->parse : parse_options_only;
+  gboolean parsed;
   guint *pending;
 
   self->caller = vmp_callers_get_finish (VMP_CALLERS (source), result, &error);
@@ -389,7 +460,9 @@ on_caller (GObject *source, GAsyncResult *result, gpointer data)
                                                    self->row->member));
       return;
     }
-  if (!parse (self, &error))
+  parsed = parse (self, &error);
+  close_descriptors (self);
+  if (!parsed)
     {
       vmp_request_return_error (self, g_steal_pointer (&error));
       return;
@@ -463,11 +536,12 @@ vmp_request_start (VmpBus *bus, GDBusMethodInvocation *invocation)
                          g_dbus_method_invocation_get_sender (invocation), on_caller, self);
 }
 
-/* One check for each scope, however many machines there are. */
+/* A few checks for each scope, however many machines there are. */
 typedef struct
 {
   VmpRequest *request;
-  VmpAction action;
+  VmpAction actions; /* any of them is enough */
+  VmpAction asked;   /* of these, for the last of the scopes */
   GPtrArray *scopes;
   GHashTable *granted;
   VmpScopesFunc func;
@@ -480,11 +554,28 @@ on_scope_verdict (GObject *source, GAsyncResult *result, gpointer data)
 {
   ScopeCheck *check = data;
   guint last = check->scopes->len - 1;
+  gboolean granted = vmp_authority_check_finish (VMP_AUTHORITY (source), result)
+                     == VMP_VERDICT_GRANTED;
 
-  if (vmp_authority_check_finish (VMP_AUTHORITY (source), result) == VMP_VERDICT_GRANTED)
+  if (granted)
     g_hash_table_add (check->granted, g_strdup (g_ptr_array_index (check->scopes, last)));
-  g_ptr_array_remove_index (check->scopes, last);
+  if (granted || check->asked == check->actions)
+    {
+      g_ptr_array_remove_index (check->scopes, last);
+      check->asked = VMP_ACTION_NONE;
+    }
   check_next_scope (check);
+}
+
+/* The lowest action that was not asked for. */
+static VmpAction
+take_next_action (ScopeCheck *check)
+{
+  VmpAction left = check->actions & ~check->asked;
+  VmpAction action = left & -left;
+
+  check->asked |= action;
+  return action;
 }
 
 static void
@@ -493,6 +584,7 @@ check_next_scope (ScopeCheck *check)
   VmpRequest *request = check->request;
   VmpAuthorityDetails details = { 0 };
   g_autofree char *id = NULL;
+  VmpAction action;
 
   if (check->scopes->len == 0)
     {
@@ -505,21 +597,23 @@ check_next_scope (ScopeCheck *check)
   if (request->machines != NULL)
     details.manager = vmp_machines_get_id (request->machines);
   details.scope = g_ptr_array_index (check->scopes, check->scopes->len - 1);
-  id = vmp_policy_action_id (check->action, details.scope);
+  action = take_next_action (check);
+  id = vmp_policy_action_id (action, details.scope);
   vmp_authority_check_async (vmp_bus_get_authority (request->bus), request->caller, id,
-                             vmp_policy_action_message (check->action), &details, FALSE,
+                             vmp_policy_action_message (action), &details, FALSE,
                              on_scope_verdict, check);
 }
 
-/* Calls @func with the set of those in @scopes (taken) in which the caller may do @action. */
+/* Calls @func with the set of those in @scopes (taken) in which the caller may do any of @actions.
+ * Nobody is asked. */
 void
-vmp_request_check_each_scope (VmpRequest *self, VmpAction action, GPtrArray *scopes,
+vmp_request_check_each_scope (VmpRequest *self, VmpAction actions, GPtrArray *scopes,
                               VmpScopesFunc func)
 {
   ScopeCheck *check = g_new0 (ScopeCheck, 1);
 
   check->request = self;
-  check->action = action;
+  check->actions = actions;
   check->scopes = scopes;
   check->granted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   check->func = func;

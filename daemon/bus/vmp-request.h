@@ -6,6 +6,7 @@
 
 #include "vmp-bus.h"
 #include "vmp-caller.h"
+#include "vmp-folder.h"
 #include "vmp-policy.h"
 #include "vmp-settings.h"
 
@@ -43,14 +44,14 @@ struct _VmpRequest
 
   /* What its arguments say. */
   GVariant *options;
-  char *directory;
+  VmpFolder *folder;
   VmpSettings *settings;
   VmpAction applicable; /* of the row's */
-  const char *scope;    /* that an import names */
+  const char *scope;    /* that they name: of an import, or to change to */
   const char *name;     /* that an import gives */
 
   /* Of authorisation. */
-  GArray *pending; /* of VmpAction */
+  GArray *pending; /* of Check, those that are left */
   gboolean counted;
 };
 
@@ -67,9 +68,9 @@ gboolean vmp_request_check_options (VmpRequest *self, GVariant *options, GError 
 gboolean vmp_request_take_directory (VmpRequest *self, const char *directory, GError **error);
 gboolean vmp_request_take_machine (VmpRequest *self, const char *path, GError **error);
 
-/* Which of the scopes the caller may view; an array of their names. */
+/* Which of the scopes the caller may do something in; a set of their names. */
 typedef void (*VmpScopesFunc) (VmpRequest *request, GHashTable *granted);
-void vmp_request_check_each_scope (VmpRequest *self, VmpAction action, GPtrArray *scopes,
+void vmp_request_check_each_scope (VmpRequest *self, VmpAction actions, GPtrArray *scopes,
                                    VmpScopesFunc func);
 
 extern const VmpHandler vmp_daemon_handlers[];

@@ -140,6 +140,17 @@ remove_foreign (VmpRun *run, VmpDeletePlan *plan, GError **error)
   return TRUE;
 }
 
+/* The machine is gone already; what is recorded of it counts for no other. */
+static void
+drop_scope (VmpMachines *machines, VmpMachine *machine)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!vmp_scopes_drop (vmp_machines_get_scopes (machines), vmp_machines_get_id (machines),
+                        vmp_machine_get_uuid (machine), &error))
+    g_warning ("%s", error->message);
+}
+
 GVariant *
 vmp_delete_work (VmpRun *run, gpointer data, GError **error)
 {
@@ -149,5 +160,6 @@ vmp_delete_work (VmpRun *run, gpointer data, GError **error)
       || !vmp_machines_remove (vmp_run_get_machines (run), plan->machine, plan->delete_storage,
                                error))
     return NULL;
+  drop_scope (vmp_run_get_machines (run), plan->machine);
   return g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0);
 }

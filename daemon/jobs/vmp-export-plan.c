@@ -23,6 +23,7 @@ struct _VmpExportPlan
   GPtrArray *findings;
   GHashTable *taken; /* file names in the disks' folder */
   char *subdirectory;
+  char *base;
 };
 
 static void
@@ -46,6 +47,7 @@ vmp_export_plan_free (VmpExportPlan *self)
   g_ptr_array_unref (self->findings);
   g_hash_table_unref (self->taken);
   g_free (self->subdirectory);
+  g_free (self->base);
   g_free (self);
 }
 
@@ -269,7 +271,6 @@ check_sources (VmpExportPlan *self, GError **error)
 static gboolean
 check_space (VmpExportPlan *self, GError **error)
 {
-  g_autoptr (GVariant) reply = NULL;
   g_autoptr (GVariant) place = NULL;
   guint64 needed = 0, free_bytes = 0, device = 0, source_device;
   gboolean can_share = FALSE;
@@ -278,13 +279,11 @@ check_space (VmpExportPlan *self, GError **error)
 
   g_variant_dict_init (&options, NULL);
   g_variant_dict_insert (&options, "Subdirectory", "s", self->subdirectory);
-  reply = vmp_worker_host_call (self->worker, "Examine",
-                                g_variant_new ("(s@a{sv})", self->request->directory,
-                                               g_variant_dict_end (&options)),
-                                "(a{sv})", NULL, NULL, error);
-  if (reply == NULL)
+  place = vmp_folder_call_worker (self->request->folder, self->worker, "Examine", &options, error);
+  if (place == NULL)
     return FALSE;
-  place = g_variant_get_child_value (reply, 0);
+  if (g_variant_lookup (place, "Base", "s", &self->base) && !vmp_name_is_absolute (self->base))
+    g_clear_pointer (&self->base, g_free);
   g_variant_lookup (place, "Free", "t", &free_bytes);
   g_variant_lookup (place, "Device", "t", &device);
   g_variant_lookup (place, "CanShare", "b", &can_share);
@@ -303,7 +302,7 @@ check_space (VmpExportPlan *self, GError **error)
   finding = vmp_finding_new (VMP_FINDING_NOT_ENOUGH_SPACE, "", -1,
                              _ ("The export needs %" G_GUINT64_FORMAT " bytes in “%s”; %"
                                 G_GUINT64_FORMAT " are free"),
-                             needed, self->request->directory, free_bytes);
+                             needed, vmp_folder_get_label (self->request->folder), free_bytes);
   finding->bytes = needed;
   g_ptr_array_add (self->findings, finding);
   return TRUE;
@@ -401,4 +400,12 @@ const char *
 vmp_export_plan_get_subdirectory (VmpExportPlan *self)
 {
   return self->subdirectory;
+}
+
+/* The path by which the worker reaches a directory that came open; NULL where it does not, and for
+ * one that came as a path. */
+const char *
+vmp_export_plan_get_base (VmpExportPlan *self)
+{
+  return self->base;
 }

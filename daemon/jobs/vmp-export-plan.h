@@ -29,6 +29,7 @@ VmpPackage *vmp_export_plan_get_package (VmpExportPlan *self);
 GPtrArray *vmp_export_plan_get_members (VmpExportPlan *self); /* of VmpExportMember */
 GPtrArray *vmp_export_plan_get_findings (VmpExportPlan *self);
 const char *vmp_export_plan_get_subdirectory (VmpExportPlan *self);
+const char *vmp_export_plan_get_base (VmpExportPlan *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpExportPlan, vmp_export_plan_free)
 

@@ -23,12 +23,12 @@ typedef struct
 } Export;
 
 VmpExportRequest *
-vmp_export_request_new (VmpMachine *machine, const char *directory, VmpSettings *settings)
+vmp_export_request_new (VmpMachine *machine, VmpFolder *folder, VmpSettings *settings)
 {
   VmpExportRequest *request = g_new0 (VmpExportRequest, 1);
 
   request->machine = vmp_machine_ref (machine);
-  request->directory = g_strdup (directory);
+  request->folder = vmp_folder_ref (folder);
   request->settings = g_object_ref (settings);
   return request;
 }
@@ -37,7 +37,7 @@ void
 vmp_export_request_free (VmpExportRequest *request)
 {
   vmp_machine_unref (request->machine);
-  g_free (request->directory);
+  vmp_folder_unref (request->folder);
   g_object_unref (request->settings);
   g_free (request);
 }
@@ -63,7 +63,6 @@ prepare (Export *self, GError **error)
 {
   const char *subdirectory = vmp_export_plan_get_subdirectory (self->plan);
   GVariantDict options, entry;
-  g_autoptr (GVariant) reply = NULL;
   g_autoptr (GVariant) place = NULL;
   g_autoptr (GVariant) left = NULL;
   guint64 device, inode;
@@ -71,7 +70,7 @@ prepare (Export *self, GError **error)
   self->token = vmp_name_new_token ();
   g_variant_dict_init (&entry, NULL);
   g_variant_dict_insert (&entry, "Kind", "s", "Package");
-  g_variant_dict_insert (&entry, "Directory", "s", self->request->directory);
+  vmp_folder_note (self->request->folder, vmp_export_plan_get_base (self->plan), &entry);
   g_variant_dict_insert (&entry, "Subdirectory", "s", subdirectory);
   g_variant_dict_insert (&entry, "Token", "s", self->token);
   left = g_variant_ref_sink (g_variant_dict_end (&entry));
@@ -82,18 +81,14 @@ prepare (Export *self, GError **error)
   g_variant_dict_init (&options, NULL);
   g_variant_dict_insert (&options, "Subdirectory", "s", subdirectory);
   g_variant_dict_insert (&options, "Token", "s", self->token);
-  reply = vmp_worker_host_call (self->worker, "Prepare",
-                                g_variant_new ("(s@a{sv})", self->request->directory,
-                                               g_variant_dict_end (&options)),
-                                "(a{sv})", NULL, NULL, error);
-  if (reply == NULL)
+  place = vmp_folder_call_worker (self->request->folder, self->worker, "Prepare", &options, error);
+  if (place == NULL)
     {
       /* A worker that could answer has made nothing. One that died may have. */
       if (!vmp_worker_host_is_gone (self->worker))
         vmp_run_drop_undo (self->run, self->undo, NULL);
       return FALSE;
     }
-  place = g_variant_get_child_value (reply, 0);
   if (!g_variant_lookup (place, "Path", "s", &self->path)
       || !g_variant_lookup (place, "Device", "t", &device)
       || !g_variant_lookup (place, "Inode", "t", &inode))

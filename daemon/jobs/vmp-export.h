@@ -9,11 +9,11 @@ G_BEGIN_DECLS
 typedef struct
 {
   VmpMachine *machine;
-  char *directory;
+  VmpFolder *folder;
   VmpSettings *settings;
 } VmpExportRequest;
 
-VmpExportRequest *vmp_export_request_new (VmpMachine *machine, const char *directory,
+VmpExportRequest *vmp_export_request_new (VmpMachine *machine, VmpFolder *folder,
                                           VmpSettings *settings);
 void vmp_export_request_free (VmpExportRequest *request);
 

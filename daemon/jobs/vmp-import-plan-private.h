@@ -12,7 +12,7 @@ struct _VmpImportPlan
 {
   VmpRun *run;           /* not owned */
   VmpWorkerHost *worker; /* not owned */
-  char *directory; /* as the caller names it */
+  char *directory; /* as the caller names it; empty for one that it holds open */
   char *base;      /* where that is on this host, absolute; NULL where nobody knows */
   gboolean bare;
   VmpDomain *domain;

@@ -120,6 +120,18 @@ take_report (VmpImportPlan *self, GVariant *report, GError **error)
   return self->package != NULL;
 }
 
+/* Where a directory is that came open, only the worker can say: it is the caller's word. */
+static void
+take_base (VmpImportPlan *self, VmpFolder *folder, GVariant *report)
+{
+  const char *path;
+
+  if (!vmp_folder_is_open (folder))
+    self->base = g_strdup (self->directory);
+  else if (g_variant_lookup (report, "Path", "&s", &path) && vmp_name_is_absolute (path))
+    self->base = g_strdup (path);
+}
+
 static gboolean
 has_name (VmpImportPlan *self, const char *name)
 {
@@ -458,34 +470,29 @@ prefill (VmpImportPlan *self)
   self->prefilled = g_variant_ref_sink (g_variant_dict_end (&dict));
 }
 
-/* Opens @directory through @worker and reads all that settings do not change. Blocking. */
+/* Opens @folder through @worker and reads all that settings do not change. Blocking. */
 VmpImportPlan *
-vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, const char *directory, GError **error)
+vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, VmpFolder *folder, GError **error)
 {
   g_autoptr (VmpImportPlan) self = g_new0 (VmpImportPlan, 1);
-  g_autoptr (GVariant) reply = NULL;
   g_autoptr (GVariant) report = NULL;
+  GVariantDict options;
 
   self->run = run;
   self->worker = worker;
-  self->directory = g_strdup (directory);
-  self->base = g_strdup (directory);
+  self->directory = g_strdup (vmp_folder_get_path (folder));
   self->sources = vmp_source_list_new ();
   self->disks = g_ptr_array_new_with_free_func (import_disk_free);
   self->media = g_ptr_array_new_with_free_func (import_disk_free);
   self->data = g_ptr_array_new_with_free_func (import_file_free);
   self->findings = vmp_findings_new ();
   self->networks = vmp_machines_list_networks (vmp_run_get_machines (run));
-  reply = vmp_worker_host_call (worker, "OpenPackage",
-                                g_variant_new ("(s@a{sv})", directory,
-                                               g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL,
-                                                                    0)),
-                                "(a{sv})", NULL, NULL, error);
-  if (reply == NULL)
+  g_variant_dict_init (&options, NULL);
+  report = vmp_folder_call_worker (folder, worker, "OpenPackage", &options, error);
+  if (report == NULL || !take_report (self, report, error) || !add_disks (self, error)
+      || !add_data (self, error))
     return NULL;
-  report = g_variant_get_child_value (reply, 0);
-  if (!take_report (self, report, error) || !add_disks (self, error) || !add_data (self, error))
-    return NULL;
+  take_base (self, folder, report);
   add_files (self);
   if (!send_sources (self, error))
     return NULL;
@@ -600,6 +607,12 @@ vmp_import_plan_get_payload (VmpImportPlan *self, VmpSettings *settings)
         payload += vmp_source_list_get_payload (self->sources, file->source);
     }
   return payload;
+}
+
+const char *
+vmp_import_plan_get_base (VmpImportPlan *self)
+{
+  return self->base;
 }
 
 /* Where @path of the settings lies on this host; NULL where it means beneath a directory whose place

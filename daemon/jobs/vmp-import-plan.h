@@ -40,7 +40,7 @@ typedef struct
 
 typedef struct _VmpImportPlan VmpImportPlan;
 
-VmpImportPlan *vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, const char *directory,
+VmpImportPlan *vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, VmpFolder *folder,
                                      GError **error);
 void vmp_import_plan_free (VmpImportPlan *self);
 GVariant *vmp_import_plan_get_prefilled (VmpImportPlan *self);
@@ -58,6 +58,8 @@ GPtrArray *vmp_import_plan_list_files (VmpImportPlan *self);
 VmpSourceList *vmp_import_plan_get_sources (VmpImportPlan *self);
 guint64 vmp_import_plan_get_payload (VmpImportPlan *self, VmpSettings *settings);
 GStrv vmp_import_plan_get_macs (VmpImportPlan *self);
+/* Where the directory is on this host; NULL where nobody knows. */
+const char *vmp_import_plan_get_base (VmpImportPlan *self);
 char *vmp_import_plan_resolve (VmpImportPlan *self, const char *path);
 gboolean vmp_import_plan_claim_files (VmpImportPlan *self, GError **error);
 

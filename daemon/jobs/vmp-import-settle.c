@@ -296,6 +296,22 @@ settle_identity (gpointer data)
     settle_mac (self, i, policy);
 }
 
+static void
+check_scope (VmpImportPlan *self, VmpSettings *settings)
+{
+  VmpScopes *scopes = vmp_machines_get_scopes (vmp_run_get_machines (self->run));
+  g_autoptr (GError) error = NULL;
+
+  if (vmp_scopes_check_defined (scopes, vmp_settings_get_string (settings, "SecurityScope"),
+                                &error))
+    return;
+  vmp_import_plan_add_finding (self,
+                               vmp_finding_new (VMP_FINDING_SCOPE_UNKNOWN, "SecurityScope", -1,
+                                                "%s", error->message),
+                               vmp_import_resolve_with ("SecurityScope",
+                                                        g_variant_new_string ("")));
+}
+
 static gboolean
 check_digests (VmpImportPlan *self, VmpSettings *settings, GError **error)
 {
@@ -380,6 +396,7 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
     return FALSE;
   eject_media (self);
   vmp_run_in_main (settle_identity, &identity);
+  check_scope (self, settings);
   if (!vmp_import_plan_settle_targets (self, settings, error))
     return FALSE;
   note_size (self, settings);

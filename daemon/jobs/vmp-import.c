@@ -13,6 +13,7 @@
 #include "vmp-finding.h"
 #include "vmp-import-plan.h"
 #include "vmp-name.h"
+#include "vmp-scope-change.h"
 
 /* One file on its way to where the machine will have it; or, in place, one that is there. */
 typedef struct
@@ -41,11 +42,11 @@ typedef struct
 } Import;
 
 VmpImportRequest *
-vmp_import_request_new (const char *directory, VmpSettings *settings)
+vmp_import_request_new (VmpFolder *folder, VmpSettings *settings)
 {
   VmpImportRequest *request = g_new0 (VmpImportRequest, 1);
 
-  request->directory = g_strdup (directory);
+  request->folder = vmp_folder_ref (folder);
   request->settings = settings != NULL ? g_object_ref (settings) : NULL;
   return request;
 }
@@ -53,7 +54,7 @@ vmp_import_request_new (const char *directory, VmpSettings *settings)
 void
 vmp_import_request_free (VmpImportRequest *request)
 {
-  g_free (request->directory);
+  vmp_folder_unref (request->folder);
   g_clear_object (&request->settings);
   g_free (request);
 }
@@ -135,7 +136,7 @@ make_plan (Import *self, GError **error)
 {
   GPtrArray *findings;
 
-  self->plan = vmp_import_plan_read (self->run, self->worker, self->request->directory, error);
+  self->plan = vmp_import_plan_read (self->run, self->worker, self->request->folder, error);
   if (self->plan == NULL || !vmp_import_plan_settle (self->plan, self->request->settings, error))
     return FALSE;
   findings = vmp_import_plan_get_findings (self->plan);
@@ -268,63 +269,71 @@ make_place (Import *self, GError **error)
   return vmp_run_set_undo (self->run, slot, g_variant_dict_end (&entry), error);
 }
 
-/* What the worker makes beneath the folder that the caller chose: one for the machine's data. */
+/* What the worker makes beneath the folder that the caller chose: one for the machine's data. As the
+ * caller names it, which may be relative; NULL where there is none. */
 static char *
-made_folder_of (Target *target)
+made_folder_of (VmpImportFile *file)
 {
-  const char *slash = strchr (target->file->base, '/');
-  gsize beneath = strlen (target->file->base);
+  const char *slash = strchr (file->base, '/');
+  g_autofree char *name = slash != NULL ? g_strndup (file->base, (gsize) (slash - file->base))
+                                        : NULL;
 
-  if (slash == NULL)
-    return NULL;
-  return g_strndup (target->final_path,
-                    strlen (target->final_path) - beneath + (gsize) (slash - target->file->base));
+  return name != NULL ? g_build_filename (file->folder, name, NULL) : NULL;
+}
+
+/* What is relative lies beneath the directory that the caller holds open. */
+static void
+describe_made (Import *self, const char *kind, const char *path, GVariantDict *entry)
+{
+  g_variant_dict_init (entry, NULL);
+  if (path[0] != '/')
+    vmp_folder_note (self->request->folder, vmp_import_plan_get_base (self->plan), entry);
+  g_variant_dict_insert (entry, "Kind", "s", kind);
+  g_variant_dict_insert (entry, "Path", "s", path);
 }
 
 static void
-describe_file (Target *target, const char *path, GVariantDict *entry)
+describe_file (Import *self, VmpImportFile *file, const char *name, GVariantDict *entry)
 {
-  g_autofree char *made = made_folder_of (target);
-  g_autofree char *root = made != NULL ? g_path_get_dirname (made) : NULL;
+  g_autofree char *beneath = g_path_get_dirname (file->base);
+  g_autofree char *path = strcmp (beneath, ".") == 0
+                              ? g_build_filename (file->folder, name, NULL)
+                              : g_build_filename (file->folder, beneath, name, NULL);
 
-  g_variant_dict_init (entry, NULL);
-  g_variant_dict_insert (entry, "Kind", "s", "File");
-  g_variant_dict_insert (entry, "Path", "s", path);
-  if (root != NULL)
-    g_variant_dict_insert (entry, "Root", "s", root);
+  describe_made (self, "File", path, entry);
+  if (strcmp (beneath, ".") != 0)
+    g_variant_dict_insert (entry, "Root", "s", file->folder);
 }
 
 /* Once for each folder, before the first file in it. */
 static gboolean
 announce_folder (Import *self, guint id, GError **error)
 {
-  g_autofree char *made = made_folder_of (g_ptr_array_index (self->targets, id));
+  Target *target = g_ptr_array_index (self->targets, id);
+  g_autofree char *made = made_folder_of (target->file);
   GVariantDict entry;
 
   if (made == NULL)
     return TRUE;
   for (guint i = 0; i < id; i++)
     {
-      Target *earlier = g_ptr_array_index (self->targets, i);
-      g_autofree char *other = earlier->file->folder != NULL ? made_folder_of (earlier) : NULL;
+      VmpImportFile *earlier = ((Target *) g_ptr_array_index (self->targets, i))->file;
+      g_autofree char *other = earlier->folder != NULL ? made_folder_of (earlier) : NULL;
 
       if (g_strcmp0 (other, made) == 0)
         return TRUE;
     }
-  g_variant_dict_init (&entry, NULL);
-  g_variant_dict_insert (&entry, "Kind", "s", "Folder");
-  g_variant_dict_insert (&entry, "Path", "s", made);
+  describe_made (self, "Folder", made, &entry);
   return vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error) != G_MAXUINT;
 }
 
 static gboolean
 announce_target (Import *self, Target *target, guint *slot, GError **error)
 {
-  g_autofree char *folder = g_path_get_dirname (target->final_path);
-  g_autofree char *path = g_strdup_printf ("%s/.vmport-%s", folder, target->token);
+  g_autofree char *name = g_strdup_printf (".vmport-%s", target->token);
   GVariantDict entry;
 
-  describe_file (target, path, &entry);
+  describe_file (self, target->file, name, &entry);
   *slot = vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error);
   return *slot != G_MAXUINT;
 }
@@ -336,6 +345,7 @@ take_made_target (Import *self, Target *target, GVariant *reading, GUnixFDList *
 {
   GVariantDict entry;
   struct stat st;
+  g_autofree char *name = NULL;
   gint32 handle;
 
   if (!g_variant_lookup (reading, "Fd", "h", &handle) || fds == NULL || handle < 0
@@ -347,7 +357,8 @@ take_made_target (Import *self, Target *target, GVariant *reading, GUnixFDList *
   if (fstat (target->reader, &st) < 0
       || st.st_uid != vmp_identity_get_uid (vmp_run_get_identity (self->run)))
     return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker hands over another's file");
-  describe_file (target, target->final_path, &entry);
+  name = g_path_get_basename (target->file->base);
+  describe_file (self, target->file, name, &entry);
   g_variant_dict_insert (&entry, "Device", "t", (guint64) st.st_dev);
   g_variant_dict_insert (&entry, "Inode", "t", (guint64) st.st_ino);
   return vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error) != G_MAXUINT;
@@ -677,6 +688,14 @@ object_path_of (Import *self)
 }
 
 static gboolean
+announce_scope (Import *self, GError **error)
+{
+  return vmp_scope_change_announce (
+      self->run, vmp_domain_get_uuid (vmp_import_plan_get_domain (self->plan)),
+      vmp_settings_get_string (self->request->settings, "SecurityScope"), error);
+}
+
+static gboolean
 define (Import *self, GError **error)
 {
   VmpMachines *machines = vmp_run_get_machines (self->run);
@@ -686,6 +705,7 @@ define (Import *self, GError **error)
   return vmp_machines_write_configuration (machines, self->place,
                                            vmp_import_plan_get_domain (self->plan), error)
          && record_state (self, error) && vmp_machines_sync (machines, self->place, error)
+         && announce_scope (self, error)
          && vmp_run_enter_last_step (self->run, error)
          && vmp_machines_define (machines, self->place, error);
 }
@@ -760,7 +780,7 @@ vmp_import_settings_work (VmpRun *run, gpointer data, GError **error)
   self.worker = vmp_run_start_worker (run, error);
   if (self.worker == NULL)
     return NULL;
-  self.plan = vmp_import_plan_read (run, self.worker, self.request->directory, error);
+  self.plan = vmp_import_plan_read (run, self.worker, self.request->folder, error);
   return self.plan != NULL ? g_variant_ref (vmp_import_plan_get_prefilled (self.plan)) : NULL;
 }
 
@@ -773,7 +793,7 @@ vmp_import_check_work (VmpRun *run, gpointer data, GError **error)
   self.worker = vmp_run_start_worker (run, error);
   if (self.worker == NULL)
     return NULL;
-  self.plan = vmp_import_plan_read (run, self.worker, self.request->directory, error);
+  self.plan = vmp_import_plan_read (run, self.worker, self.request->folder, error);
   if (self.plan == NULL || !vmp_import_plan_settle (self.plan, self.request->settings, error))
     return NULL;
   g_variant_dict_init (&dict, NULL);

@@ -8,11 +8,11 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  char *directory;
+  VmpFolder *folder;
   VmpSettings *settings;
 } VmpImportRequest;
 
-VmpImportRequest *vmp_import_request_new (const char *directory, VmpSettings *settings);
+VmpImportRequest *vmp_import_request_new (VmpFolder *folder, VmpSettings *settings);
 void vmp_import_request_free (VmpImportRequest *request);
 
 /* VmpWorks over a VmpImportRequest: the import itself; what GetImportSettings answers (a{sv}); what

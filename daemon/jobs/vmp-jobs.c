@@ -53,12 +53,14 @@ G_DEFINE_FINAL_TYPE (VmpJobs, vmp_jobs, G_TYPE_OBJECT)
 static void start_next (VmpJobs *self);
 
 /* In the main thread. What a job could not take back is kept for the next one that names the
- * place. */
+ * place, but not a directory that it had open: that would keep its file system busy, and users could
+ * make the daemon run out of descriptors. The next one brings the directory along. */
 static void
 task_free (Task *task)
 {
   if (task->free_plan != NULL)
     task->free_plan (task->plan);
+  vmp_run_set_folder (task->run, NULL);
   if (vmp_run_has_undo (task->run))
     g_ptr_array_add (task->jobs->left, task->run);
   else
@@ -389,7 +391,7 @@ retry_left (Task *task)
     {
       g_autoptr (GError) error = NULL;
 
-      if (vmp_run_rollback (g_ptr_array_index (found, i), &error)
+      if (vmp_run_rollback_again (g_ptr_array_index (found, i), task->run, &error)
           && !vmp_run_write_record (g_ptr_array_index (found, i), &error))
         g_warning ("%s", error->message);
     }
@@ -465,16 +467,18 @@ on_cancelled (GCancellable *cancellable, gpointer data)
   g_idle_add_full (G_PRIORITY_DEFAULT, start_cancelled, g_object_ref (data), g_object_unref);
 }
 
-/* Records @job, shows it, and queues its work. @plan is taken, also on failure. */
+/* Records @job, shows it, and queues its work on @folder. @plan is taken, also on failure. */
 gboolean
 vmp_jobs_submit (VmpJobs *self, VmpJob *job, VmpMachines *machines, VmpIdentity *identity,
-                 VmpWork work, gpointer plan, GDestroyNotify free_plan, GError **error)
+                 VmpFolder *folder, VmpWork work, gpointer plan, GDestroyNotify free_plan,
+                 GError **error)
 {
   g_autoptr (GVariant) record = vmp_job_to_record (job);
   Task *task = g_new0 (Task, 1);
 
   task->jobs = g_object_ref (self);
   task->run = vmp_run_new (job, machines, identity, self->records, &self->config.worker);
+  vmp_run_set_folder (task->run, folder);
   task->work = work;
   task->plan = plan;
   task->free_plan = free_plan;

@@ -30,7 +30,7 @@ gboolean vmp_jobs_is_busy (VmpJobs *self);
 VmpJob *vmp_jobs_add (VmpJobs *self, VmpMachines *machines, const char *operation,
                       VmpIdentity *identity, guint64 limit, GError **error);
 gboolean vmp_jobs_submit (VmpJobs *self, VmpJob *job, VmpMachines *machines,
-                          VmpIdentity *identity, VmpWork work, gpointer plan,
+                          VmpIdentity *identity, VmpFolder *folder, VmpWork work, gpointer plan,
                           GDestroyNotify free_plan, GError **error);
 void vmp_jobs_run_aside (VmpJobs *self, VmpMachines *machines, VmpIdentity *identity, VmpWork work,
                          gpointer plan, GDestroyNotify free_plan, GCancellable *cancellable,

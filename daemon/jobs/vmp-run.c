@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "vmp-error.h"
+#include "vmp-scope-change.h"
 
 struct _VmpRun
 {
   VmpJob *job;
   VmpMachines *machines;
   VmpIdentity *identity;
+  VmpFolder *folder; /* NULL for a job that is about none, or that came back from a record */
   VmpRecords *records;
   const VmpWorkerConfig *config;
   GCancellable *cancellable;
@@ -44,6 +46,7 @@ vmp_run_free (VmpRun *self)
   g_object_unref (self->job);
   g_clear_object (&self->machines);
   vmp_identity_unref (self->identity);
+  g_clear_pointer (&self->folder, vmp_folder_unref);
   g_object_unref (self->cancellable);
   g_ptr_array_unref (self->undo);
   g_free (self->defined);
@@ -72,6 +75,14 @@ VmpIdentity *
 vmp_run_get_identity (VmpRun *self)
 {
   return self->identity;
+}
+
+/* The folder that the job is about, so that it can be cleaned up there; @folder may be NULL. */
+void
+vmp_run_set_folder (VmpRun *self, VmpFolder *folder)
+{
+  g_clear_pointer (&self->folder, vmp_folder_unref);
+  self->folder = folder != NULL ? vmp_folder_ref (folder) : NULL;
 }
 
 typedef struct
@@ -249,18 +260,26 @@ vmp_run_has_undo (VmpRun *self)
 gboolean
 vmp_run_left_something_for (VmpRun *self, VmpRun *other)
 {
-  g_autoptr (GVariant) details = NULL;
-  const char *directory = "", *left = "";
-
-  if (vmp_identity_get_uid (self->identity) != vmp_identity_get_uid (other->identity))
+  if (other->folder == NULL
+      || vmp_identity_get_uid (self->identity) != vmp_identity_get_uid (other->identity))
     return FALSE;
-  details = vmp_job_describe (other->job);
-  g_variant_lookup (details, "Directory", "&s", &directory);
   for (guint i = 0; i < self->undo->len; i++)
-    if (g_variant_lookup (g_ptr_array_index (self->undo, i), "Directory", "&s", &left)
-        && strcmp (left, directory) == 0)
+    if (vmp_folder_is_noted (other->folder, g_ptr_array_index (self->undo, i)))
       return TRUE;
   return FALSE;
+}
+
+/* Tries again to take back what the ended job of @self left in the folder of @other, which may be
+ * what opens the way there. */
+gboolean
+vmp_run_rollback_again (VmpRun *self, VmpRun *other, GError **error)
+{
+  gboolean whole;
+
+  vmp_run_set_folder (self, other->folder);
+  whole = vmp_run_rollback (self, error);
+  vmp_run_set_folder (self, NULL);
+  return whole;
 }
 
 /* For a job that comes back from a record. */
@@ -320,30 +339,58 @@ vmp_run_drop_undo (VmpRun *self, guint slot, GError **error)
   return vmp_run_write_record (self, error);
 }
 
+/* Was it made by a descriptor that is at hand? A job has but one folder. */
+static gboolean
+is_by_fd (VmpRun *self, GVariant *entry)
+{
+  gboolean by_fd = FALSE;
+
+  g_variant_lookup (entry, "ByFd", "b", &by_fd);
+  return by_fd && self->folder != NULL;
+}
+
 static gboolean
 undo_as_owner (VmpRun *self, GVariant *entry, GError **error)
 {
   g_autoptr (GCancellable) never = g_cancellable_new ();
   g_autoptr (VmpWorkerHost) worker = vmp_worker_host_start (
       self->config->program, self->config->timeout_seconds, self->identity, never, error);
+  g_autoptr (GUnixFDList) fds = NULL;
   g_autoptr (GVariant) reply = NULL;
+  GVariantDict left;
 
   if (worker == NULL)
     return FALSE;
-  reply = vmp_worker_host_call (worker, "Remove", g_variant_new ("(@a{sv})", entry), "()", NULL,
+  g_variant_dict_init (&left, entry);
+  if (is_by_fd (self, entry) && !vmp_folder_pass (self->folder, &left, &fds, error))
+    {
+      g_variant_dict_clear (&left);
+      return FALSE;
+    }
+  reply = vmp_worker_host_call (worker, "Remove",
+                                g_variant_new ("(@a{sv})", g_variant_dict_end (&left)), "()", fds,
                                 NULL, error);
   return reply != NULL;
+}
+
+static gboolean
+is_of_kind (GVariant *entry, const char *wanted)
+{
+  const char *kind;
+
+  return g_variant_lookup (entry, "Kind", "&s", &kind) && strcmp (kind, wanted) == 0;
 }
 
 static gboolean
 undo_entry (VmpRun *self, GVariant *entry, GError **error)
 {
   g_autoptr (GVariant) description = NULL;
-  const char *kind;
 
-  if (!g_variant_lookup (entry, "Kind", "&s", &kind))
+  if (!g_variant_lookup (entry, "Kind", "s", NULL))
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT, "A journal entry has no kind");
-  if (strcmp (kind, "Place") == 0)
+  if (is_of_kind (entry, VMP_UNDO_SCOPE))
+    return vmp_scope_change_undo (self, entry, error);
+  if (is_of_kind (entry, VMP_UNDO_PLACE))
     {
       description = g_variant_lookup_value (entry, "Description", G_VARIANT_TYPE_VARDICT);
       if (description == NULL || self->machines == NULL)
@@ -354,25 +401,28 @@ undo_entry (VmpRun *self, GVariant *entry, GError **error)
   return undo_as_owner (self, entry, error);
 }
 
+/* Relative where nobody knows where the folder is: beneath what the caller held open. */
 static char *
 name_of_left (GVariant *entry)
 {
-  const char *path = "", *subdirectory = "";
+  const char *directory = "", *path = "", *token = "";
 
-  if (g_variant_lookup (entry, "Path", "&s", &path))
+  if (g_variant_lookup (entry, "Uuid", "&s", &path))
     return g_strdup (path);
-  g_variant_lookup (entry, "Directory", "&s", &path);
-  g_variant_lookup (entry, "Subdirectory", "&s", &subdirectory);
-  return g_build_filename (path, subdirectory, NULL);
+  g_variant_lookup (entry, "Directory", "&s", &directory);
+  if (g_variant_lookup (entry, "Path", "&s", &path))
+    return path[0] == '/' ? g_strdup (path) : g_build_filename (directory, path, NULL);
+  g_variant_lookup (entry, "Subdirectory", "&s", &path);
+  g_variant_lookup (entry, "Token", "&s", &token);
+  if (directory[0] == '\0' && path[0] == '\0')
+    return g_strconcat (".vmport-", token, NULL);
+  return g_build_filename (directory, path, NULL);
 }
 
-/* Takes back all that was announced, the last first. What cannot be taken back now stays on the
- * list, and in the job's Leftovers; the first such error is set. */
-gboolean
-vmp_run_rollback (VmpRun *self, GError **error)
+/* The last first: all scopes, or all else. */
+static gboolean
+undo_entries (VmpRun *self, gboolean scopes, GStrvBuilder *left, GError **error)
 {
-  g_autoptr (GStrvBuilder) left = g_strv_builder_new ();
-  g_auto (GStrv) leftovers = NULL;
   gboolean whole = TRUE;
 
   for (guint i = self->undo->len; i > 0; i--)
@@ -381,6 +431,8 @@ vmp_run_rollback (VmpRun *self, GError **error)
       g_autoptr (GError) local_error = NULL;
       g_autofree char *name = NULL;
 
+      if (is_of_kind (entry, VMP_UNDO_SCOPE) != scopes)
+        continue;
       if (undo_entry (self, entry, &local_error))
         {
           g_ptr_array_remove_index (self->undo, i - 1);
@@ -394,6 +446,30 @@ vmp_run_rollback (VmpRun *self, GError **error)
         g_propagate_error (error, g_steal_pointer (&local_error));
       whole = FALSE;
     }
+  return whole;
+}
+
+static gboolean
+has_place (VmpRun *self)
+{
+  for (guint i = 0; i < self->undo->len; i++)
+    if (is_of_kind (g_ptr_array_index (self->undo, i), VMP_UNDO_PLACE))
+      return TRUE;
+  return FALSE;
+}
+
+/* Takes back all that was announced, the last first. What cannot be taken back now stays on the
+ * list, and in the job's Leftovers; the first such error is set. A machine keeps its scope for as
+ * long as anything of it may be there, or it would be open to everyone. */
+gboolean
+vmp_run_rollback (VmpRun *self, GError **error)
+{
+  g_autoptr (GStrvBuilder) left = g_strv_builder_new ();
+  g_auto (GStrv) leftovers = NULL;
+  gboolean whole = undo_entries (self, FALSE, left, error);
+
+  if (!has_place (self))
+    whole = undo_entries (self, TRUE, left, whole ? error : NULL) && whole;
   leftovers = g_strv_builder_end (left);
   vmp_run_set_detail (self, "Leftovers",
                       g_variant_new_strv ((const char *const *) leftovers, -1));

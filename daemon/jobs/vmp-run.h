@@ -6,6 +6,7 @@
 
 #include <gio/gio.h>
 
+#include "vmp-folder.h"
 #include "vmp-identity.h"
 #include "vmp-job.h"
 #include "vmp-machines.h"
@@ -15,6 +16,10 @@
 G_BEGIN_DECLS
 
 typedef struct _VmpRun VmpRun;
+
+/* Kinds of entries in the undo list that the order of taking back depends on. */
+#define VMP_UNDO_PLACE "Place"
+#define VMP_UNDO_SCOPE "Scope"
 
 /* How workers are started and watched. */
 typedef struct
@@ -31,6 +36,7 @@ typedef void (*VmpMainFunc) (gpointer data);
 VmpRun *vmp_run_new (VmpJob *job, VmpMachines *machines, VmpIdentity *identity,
                      VmpRecords *records, const VmpWorkerConfig *config);
 void vmp_run_free (VmpRun *self);
+void vmp_run_set_folder (VmpRun *self, VmpFolder *folder);
 void vmp_run_set_undo_list (VmpRun *self, GVariant *undo);
 GVariant *vmp_run_get_undo_list (VmpRun *self);
 
@@ -52,6 +58,7 @@ guint vmp_run_add_undo (VmpRun *self, GVariant *entry, GError **error);
 gboolean vmp_run_set_undo (VmpRun *self, guint slot, GVariant *entry, GError **error);
 gboolean vmp_run_drop_undo (VmpRun *self, guint slot, GError **error);
 gboolean vmp_run_rollback (VmpRun *self, GError **error);
+gboolean vmp_run_rollback_again (VmpRun *self, VmpRun *other, GError **error);
 gboolean vmp_run_write_record (VmpRun *self, GError **error);
 void vmp_run_set_detail (VmpRun *self, const char *key, GVariant *value);
 void vmp_run_set_defined (VmpRun *self, const char *uuid);

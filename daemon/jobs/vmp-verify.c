@@ -141,10 +141,9 @@ read_all (Verify *self, GError **error)
 }
 
 GVariant *
-vmp_verify_work (VmpRun *run, gpointer directory, GError **error)
+vmp_verify_work (VmpRun *run, gpointer folder, GError **error)
 {
   g_auto (Verify) self = { .run = run };
-  g_autoptr (GVariant) reply = NULL;
   g_autoptr (GVariant) report = NULL;
   GVariantDict options, result;
 
@@ -158,15 +157,9 @@ vmp_verify_work (VmpRun *run, gpointer directory, GError **error)
       return NULL;
     }
   vmp_run_follow (run, self.worker);
-  reply = vmp_worker_host_call (self.worker, "OpenPackage",
-                                g_variant_new ("(s@a{sv})", directory,
-                                               g_variant_dict_end (&options)),
-                                "(a{sv})", NULL, NULL, error);
-  if (reply == NULL)
-    return NULL;
-  report = g_variant_get_child_value (reply, 0);
-  if (!check_report (&self, report, directory, error) || !check_files (&self, error)
-      || !read_all (&self, error))
+  report = vmp_folder_call_worker (folder, self.worker, "OpenPackage", &options, error);
+  if (report == NULL || !check_report (&self, report, vmp_folder_get_label (folder), error)
+      || !check_files (&self, error) || !read_all (&self, error))
     return NULL;
   vmp_run_set_detail (run, "Findings", vmp_findings_to_variant (self.findings));
   g_variant_dict_init (&result, NULL);

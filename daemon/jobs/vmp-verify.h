@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-/* A VmpWork over the directory, a string; its job's limit holds. */
-GVariant *vmp_verify_work (VmpRun *run, gpointer directory, GError **error);
+/* A VmpWork over a VmpFolder; its job's limit holds. */
+GVariant *vmp_verify_work (VmpRun *run, gpointer folder, GError **error);
 
 G_END_DECLS

@@ -50,6 +50,14 @@ vmp_machine_new (const char *uuid, const char *name, const char *state, const ch
   return self;
 }
 
+/* The same reading of @machine, in another scope. */
+VmpMachine *
+vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
+{
+  return vmp_machine_new (machine->uuid, machine->name, machine->state, scope, machine->domain,
+                          g_ptr_array_ref (machine->files));
+}
+
 VmpMachine *
 vmp_machine_ref (VmpMachine *self)
 {

@@ -23,6 +23,7 @@ void vmp_machine_file_free (VmpMachineFile *file);
 
 VmpMachine *vmp_machine_new (const char *uuid, const char *name, const char *state,
                              const char *scope, VmpDomain *domain, GPtrArray *files);
+VmpMachine *vmp_machine_new_in_scope (VmpMachine *machine, const char *scope);
 VmpMachine *vmp_machine_ref (VmpMachine *self);
 void vmp_machine_unref (VmpMachine *self);
 

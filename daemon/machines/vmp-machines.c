@@ -1,5 +1,6 @@
 /* A place that holds virtual machines: the interface that each driver implements, and the part of
- * the books that is the same for all of them (what is reserved, what a job holds). */
+ * the books that is the same for all of them (what is reserved, what a job holds, which scope a
+ * machine is in). */
 #include "config.h"
 
 #include "vmp-machines.h"
@@ -31,6 +32,7 @@ typedef struct
 {
   char *id;
   GPtrArray *peers; /* all managers, this one included; not owned */
+  VmpScopes *scopes;
   GPtrArray *reservations;
   GArray *claims;
   GHashTable *held; /* uuid → job number */
@@ -63,6 +65,7 @@ books_free (gpointer data)
   Books *books = data;
 
   g_free (books->id);
+  g_clear_object (&books->scopes);
   g_ptr_array_unref (books->reservations);
   g_array_unref (books->claims);
   g_hash_table_unref (books->held);
@@ -128,6 +131,35 @@ GPtrArray *
 vmp_machines_get_peers (VmpMachines *self)
 {
   return get_books (self)->peers;
+}
+
+/* The record that says which scope each machine is in. From any thread, once it is set. */
+VmpScopes *
+vmp_machines_get_scopes (VmpMachines *self)
+{
+  return get_books (self)->scopes;
+}
+
+/* Before the first machine is asked for. */
+void
+vmp_machines_set_scopes (VmpMachines *self, VmpScopes *scopes)
+{
+  g_set_object (&get_books (self)->scopes, scopes);
+}
+
+/* Takes @machine as the driver has it; what is recorded of its scope holds over what the driver
+ * found. */
+static VmpMachine *
+put_in_scope (VmpMachines *self, VmpMachine *machine)
+{
+  g_autoptr (VmpMachine) found = machine;
+  Books *books = get_books (self);
+  g_autofree char *scope = vmp_scopes_lookup (books->scopes, books->id,
+                                              vmp_machine_get_uuid (machine));
+
+  if (scope == NULL || strcmp (scope, vmp_machine_get_scope (machine)) == 0)
+    return g_steal_pointer (&found);
+  return vmp_machine_new_in_scope (machine, scope);
 }
 
 static gboolean
@@ -384,14 +416,20 @@ vmp_machines_list_roots (VmpMachines *self)
 GPtrArray *
 vmp_machines_list (VmpMachines *self)
 {
-  return VMP_MACHINES_GET_IFACE (self)->list (self);
+  GPtrArray *machines = VMP_MACHINES_GET_IFACE (self)->list (self);
+
+  for (guint i = 0; i < machines->len; i++)
+    g_ptr_array_index (machines, i) = put_in_scope (self, g_ptr_array_index (machines, i));
+  return machines;
 }
 
 /* A reference, or NULL. */
 VmpMachine *
 vmp_machines_lookup (VmpMachines *self, const char *uuid)
 {
-  return VMP_MACHINES_GET_IFACE (self)->lookup (self, uuid);
+  VmpMachine *machine = VMP_MACHINES_GET_IFACE (self)->lookup (self, uuid);
+
+  return machine != NULL ? put_in_scope (self, machine) : NULL;
 }
 
 /* Takes a machine that was just defined into the inventory. */

@@ -1,7 +1,8 @@
 /* A place that holds virtual machines: the interface that each driver implements.
  *
  * The inventory (list, lookup, reserve, add, remove) belongs to the main thread. The members that
- * touch files block; they are called from a job's thread and change nothing of the inventory. */
+ * touch files block; they are called from a job's thread and change nothing of the inventory.
+ * Drivers need not know of security scopes: those are recorded, and laid over what a driver reads. */
 #pragma once
 
 #include <gio/gio.h>
@@ -9,6 +10,7 @@
 #include "vmp-at.h"
 #include "vmp-domain.h"
 #include "vmp-machine.h"
+#include "vmp-scopes.h"
 
 G_BEGIN_DECLS
 
@@ -63,6 +65,8 @@ const char *vmp_machines_get_id (VmpMachines *self);
 void vmp_machines_set_id (VmpMachines *self, const char *id);
 void vmp_machines_set_peers (VmpMachines *self, GPtrArray *managers);
 GPtrArray *vmp_machines_get_peers (VmpMachines *self);
+VmpScopes *vmp_machines_get_scopes (VmpMachines *self);
+void vmp_machines_set_scopes (VmpMachines *self, VmpScopes *scopes);
 const char *vmp_machines_get_driver (VmpMachines *self);
 const char *vmp_machines_get_uri (VmpMachines *self);
 const char *vmp_machines_get_version (VmpMachines *self);

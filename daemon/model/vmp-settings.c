@@ -23,6 +23,7 @@ typedef enum
   FORM_IDENTITY,  /* must equal the pre-filled value */
   FORM_CHOICE,    /* one of a set */
   FORM_VM_NAME,
+  FORM_SCOPE,     /* the name of a security scope, or empty */
   FORM_PATH,      /* absolute, or empty; relative with DirectoryFd */
   FORM_NUMBER_TO, /* a byte up to the number in `choices` */
 } Form;
@@ -65,7 +66,7 @@ static const Row import_rows[] = {
   { "CreateCopy", "b", "true", FORM_ANY, NULL, NULL },
   { "GenerateNewId", "b", "true", FORM_ANY, NULL, NULL },
   { "Name", "s", "''", FORM_VM_NAME, NULL, NULL },
-  { "SecurityScope", "s", "''", FORM_ANY, NULL, NULL },
+  { "SecurityScope", "s", "''", FORM_SCOPE, NULL, NULL },
   { "CurrentResourcePaths", "as", "[]", FORM_IDENTITY, NULL, NULL },
   { "SourceResourcePaths", "as", "[]", FORM_PATH, NULL, NULL },
   { "TargetResourcePaths", "as", "[]", FORM_PATH, NULL, NULL },
@@ -164,7 +165,9 @@ check_path (const char *key, const char *path, gboolean relative, GError **error
                : vmp_name_is_absolute (path))
     return TRUE;
   return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                        _ ("%s: “%s” is not an absolute path without “.”, “..” and empty components"),
+                        relative ? _ ("%s: “%s” is not a path without “.”, “..” and empty components")
+                                 : _ ("%s: “%s” is not an absolute path without “.”, “..” and empty "
+                                      "components"),
                         key, path);
 }
 
@@ -211,6 +214,17 @@ check_value (VmpSettings *self, const Row *row, GVariant *value, GError **error)
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                               _ ("%s: a name has 1 to 255 bytes, no “/” and no control characters"),
                               row->key);
+      }
+
+    case FORM_SCOPE:
+      {
+        const char *scope = g_variant_get_string (value, NULL);
+
+        if (scope[0] == '\0' || vmp_name_is_scope (scope))
+          return TRUE;
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                              _ ("%s: “%s” is no name that a security scope could have"), row->key,
+                              scope);
       }
 
     case FORM_PATH:
@@ -557,11 +571,14 @@ vmp_settings_get_given_element (VmpSettings *self, const char *key, guint index)
   return given;
 }
 
-/* The index of `DirectoryFd` in the message's list of descriptors, or -1. */
-int
-vmp_settings_get_handle (VmpSettings *self)
+/* The index of `DirectoryFd` in the message's list of descriptors, as the caller wrote it; FALSE
+ * where it was not given. */
+gboolean
+vmp_settings_lookup_handle (VmpSettings *self, gint32 *handle)
 {
   GVariant *value = g_hash_table_lookup (self->given, "DirectoryFd");
 
-  return value != NULL ? g_variant_get_handle (value) : -1;
+  if (value != NULL)
+    *handle = g_variant_get_handle (value);
+  return value != NULL;
 }

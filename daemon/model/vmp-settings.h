@@ -30,6 +30,6 @@ guint64 vmp_settings_get_uint64 (VmpSettings *self, const char *key);
 const char *vmp_settings_get_string (VmpSettings *self, const char *key);
 const char *const *vmp_settings_get_strv (VmpSettings *self, const char *key);
 const char *vmp_settings_get_given_element (VmpSettings *self, const char *key, guint index);
-int vmp_settings_get_handle (VmpSettings *self);
+gboolean vmp_settings_lookup_handle (VmpSettings *self, gint32 *handle);
 
 G_END_DECLS

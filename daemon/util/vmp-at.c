@@ -65,6 +65,26 @@ vmp_at_open_absolute (const char *path, int flags, GError **error)
   return fd;
 }
 
+/* The absolute path by which this process reaches the directory that it has open, or NULL: it may
+ * have been removed, be out of this process' reach, or be of another mount namespace. */
+char *
+vmp_at_find_path (int dirfd)
+{
+  g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", dirfd);
+  g_autofree char *path = g_file_read_link (link, NULL);
+  vmp_autofd int again = -1;
+  struct stat before, now;
+
+  if (path == NULL || !vmp_name_is_absolute (path))
+    return NULL;
+  /* What the kernel writes there is a text, which may be the name of something else by now. */
+  again = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (again < 0 || fstat (dirfd, &before) < 0 || fstat (again, &now) < 0
+      || before.st_dev != now.st_dev || before.st_ino != now.st_ino)
+    return NULL;
+  return g_steal_pointer (&path);
+}
+
 gboolean
 vmp_at_mkdir (int dirfd, const char *name, mode_t mode, GError **error)
 {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "vmp-error.h"
 
@@ -37,19 +38,54 @@ vmp_fd_check_regular (int fd, const char *what, GError **error)
   return TRUE;
 }
 
+/* What is known of an open file without asking a server, as fstat() may: whoever handed it over
+ * might have that server stand still. EACCES where the file system does not say, as one of FUSE to
+ * anybody but its own user, root not excepted. */
+static gboolean
+recall (int fd, unsigned mask, struct statx *st)
+{
+  if (statx (fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, st) < 0)
+    return FALSE;
+  if ((st->stx_mask & mask) == mask)
+    return TRUE;
+  errno = EACCES;
+  return FALSE;
+}
+
+/* Is @fd a directory, and not an O_PATH handle that no listing can use? Does not block. Where the
+ * file system hides the type from this process the answer is TRUE: whoever opens something beneath
+ * it with the right to do so finds out. */
 gboolean
 vmp_fd_check_directory (int fd, const char *what, GError **error)
 {
-  struct stat st;
+  struct statx st = { 0 };
   int flags = fcntl (fd, F_GETFL);
 
-  if (flags < 0 || fstat (fd, &st) < 0)
+  if (flags < 0)
     return vmp_error_set_errno (error, errno, "Cannot examine %s", what);
-  if (!S_ISDIR (st.st_mode))
+  if (!recall (fd, STATX_TYPE, &st))
+    {
+      if (errno != EACCES)
+        return vmp_error_set_errno (error, errno, "Cannot examine %s", what);
+    }
+  else if (!S_ISDIR (st.stx_mode))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "%s is not a directory", what);
   if ((flags & O_PATH) != 0)
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                           "%s was opened with O_PATH; open it for reading", what);
+  return TRUE;
+}
+
+/* Device and inode of an open file; FALSE where its file system does not say. Does not block. */
+gboolean
+vmp_fd_identify (int fd, guint64 *device, guint64 *inode)
+{
+  struct statx st = { 0 };
+
+  if (!recall (fd, STATX_INO, &st))
+    return FALSE;
+  *device = makedev (st.stx_dev_major, st.stx_dev_minor);
+  *inode = st.stx_ino;
   return TRUE;
 }
 

@@ -31,6 +31,8 @@ vmp_fd_steal (int *fd)
 int vmp_fd_dup (int fd, GError **error);
 gboolean vmp_fd_check_regular (int fd, const char *what, GError **error);
 gboolean vmp_fd_check_directory (int fd, const char *what, GError **error);
+gboolean vmp_fd_identify (int fd, guint64 *device, guint64 *inode);
+
 typedef enum
 {
   VMP_WRITERS_NONE,

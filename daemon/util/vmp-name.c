@@ -198,6 +198,23 @@ vmp_name_clean (const char *text, gsize max_chars)
   return g_string_free (clean, FALSE);
 }
 
+/* A name that a security scope may bear. Rules match it and prompts show it as it is, so nothing in
+ * it may have to be cleaned away, and it must not only seem to be another. */
+gboolean
+vmp_name_is_scope (const char *name)
+{
+  gsize length = strlen (name);
+  g_autofree char *clean = NULL;
+
+  if (length == 0 || length > VMP_SCOPE_MAX_BYTES || !g_utf8_validate (name, -1, NULL))
+    return FALSE;
+  if (g_unichar_isspace (g_utf8_get_char (name))
+      || g_unichar_isspace (g_utf8_get_char (g_utf8_prev_char (name + length))))
+    return FALSE;
+  clean = vmp_name_clean (name, length);
+  return strcmp (clean, name) == 0;
+}
+
 /* 128 random bits in hexadecimal: a name that nobody can guess. */
 char *
 vmp_name_new_token (void)

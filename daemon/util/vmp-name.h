@@ -13,6 +13,8 @@ gboolean vmp_name_is_relative (const char *path);
 gboolean vmp_name_is_absolute (const char *path);
 gboolean vmp_name_is_vm_name (const char *name);
 char *vmp_name_to_folder (const char *vm_name);
+#define VMP_SCOPE_MAX_BYTES 255
+gboolean vmp_name_is_scope (const char *name);
 /* For vmp_name_clean(), of a whole message: a few of the longest paths fit. */
 #define VMP_MESSAGE_MAX_CHARS 10000
 

@@ -22,13 +22,16 @@
 #define MAX_PACKAGE_DEPTH 8
 #define MAX_PACKAGE_ENTRIES (4 * VMP_PACKAGE_MAX_FILES)
 
+/* What messages call a directory that came as a descriptor: the setting that it came by. */
+#define OPEN_DIRECTORY "DirectoryFd"
+
 /* Opens the directory with the process' own rights; or takes @directory_fd where it is given. */
 int
 vmp_package_reader_open (const char *directory, int directory_fd, GError **error)
 {
   if (directory_fd >= 0)
     {
-      if (!vmp_fd_check_directory (directory_fd, "DirectoryFd", error))
+      if (!vmp_fd_check_directory (directory_fd, OPEN_DIRECTORY, error))
         return -1;
       return vmp_fd_dup (directory_fd, error);
     }
@@ -283,11 +286,12 @@ read_bare (int dirfd, const char *directory, GVariantDict *report, GError **erro
   return TRUE;
 }
 
-/* The report of OpenPackage; see org.vmport.Worker.xml. @whole: also look for what the descriptor
- * does not list. */
+/* The report of OpenPackage; see org.vmport.Worker.xml. @directory: NULL where it came as a
+ * descriptor. @whole: also look for what the descriptor does not list. */
 GVariant *
 vmp_package_reader_read (int dirfd, const char *directory, gboolean whole, GError **error)
 {
+  g_autofree char *path = NULL;
   GVariantDict report;
   gboolean read;
 
@@ -295,11 +299,15 @@ vmp_package_reader_read (int dirfd, const char *directory, gboolean whole, GErro
   if (vmp_at_exists (dirfd, VMP_PACKAGE_DESCRIPTOR))
     read = read_package (dirfd, whole, &report, error);
   else
-    read = read_bare (dirfd, directory, &report, error);
+    read = read_bare (dirfd, directory != NULL ? directory : OPEN_DIRECTORY, &report, error);
   if (!read)
     {
       g_variant_dict_clear (&report);
       return NULL;
     }
+  if (directory == NULL)
+    path = vmp_at_find_path (dirfd);
+  if (path != NULL)
+    g_variant_dict_insert (&report, "Path", "s", path);
   return g_variant_dict_end (&report);
 }

@@ -28,8 +28,10 @@ struct _VmpPackageWriter
   int package;   /* the folder where it was there before, else -1 */
   int staging;
   char *name;    /* of the package's folder in @parent */
-  char *path;    /* as the result names it */
+  char *path;    /* as messages name it */
+  char *result;  /* as the job's result names it */
   char *temporary;
+  gboolean in_the_way; /* there is something of that name, and it is no folder */
   gboolean made; /* the folder is made by the export */
   struct stat staging_st;
   GPtrArray *entries; /* names in the staging folder */
@@ -43,6 +45,7 @@ vmp_package_writer_free (VmpPackageWriter *self)
   vmp_fd_clear (&self->staging);
   g_free (self->name);
   g_free (self->path);
+  g_free (self->result);
   g_free (self->temporary);
   g_clear_pointer (&self->entries, g_ptr_array_unref);
   g_free (self);
@@ -80,7 +83,8 @@ find_place (VmpPackageWriter *self, const char *directory, int directory_fd,
     {
       if (!vmp_fd_check_directory (directory_fd, "DirectoryFd", error))
         return FALSE;
-      self->path = g_strdup (subdirectory[0] != '\0' ? subdirectory : ".");
+      self->path = g_build_filename ("DirectoryFd", subdirectory, NULL);
+      self->result = g_strdup (subdirectory[0] != '\0' ? subdirectory : ".");
       if (subdirectory[0] == '\0')
         {
           self->package = vmp_fd_dup (directory_fd, error);
@@ -97,6 +101,7 @@ find_place (VmpPackageWriter *self, const char *directory, int directory_fd,
                                            : g_strdup (directory);
       if (strcmp (self->path, "/") == 0)
         return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("“/” is no folder for a package"));
+      self->result = g_strdup (self->path);
       parent_path = g_path_get_dirname (self->path);
       self->name = g_path_get_basename (self->path);
       self->parent = open_parent (-1, parent_path, error);
@@ -106,12 +111,13 @@ find_place (VmpPackageWriter *self, const char *directory, int directory_fd,
           return FALSE;
         }
     }
-  /* The folder itself may be the caller's link to elsewhere; it is the caller's to follow. */
-  self->package = openat (self->parent, self->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (self->package < 0 && errno == ENOTDIR)
-    return vmp_error_set (error, VMPORT_ERROR_EXISTS,
-                          _ ("“%s” is a file; name a new or an empty folder"), self->path);
-  if (self->package < 0 && errno != ENOENT)
+  /* The folder itself may be the caller's link to elsewhere; it is the caller's to follow. But no
+   * link leads out of a directory that a program holds open. */
+  self->package = openat (self->parent, self->name,
+                          O_RDONLY | O_DIRECTORY | O_CLOEXEC
+                              | (directory_fd >= 0 ? O_NOFOLLOW : 0));
+  self->in_the_way = self->package < 0 && errno == ENOTDIR;
+  if (self->package < 0 && errno != ENOENT && errno != ENOTDIR)
     return vmp_error_set_errno (error, errno, "Cannot open “%s”", self->path);
   return TRUE;
 }
@@ -121,6 +127,9 @@ check_empty (VmpPackageWriter *self, GError **error)
 {
   g_autoptr (GPtrArray) names = NULL;
 
+  if (self->in_the_way)
+    return vmp_error_set (error, VMPORT_ERROR_EXISTS,
+                          _ ("“%s” is not a folder; name a new or an empty one"), self->path);
   if (self->package < 0)
     return TRUE;
   names = vmp_at_list (self->package, ".", G_MAXUINT, error);
@@ -175,6 +184,7 @@ vmp_package_writer_examine (const char *directory, int directory_fd, const char 
                             GError **error)
 {
   g_autoptr (VmpPackageWriter) self = g_new0 (VmpPackageWriter, 1);
+  g_autofree char *base = NULL;
   VmpSpace space;
   GVariantDict place;
   int where;
@@ -195,6 +205,10 @@ vmp_package_writer_examine (const char *directory, int directory_fd, const char 
   g_variant_dict_insert (&place, "Free", "t", space.free_bytes);
   g_variant_dict_insert (&place, "Device", "t", space.device);
   g_variant_dict_insert (&place, "CanShare", "b", space.can_share);
+  if (directory_fd >= 0)
+    base = vmp_at_find_path (directory_fd);
+  if (base != NULL)
+    g_variant_dict_insert (&place, "Base", "s", base);
   return g_variant_dict_end (&place);
 }
 
@@ -204,7 +218,7 @@ vmp_package_writer_get_place (VmpPackageWriter *self)
   GVariantDict place;
 
   g_variant_dict_init (&place, NULL);
-  g_variant_dict_insert (&place, "Path", "s", self->path);
+  g_variant_dict_insert (&place, "Path", "s", self->result);
   g_variant_dict_insert (&place, "Made", "b", self->made);
   g_variant_dict_insert (&place, "Device", "t", (guint64) self->staging_st.st_dev);
   g_variant_dict_insert (&place, "Inode", "t", (guint64) self->staging_st.st_ino);
@@ -512,7 +526,7 @@ remove_entries (int package, GVariant *left, GError **error)
 /* A missing folder may be a share that is away, and then the file is still to be removed. Where the
  * folder above it, `Root`, is there on the right device, it is just missing. */
 static gboolean
-folder_was_never_made (GVariant *left)
+folder_was_never_made (GVariant *left, int directory_fd)
 {
   vmp_autofd int fd = -1;
   const char *root;
@@ -521,24 +535,25 @@ folder_was_never_made (GVariant *left)
 
   if (!g_variant_lookup (left, "Root", "&s", &root))
     return FALSE;
-  fd = open_parent (-1, root, NULL);
+  fd = open_parent (root[0] != '/' ? directory_fd : -1, root, NULL);
   return fd >= 0 && fstat (fd, &st) == 0
          && (!g_variant_lookup (left, "Device", "t", &device) || device == st.st_dev);
 }
 
+/* A relative @path lies beneath @directory_fd. */
 static gboolean
-remove_file (GVariant *left, const char *path, GError **error)
+remove_file (GVariant *left, int directory_fd, const char *path, GError **error)
 {
   g_autofree char *folder = g_path_get_dirname (path);
   g_autofree char *name = g_path_get_basename (path);
   g_autoptr (GError) local_error = NULL;
-  vmp_autofd int dirfd = open_parent (-1, folder, &local_error);
+  vmp_autofd int dirfd = open_parent (path[0] != '/' ? directory_fd : -1, folder, &local_error);
   guint64 device, inode;
 
   if (dirfd < 0)
     {
       if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND)
-          && folder_was_never_made (left))
+          && folder_was_never_made (left, directory_fd))
         return TRUE;
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
@@ -556,28 +571,55 @@ remove_file (GVariant *left, const char *path, GError **error)
 /* A folder that was made for a machine's files goes once they have, and so do the empty ones in
  * it; not with what anybody else has put there. */
 static gboolean
-remove_folder (const char *path, GError **error)
+remove_folder (int directory_fd, const char *path, GError **error)
 {
   g_autofree char *parent = g_path_get_dirname (path);
   g_autofree char *name = g_path_get_basename (path);
-  vmp_autofd int dirfd = open_parent (-1, parent, error);
+  vmp_autofd int dirfd = open_parent (path[0] != '/' ? directory_fd : -1, parent, error);
 
   return dirfd >= 0 && vmp_at_remove_empty_tree (dirfd, name, error);
 }
 
-/* Takes back what an export left, in any state of it; see org.vmport.Worker.xml. */
-gboolean
-vmp_package_writer_remove (GVariant *left, int directory_fd, GError **error)
+/* The directory that a program held open, by the path that led to it then; what is there now must be
+ * the same one. */
+static int
+open_again (GVariant *left, GError **error)
+{
+  const char *directory = "";
+  guint64 device = 0, inode = 0, device_now, inode_now;
+  vmp_autofd int fd = -1;
+
+  g_variant_lookup (left, "Directory", "&s", &directory);
+  g_variant_lookup (left, "FolderDevice", "t", &device);
+  g_variant_lookup (left, "FolderInode", "t", &inode);
+  if (directory[0] != '/' || inode == 0)
+    {
+      vmp_error_set (error, VMPORT_ERROR_NOT_FOUND,
+                     _ ("A program held the folder open, and nobody knows where it is; it is "
+                        "tried again when a job is about the same folder"));
+      return -1;
+    }
+  fd = vmp_at_open_absolute (directory, O_RDONLY | O_DIRECTORY, error);
+  if (fd < 0)
+    return -1;
+  if (!vmp_fd_identify (fd, &device_now, &inode_now) || device_now != device
+      || inode_now != inode)
+    {
+      vmp_error_set (error, VMPORT_ERROR_NOT_FOUND,
+                     _ ("“%s” is not the folder any more that a program held open"), directory);
+      return -1;
+    }
+  return vmp_fd_steal (&fd);
+}
+
+static gboolean
+remove_package (GVariant *left, int directory_fd, GError **error)
 {
   g_autoptr (VmpPackageWriter) self = g_new0 (VmpPackageWriter, 1);
-  const char *directory = "", *subdirectory = "", *token, *path, *kind = "";
+  const char *directory = "", *subdirectory = "", *token;
   guint64 device = 0, inode = 0;
 
   self->parent = self->package = self->staging = -1;
-  g_variant_lookup (left, "Kind", "&s", &kind);
-  if (g_variant_lookup (left, "Path", "&s", &path))
-    return strcmp (kind, "Folder") == 0 ? remove_folder (path, error)
-                                        : remove_file (left, path, error);
   if (!g_variant_lookup (left, "Token", "&s", &token) || !vmp_name_is_token (token))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "What is left has no token");
   g_variant_lookup (left, "Directory", "&s", &directory);
@@ -598,4 +640,26 @@ vmp_package_writer_remove (GVariant *left, int directory_fd, GError **error)
         return vmp_error_set_errno (error, errno, "Cannot remove “%s”", self->path);
     }
   return self->parent < 0 || vmp_at_remove_tree (self->parent, self->temporary, error);
+}
+
+/* Takes back what an export or a target left, in any state of it; see org.vmport.Worker.xml. */
+gboolean
+vmp_package_writer_remove (GVariant *left, int directory_fd, GError **error)
+{
+  vmp_autofd int again = -1;
+  gboolean by_fd = FALSE;
+  const char *path, *kind = "";
+
+  g_variant_lookup (left, "ByFd", "b", &by_fd);
+  if (by_fd && directory_fd < 0)
+    {
+      directory_fd = again = open_again (left, error);
+      if (again < 0)
+        return FALSE;
+    }
+  g_variant_lookup (left, "Kind", "&s", &kind);
+  if (g_variant_lookup (left, "Path", "&s", &path))
+    return strcmp (kind, "Folder") == 0 ? remove_folder (directory_fd, path, error)
+                                        : remove_file (left, directory_fd, path, error);
+  return remove_package (left, directory_fd, error);
 }

@@ -76,7 +76,8 @@ open_package (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLi
   if (self->package_fd < 0)
     return NULL;
   g_variant_lookup (options, "Whole", "b", &whole);
-  report = vmp_package_reader_read (self->package_fd, directory, whole, error);
+  report = vmp_package_reader_read (self->package_fd, directory_fd < 0 ? directory : NULL, whole,
+                                    error);
   return report != NULL ? g_variant_new ("(@a{sv})", report) : NULL;
 }
 

@@ -1,6 +1,7 @@
 /* vmp-at: what is done beneath a directory stays beneath it, and follows no link. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -278,6 +279,50 @@ test_fds (Fixture *f, gconstpointer data)
   g_assert_cmpint (copy, !=, reader);
 }
 
+static void
+test_identify (Fixture *f, gconstpointer data)
+{
+  guint64 device = 0, inode = 0;
+  struct stat st;
+
+  g_assert_cmpint (fstat (f->fd, &st), ==, 0);
+  g_assert_true (vmp_fd_identify (f->fd, &device, &inode));
+  g_assert_cmpuint (device, ==, st.st_dev);
+  g_assert_cmpuint (inode, ==, st.st_ino);
+  g_assert_false (vmp_fd_identify (-1, &device, &inode));
+}
+
+/* The path of an open directory, as long as the path leads to it. */
+static void
+test_find_path (Fixture *f, gconstpointer data)
+{
+  g_autofree char *inside = g_build_filename (f->root, "inside", NULL);
+  g_autofree char *moved = g_build_filename (f->root, "outside/moved", NULL);
+  g_autofree char *first = vmp_at_find_path (f->fd);
+  g_autofree char *second = NULL;
+  g_autofree char *odd = NULL;
+  vmp_autofd int gone = -1;
+
+  g_assert_cmpstr (first, ==, inside);
+  g_assert_cmpint (renameat (f->root_fd, "inside", f->root_fd, "outside/moved"), ==, 0);
+  g_assert_cmpint (mkdirat (f->root_fd, "inside", 0700), ==, 0);
+  second = vmp_at_find_path (f->fd);
+  g_assert_cmpstr (second, ==, moved);
+
+  /* A name that no message can carry. */
+  g_assert_cmpint (renameat (f->root_fd, "outside/moved", f->root_fd, "outside/\xff"), ==, 0);
+  odd = vmp_at_find_path (f->fd);
+  g_assert_null (odd);
+
+  gone = openat (f->root_fd, "inside", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  g_assert_cmpint (gone, >=, 0);
+  g_assert_cmpint (unlinkat (f->root_fd, "inside", AT_REMOVEDIR), ==, 0);
+  /* The kernel says "… (deleted)" of it, which is a name that something else may have. */
+  g_assert_cmpint (mkdirat (f->root_fd, "inside (deleted)", 0700), ==, 0);
+  g_assert_null (vmp_at_find_path (gone));
+  g_assert_cmpint (unlinkat (f->root_fd, "inside (deleted)", AT_REMOVEDIR), ==, 0);
+}
+
 #define ADD(name, function) g_test_add ("/at/" name, Fixture, NULL, set_up, function, tear_down)
 
 int
@@ -294,5 +339,7 @@ main (int argc, char *argv[])
   ADD ("list", test_list);
   ADD ("absolute", test_absolute);
   ADD ("fds", test_fds);
+  ADD ("identify", test_identify);
+  ADD ("find-path", test_find_path);
   return g_test_run ();
 }

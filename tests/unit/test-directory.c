@@ -25,12 +25,16 @@ static void
 open_store (Store *store)
 {
   static const char *const networks[] = { "bridge:lab", "user", NULL };
+  static const char *const none[] = { NULL };
   g_autoptr (GError) error = NULL;
+  g_autoptr (VmpScopes) scopes = vmp_scopes_open (store->base, none, &error);
 
+  g_assert_no_error (error);
   g_clear_object (&store->directory);
   store->directory = vmp_directory_new ("store", store->root, networks, &error);
   g_assert_no_error (error);
   store->machines = VMP_MACHINES (store->directory);
+  vmp_machines_set_scopes (store->machines, scopes);
 }
 
 static void

@@ -72,6 +72,23 @@ test_vm_names (void)
 }
 
 static void
+test_scopes (void)
+{
+  static const char *const good[] = { "lab", "R&D lab", "ü", "日本", ".", "a/b", "$(vm_name)" };
+  static const char *const bad[] = { "",      " ",      " lab",           "lab ", "lab\xc2\xa0",
+                                     "a\nb",  "a\x7f", "a\xe2\x80\xae" "b", "\xff", "a\xc2\x85" };
+  g_autofree char *longest = g_strnfill (VMP_SCOPE_MAX_BYTES, 'a');
+  g_autofree char *too_long = g_strnfill (VMP_SCOPE_MAX_BYTES + 1, 'a');
+
+  for (gsize i = 0; i < G_N_ELEMENTS (good); i++)
+    g_assert_true (vmp_name_is_scope (good[i]));
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+    g_assert_false (vmp_name_is_scope (bad[i]));
+  g_assert_true (vmp_name_is_scope (longest));
+  g_assert_false (vmp_name_is_scope (too_long));
+}
+
+static void
 test_escape (void)
 {
   static const char *const names[] = { "abc", "a_b", "", "a b/ü", "_", "0", "system-1.ü" };
@@ -185,6 +202,7 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/name/paths", test_paths);
   g_test_add_func ("/name/vm-names", test_vm_names);
+  g_test_add_func ("/name/scopes", test_scopes);
   g_test_add_func ("/name/escape", test_escape);
   g_test_add_func ("/name/uuid", test_uuid);
   g_test_add_func ("/name/folder", test_folder);

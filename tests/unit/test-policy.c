@@ -58,7 +58,7 @@ static const VmpPolicyRow wanted_rows[] = {
   { "org.vmport.Manager", "Verify", VMP_SUBJECT_NOTHING, 0, 0 },
   { "org.vmport.VirtualMachine", VMP_POLICY_PROPERTIES, VMP_SUBJECT_MACHINE, VMP_ACTION_VIEW, 0 },
   { "org.vmport.VirtualMachine", "GetConfiguration", VMP_SUBJECT_MACHINE, VMP_ACTION_VIEW, 0 },
-  { "org.vmport.VirtualMachine", "SetSecurityScope", VMP_SUBJECT_MACHINE,
+  { "org.vmport.VirtualMachine", "SetSecurityScope", VMP_SUBJECT_MACHINE_AND_SCOPE,
     VMP_ACTION_VIEW | VMP_ACTION_SET_SCOPE, 0 },
   { "org.vmport.VirtualMachine", "Delete", VMP_SUBJECT_MACHINE, VMP_ACTION_VIEW | VMP_ACTION_DELETE,
     0 },
@@ -320,6 +320,25 @@ test_messages (Policy *policy, gconstpointer data)
     }
 }
 
+/* A change of scope asks twice; each prompt says which of the two it is about. */
+static void
+test_scope_messages (void)
+{
+  static const char *const scopes[] = { "", "lab" };
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (scopes); i++)
+    for (gboolean into = FALSE; into <= TRUE; into++)
+      {
+        const char *message = vmp_policy_scope_message (scopes[i], into);
+
+        g_assert_true (g_hash_table_add (seen, (gpointer) message));
+        g_assert_nonnull (strstr (message, "$(vm_name)"));
+        g_assert_nonnull (strstr (message, into ? " into " : " out of "));
+        g_assert_cmpint (strstr (message, "$(scope)") != NULL, ==, scopes[i][0] != '\0');
+      }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -331,6 +350,7 @@ main (int argc, char **argv)
   g_test_add ("/policy/actions", Policy, NULL, policy_set_up, test_actions_are_installed,
               policy_tear_down);
   g_test_add ("/policy/defaults", Policy, NULL, policy_set_up, test_defaults, policy_tear_down);
+  g_test_add_func ("/policy/scope-messages", test_scope_messages);
   g_test_add ("/policy/messages", Policy, NULL, policy_set_up, test_messages, policy_tear_down);
   return g_test_run ();
 }

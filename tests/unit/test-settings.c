@@ -381,9 +381,14 @@ test_directory_fd (void)
     {
       g_autoptr (VmpSettings) with = take (kinds[k], "{'DirectoryFd': <handle 3>}");
       g_autoptr (VmpSettings) without = take (kinds[k], "{}");
+      g_autoptr (VmpSettings) negative = take (kinds[k], "{'DirectoryFd': <handle -1>}");
+      gint32 handle = 7;
 
-      g_assert_cmpint (vmp_settings_get_handle (with), ==, 3);
-      g_assert_cmpint (vmp_settings_get_handle (without), ==, -1);
+      g_assert_true (vmp_settings_lookup_handle (negative, &handle));
+      g_assert_cmpint (handle, ==, -1);
+      g_assert_true (vmp_settings_lookup_handle (with, &handle));
+      g_assert_cmpint (handle, ==, 3);
+      g_assert_false (vmp_settings_lookup_handle (without, &handle));
       g_assert_true (vmp_settings_is_given (with, "DirectoryFd"));
       g_assert_false (vmp_settings_is_given (without, "DirectoryFd"));
     }

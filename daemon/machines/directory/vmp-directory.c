@@ -249,7 +249,7 @@ vmp_directory_is_available (VmpMachines *machines)
 static const char *const *
 vmp_directory_get_features (VmpMachines *machines)
 {
-  static const char *const features[] = { "saved-state", "reflink", NULL };
+  static const char *const features[] = { "saved-state", "in-place", "reflink", "scopes", NULL };
 
   return features;
 }

@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+from collections import Counter
 from contextlib import ExitStack
 
 import gi
@@ -37,21 +38,27 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The table of settings, with what was seen of each value."""
-    reports = [report for outcome in ('passed', 'failed')
-               for report in terminalreporter.getreports(outcome)]
-    lines = [(line['kind'], line['key'], line['value'], line['seen'],
-              'ok' if report.outcome == 'passed' else 'WRONG')
-             for report in reports if report.when == 'call'
-             for name, line in report.user_properties if name == 'settings-table']
-    if not lines:
-        return
-    lines.sort(key=lambda line: line[0])
-    terminalreporter.section('settings')
-    widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    for line in lines:
-        terminalreporter.write_line('  '.join(cell.ljust(width) for cell, width
-                                              in zip(line, (*widths, 0))).rstrip())
+    """The table of settings with what was seen of each value, and how their combinations ended."""
+    properties = [(report, name, value) for outcome in ('passed', 'failed')
+                  for report in terminalreporter.getreports(outcome) if report.when == 'call'
+                  for name, value in report.user_properties]
+    lines = sorted(((line['kind'], line['key'], line['value'], line['seen'],
+                     'ok' if report.outcome == 'passed' else 'WRONG')
+                    for report, name, line in properties if name == 'settings-table'),
+                   key=lambda line: line[0])
+    if lines:
+        terminalreporter.section('settings')
+        widths = [max(len(line[column]) for line in lines) for column in range(4)]
+        for line in lines:
+            terminalreporter.write_line('  '.join(cell.ljust(width) for cell, width
+                                                  in zip(line, (*widths, 0))).rstrip())
+    tallies = [value for _, name, value in properties if name == 'settings-tally']
+    if tallies:
+        ends = sum((Counter(tally) for _, tally in tallies), Counter())
+        terminalreporter.section(f'{sum(ends.values())} combinations of settings, '
+                                 f'VMPORT_SEED={tallies[0][0]}')
+        for (kind, end), count in sorted(ends.items()):
+            terminalreporter.write_line(f'{kind:6}  {end:20}  {count:4}')
 
 
 def pytest_generate_tests(metafunc):

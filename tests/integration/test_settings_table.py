@@ -2,15 +2,12 @@
 what the value does, on disk, in the configuration or on the job; none can pass if its key is ignored.
 The table, with what was seen, stands at the end of the log."""
 
-import pathlib
 import re
 
 import pytest
 from gi.repository import GLib
 
-from keys import KEYS, LEFT_OUT, exports, given, imports
-
-MANAGER_XML = pathlib.Path(__file__).parents[2] / 'introspection/org.vmport.Manager.xml'
+from keys import KEYS, LEFT_OUT, documented, exports, given, imports
 
 
 @pytest.fixture(scope='module')
@@ -56,14 +53,6 @@ def test_wrong_type(world, record_property, key):
         assert re.search(rf'(?<!\w){word}(?!\w)', outcome.error.message), \
             f'it does not say {word}: {outcome.error.message}'
     assert world.tidy() == []
-
-
-def documented(kind):
-    """{key: type} as the documentation of Export or Import has them."""
-    text = MANAGER_XML.read_text(encoding='utf-8')
-    method = kind.capitalize()
-    comment = re.search(rf'<!--\n\s+{method}:\n(.*?)-->\s*<method name="{method}">', text, re.S)
-    return dict(re.findall(r'^ +``(\w+)`` \(``(\w+)``,', comment.group(1), re.M))
 
 
 @pytest.mark.parametrize('kind', ['export', 'import'])

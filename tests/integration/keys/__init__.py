@@ -1,7 +1,11 @@
 """The table of settings: for each key a way to see what it does, and what is to be seen for each of
 its meaningful values. exports.py and imports.py fill it."""
 
+import pathlib
+import re
 from dataclasses import dataclass, field
+
+MANAGER_XML = pathlib.Path(__file__).parents[3] / 'introspection/org.vmport.Manager.xml'
 
 
 class LeftOut:
@@ -48,6 +52,14 @@ def key(kind, name, wrong, rows):
         KEYS[kind, name] = Key(kind, name, wrong, observe, rows)
         return observe
     return register
+
+
+def documented(kind):
+    """{key: type} as the documentation of Export or Import has them."""
+    text = MANAGER_XML.read_text(encoding='utf-8')
+    method = kind.capitalize()
+    comment = re.search(rf'<!--\n\s+{method}:\n(.*?)-->\s*<method name="{method}">', text, re.S)
+    return dict(re.findall(r'^ +``(\w+)`` \(``(\w+)``,', comment.group(1), re.M))
 
 
 def given(name, value):

@@ -113,6 +113,7 @@ class World:
         if not package:
             shutil.rmtree(folder)
         self.keep()
+        assert outcome.result, outcome
         return outcome.result['ImportedVirtualMachine']
 
     def package(self, machine, name, delete=True, **settings):
@@ -122,7 +123,8 @@ class World:
         if not folder.parent.exists():
             folder.parent.mkdir()
             self.user.own(folder.parent)
-        assert self.export(machine, folder, settings).result
+        outcome = self.export(machine, folder, settings)
+        assert outcome.result, outcome
         if delete:
             self.root.delete(machine)
             self.keep()
@@ -156,9 +158,11 @@ class World:
         return self.finish(caller.export, machine, directory, settings, caller=caller, **options)
 
     def tidy_machines(self):
-        """Deletes the machines that are not kept."""
-        for path in set(self.root.machines()) - self.kept_machines:
-            self.root.delete(path)
+        """Deletes the machines that are not kept; what lies in the packages stays."""
+        for path, entry in self.root.machines().items():
+            if path not in self.kept_machines:
+                in_place = any(f'{self.home}/packages/' in file for file in entry['ResourcePaths'])
+                self.root.delete(path, storage=not in_place)
 
     def tidy(self):
         """Deletes the machines that are not kept and every scratch folder, and tells what is left

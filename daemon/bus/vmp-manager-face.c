@@ -275,12 +275,40 @@ add_job (VmpRequest *request, const char *operation, guint64 limit)
 }
 
 static void
+return_in_use (VmpRequest *request)
+{
+  vmp_request_return_error (
+      request, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_IN_USE,
+                                    _ ("Another job has the virtual machine; wait for it, or cancel "
+                                       "it")));
+}
+
+/* What Export and CheckExport refuse as calls, in the same words; NULL once that was answered. */
+static VmpExportRequest *
+take_export (VmpRequest *request)
+{
+  g_autoptr (VmpExportRequest) taken = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!check_available (request))
+    return NULL;
+  taken = vmp_export_request_new (request->machine, request->folder, request->settings);
+  if (!vmp_export_request_check (taken, &error))
+    {
+      vmp_request_return_error (request, g_steal_pointer (&error));
+      return NULL;
+    }
+  return g_steal_pointer (&taken);
+}
+
+static void
 serve_export (VmpRequest *request)
 {
+  g_autoptr (VmpExportRequest) taken = take_export (request);
   g_autoptr (VmpJob) job = NULL;
   g_autofree char *path = NULL;
 
-  if (!check_available (request))
+  if (taken == NULL)
     return;
   job = add_job (request, "Export",
                  vmp_settings_get_uint64 (request->settings, "BandwidthLimit"));
@@ -288,16 +316,12 @@ serve_export (VmpRequest *request)
     return;
   if (!vmp_machines_hold (request->machines, request->uuid, vmp_job_get_number (job)))
     {
-      vmp_request_return_error (
-          request, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_IN_USE,
-                                        _ ("Another job has the virtual machine; wait for it, or "
-                                           "cancel it")));
+      return_in_use (request);
       return;
     }
   path = vmp_bus_machine_path (request->machines, request->uuid);
   vmp_job_set_detail (job, "VirtualMachine", g_variant_new_string (path));
-  submit (request, job, vmp_export_work,
-          vmp_export_request_new (request->machine, request->folder, request->settings),
+  submit (request, job, vmp_export_work, g_steal_pointer (&taken),
           (GDestroyNotify) vmp_export_request_free);
 }
 
@@ -459,13 +483,18 @@ serve_check_import (VmpRequest *request)
 static void
 serve_check_export (VmpRequest *request)
 {
-  if (!check_available (request))
+  g_autoptr (VmpExportRequest) taken = take_export (request);
+
+  if (taken == NULL)
     return;
+  if (vmp_machines_get_holder (request->machines, request->uuid) != 0)
+    {
+      return_in_use (request);
+      return;
+    }
   vmp_jobs_run_aside (vmp_bus_get_jobs (request->bus), request->machines,
                       vmp_caller_get_identity (request->caller), vmp_export_check_work,
-                      vmp_export_request_new (request->machine, request->folder,
-                                              request->settings),
-                      (GDestroyNotify) vmp_export_request_free,
+                      g_steal_pointer (&taken), (GDestroyNotify) vmp_export_request_free,
                       vmp_caller_get_cancellable (request->caller), on_checked, request);
 }
 

@@ -12,10 +12,13 @@ G_BEGIN_DECLS
 /* A member of the package to be, and where it is read from. */
 typedef struct
 {
+  VmpRole role;
   guint source; /* of the worker */
   char *name;
   char *backing; /* what an overlay's header is to name, or NULL */
   char *backing_format;
+  const char *target; /* of the disk or drive whose image it is, or NULL */
+  GError *failure;    /* why the manager could not open it, or NULL */
 } VmpExportMember;
 
 typedef struct _VmpExportPlan VmpExportPlan;

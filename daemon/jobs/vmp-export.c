@@ -42,6 +42,39 @@ vmp_export_request_free (VmpExportRequest *request)
   g_free (request);
 }
 
+static gboolean
+has_disk (VmpDomain *domain, const char *name)
+{
+  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
+    if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK
+        && (strcmp (name, vmp_domain_get_disk_target (domain, i)) == 0
+            || g_strcmp0 (name, vmp_domain_get_image_path (domain, i, 0)) == 0))
+      return TRUE;
+  return FALSE;
+}
+
+/* What the machine as it is known rules out, whatever the directory: the errors of a call. */
+gboolean
+vmp_export_request_check (VmpExportRequest *request, GError **error)
+{
+  const char *state = vmp_machine_get_state (request->machine);
+  const char *const *excluded = vmp_settings_get_strv (request->settings,
+                                                       "ExcludedVirtualHardDisks");
+
+  if (strcmp (state, "off") != 0 && strcmp (state, "saved") != 0)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                          _ ("CaptureLiveState: the machine is %s; this version of vmport exports "
+                             "machines that are off or saved"),
+                          state);
+  /* Hyper-V: one that is no attached disk fails the whole operation. */
+  for (gsize i = 0; excluded[i] != NULL; i++)
+    if (!has_disk (vmp_machine_get_domain (request->machine), excluded[i]))
+      return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                            _ ("ExcludedVirtualHardDisks: the machine has no disk “%s”"),
+                            excluded[i]);
+  return TRUE;
+}
+
 static void
 export_clear (Export *self)
 {

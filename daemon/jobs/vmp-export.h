@@ -16,6 +16,9 @@ typedef struct
 VmpExportRequest *vmp_export_request_new (VmpMachine *machine, VmpFolder *folder,
                                           VmpSettings *settings);
 void vmp_export_request_free (VmpExportRequest *request);
+gboolean vmp_export_request_check (VmpExportRequest *request, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpExportRequest, vmp_export_request_free)
 
 /* VmpWorks over a VmpExportRequest: the export itself; what CheckExport answers (aa{sv}, wrapped as
  * the value "Findings"), which makes nothing. */

@@ -324,10 +324,8 @@ check_digests (VmpImportPlan *self, VmpSettings *settings, GError **error)
     {
       configuration = vmp_package_find_role (self->package, VMP_ROLE_CONFIGURATION);
       missing = configuration->verity == NULL;
-      if (!missing && g_strcmp0 (configuration->verity, self->configuration_verity) != 0)
-        return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                              _ ("“%s” does not have the digest that the package states"),
-                              configuration->name);
+      if (!vmp_package_check_configuration (self->package, self->configuration_verity, error))
+        return FALSE;
     }
   for (guint i = 0; i < self->disks->len; i++)
     {

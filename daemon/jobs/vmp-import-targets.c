@@ -532,6 +532,50 @@ check_space (Targets *self, GError **error)
   return TRUE;
 }
 
+/* The copies' headers will name the copies beneath them; whether there is room for that is known
+ * before the first byte is copied. */
+static gboolean
+check_chain (Targets *self, VmpImportDisk *disk, GError **error)
+{
+  VmpImportPlan *plan = self->plan;
+  g_autoptr (GArray) sources = g_array_new (FALSE, FALSE, sizeof (guint));
+
+  for (guint n = 0; n + 1 < disk->images->len; n++)
+    {
+      VmpImportFile *image = g_ptr_array_index (disk->images, n);
+      VmpImportFile *below = g_ptr_array_index (disk->images, n + 1);
+      guint source;
+
+      if (image->stays || image->base == NULL || below->base == NULL || image->found == NULL
+          || !vmp_source_list_check (plan->sources, image->source, NULL))
+        continue;
+      source = vmp_source_list_add_path (plan->sources, image->found, image->format);
+      vmp_source_list_set_backing (plan->sources, source, below->base, below->format);
+      g_array_append_val (sources, source);
+    }
+  if (!vmp_source_list_send (plan->sources, plan->worker, error))
+    return FALSE;
+  for (guint i = 0; i < sources->len; i++)
+    if (!vmp_source_list_check (plan->sources, g_array_index (sources, guint, i), error))
+      {
+        g_prefix_error (error, _ ("The disk “%s”: "), disk->target);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static gboolean
+check_chains (Targets *self, GError **error)
+{
+  for (guint i = 0; i < self->plan->disks->len; i++)
+    if (!check_chain (self, g_ptr_array_index (self->plan->disks, i), error))
+      return FALSE;
+  for (guint i = 0; i < self->plan->media->len; i++)
+    if (!check_chain (self, g_ptr_array_index (self->plan->media, i), error))
+      return FALSE;
+  return TRUE;
+}
+
 /* After the machine's own id is settled. */
 gboolean
 vmp_import_plan_settle_targets (VmpImportPlan *plan, VmpSettings *settings, GError **error)
@@ -562,7 +606,7 @@ vmp_import_plan_settle_targets (VmpImportPlan *plan, VmpSettings *settings, GErr
   for (guint i = 0; i < self.folders->len; i++)
     if (!check_folder (&self, g_ptr_array_index (self.folders, i), error))
       return FALSE;
-  if (!check_names (&self, error))
+  if (!check_names (&self, error) || !check_chains (&self, error))
     return FALSE;
   check_data_folder (&self);
   for (guint i = 0; i < self.about_paths->len; i++)

@@ -15,6 +15,8 @@ typedef struct
   char *path;
   char *format;
   VmpSourceFlags flags;
+  char *backing;
+  char *backing_format;
   GVariant *reading;
   int handed; /* over by the worker, or -1 */
 } Entry;
@@ -34,6 +36,8 @@ entry_free (gpointer data)
   g_free (entry->key);
   g_free (entry->path);
   g_free (entry->format);
+  g_free (entry->backing);
+  g_free (entry->backing_format);
   g_clear_pointer (&entry->reading, g_variant_unref);
   vmp_fd_clear (&entry->handed);
   g_free (entry);
@@ -105,6 +109,18 @@ vmp_source_list_get_fd (VmpSourceList *self, guint source)
   return ((Entry *) g_ptr_array_index (self->entries, source))->handed;
 }
 
+void
+vmp_source_list_set_backing (VmpSourceList *self, guint source, const char *backing,
+                             const char *backing_format)
+{
+  Entry *entry = g_ptr_array_index (self->entries, source);
+
+  g_free (entry->backing);
+  g_free (entry->backing_format);
+  entry->backing = g_strdup (backing);
+  entry->backing_format = g_strdup (backing_format);
+}
+
 static GVariant *
 entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
 {
@@ -131,6 +147,11 @@ entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
     g_variant_dict_insert (&options, "Writable", "b", TRUE);
   if ((entry->flags & VMP_SOURCE_HAND_OVER) != 0)
     g_variant_dict_insert (&options, "HandOver", "b", TRUE);
+  if (entry->backing != NULL)
+    {
+      g_variant_dict_insert (&options, "NewBackingFile", "s", entry->backing);
+      g_variant_dict_insert (&options, "NewBackingFormat", "s", entry->backing_format);
+    }
   return g_variant_dict_end (&options);
 }
 

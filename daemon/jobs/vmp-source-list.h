@@ -24,6 +24,12 @@ guint vmp_source_list_add_member (VmpSourceList *self, const char *member, const
 
 void vmp_source_list_set_flags (VmpSourceList *self, guint source, VmpSourceFlags flags);
 int vmp_source_list_get_fd (VmpSourceList *self, guint source);
+
+/* What the header of the overlay @source is to name when it is copied: its reading is an error where
+ * that cannot be. Before it is sent. */
+void vmp_source_list_set_backing (VmpSourceList *self, guint source, const char *backing,
+                                  const char *backing_format);
+
 gboolean vmp_source_list_send (VmpSourceList *self, VmpWorkerHost *worker, GError **error);
 /* What the worker says of it (a{sv}, borrowed), after it was sent. */
 GVariant *vmp_source_list_get_reading (VmpSourceList *self, guint source);

@@ -40,7 +40,6 @@ static gboolean
 check_report (Verify *self, GVariant *report, const char *directory, GError **error)
 {
   g_autoptr (GVariant) package = NULL;
-  VmpPackageFile *configuration;
   const char *verity = NULL, *unlisted;
 
   if (!g_variant_lookup (report, "Package", "v", &package))
@@ -55,14 +54,8 @@ check_report (Verify *self, GVariant *report, const char *directory, GError **er
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                           _ ("“%s” lies in the package, and the descriptor does not list it"),
                           unlisted);
-  configuration = vmp_package_find_role (self->package, VMP_ROLE_CONFIGURATION);
   g_variant_lookup (report, "ConfigurationVerity", "&s", &verity);
-  if (configuration->verity != NULL && g_strcmp0 (configuration->verity, verity) != 0)
-    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                          _ ("“%s” does not have the digest that the package states; it was "
-                             "changed or damaged since it was exported"),
-                          configuration->name);
-  return TRUE;
+  return vmp_package_check_configuration (self->package, verity, error);
 }
 
 static gboolean

@@ -109,6 +109,15 @@ vmp_domain_get_image_format (VmpDomain *self, guint disk, guint image)
   return format != NULL ? vmp_node_get (format, "type") : NULL;
 }
 
+/* Is what the disk or drive holds no file, but a device or a folder of the host? */
+gboolean
+vmp_domain_has_host_source (VmpDomain *self, guint disk)
+{
+  VmpNode *node = get_disk (self, disk);
+
+  return node != NULL && vmp_node_find (node, "source") != NULL && get_source_file (node) == NULL;
+}
+
 static gboolean
 set_source (VmpNode *node, const char *path)
 {

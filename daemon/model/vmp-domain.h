@@ -77,6 +77,7 @@ gboolean vmp_domain_is_disk_read_only (VmpDomain *self, guint disk);
 guint vmp_domain_get_n_images (VmpDomain *self, guint disk);
 const char *vmp_domain_get_image_path (VmpDomain *self, guint disk, guint image);
 const char *vmp_domain_get_image_format (VmpDomain *self, guint disk, guint image);
+gboolean vmp_domain_has_host_source (VmpDomain *self, guint disk);
 /* Replaces the whole chain; @paths and @formats are NULL-terminated and of equal length, empty to
  * eject. The document ends the chain with an empty <backingStore/>. */
 void vmp_domain_set_images (VmpDomain *self, guint disk, const char *const *paths,

@@ -182,6 +182,21 @@ vmp_package_find_role (VmpPackage *self, VmpRole role)
   return NULL;
 }
 
+/* Is @verity, of the configuration as it was read, the digest that the package states? TRUE as well
+ * where it states none. */
+gboolean
+vmp_package_check_configuration (VmpPackage *self, const char *verity, GError **error)
+{
+  VmpPackageFile *file = vmp_package_find_role (self, VMP_ROLE_CONFIGURATION);
+
+  if (file->verity == NULL || g_strcmp0 (file->verity, verity) == 0)
+    return TRUE;
+  return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                        _ ("“%s” does not have the digest that the package states; it was changed or "
+                           "damaged since it was exported"),
+                        file->name);
+}
+
 VmpPackageDisk *
 vmp_package_add_disk (VmpPackage *self, const char *target)
 {
@@ -370,7 +385,9 @@ vmp_package_name_image (const char *path, const char *format, GHashTable *taken)
       g_free (clean);
       clean = g_strdup ("disk");
     }
-  if (g_str_has_suffix (clean, ending))
+  /* The usual ending of a medium says "raw" as well. */
+  if (g_str_has_suffix (clean, ending)
+      || (strcmp (format, "raw") == 0 && g_str_has_suffix (clean, ".iso")))
     named = g_steal_pointer (&clean);
   else
     {

@@ -84,6 +84,8 @@ GPtrArray *vmp_package_get_files (VmpPackage *self); /* of VmpPackageFile */
 VmpPackageFile *vmp_package_find_file (VmpPackage *self, const char *name);
 VmpPackageFile *vmp_package_find_role (VmpPackage *self, VmpRole role); /* the first, or NULL */
 
+gboolean vmp_package_check_configuration (VmpPackage *self, const char *verity, GError **error);
+
 VmpPackageDisk *vmp_package_add_disk (VmpPackage *self, const char *target);
 VmpPackageImage *vmp_package_disk_add_image (VmpPackageDisk *disk, const char *path,
                                              const char *format, const char *file);

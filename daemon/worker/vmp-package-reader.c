@@ -81,8 +81,8 @@ read_domain (int dirfd, const char *name, GPtrArray **unsafe, char **verity, GEr
   return domain;
 }
 
-/* The configuration and the descriptor say the same of the machine: the descriptor lists its disk
- * devices, each once, in the configuration's order. */
+/* The configuration and the descriptor say the same of the machine: the descriptor lists its disks
+ * that are files, and drives whose medium came along, each once, in the configuration's order. */
 static gboolean
 check_agreement (VmpPackage *package, VmpDomain *domain, GError **error)
 {
@@ -99,6 +99,9 @@ check_agreement (VmpPackage *package, VmpDomain *domain, GError **error)
       gboolean same = disk != NULL
                       && strcmp (disk->target, vmp_domain_get_disk_target (domain, i)) == 0;
 
+      /* A disk on a device of the exporting host, say: a package can hold nothing of it. */
+      if (vmp_domain_get_n_images (domain, i) == 0)
+        continue;
       if (same)
         at++;
       else if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK)

@@ -152,12 +152,30 @@ hand_over (int fd, GVariant *options, GUnixFDList *fds_out, GVariantDict *readin
   return TRUE;
 }
 
+/* Could a copy of the overlay name another backing file, as it will have to? */
 static gboolean
-describe_image (int fd, const char *format, const char *what, GVariantDict *reading, GError **error)
+check_new_backing (int fd, const char *what, GVariant *options, GError **error)
+{
+  g_autoptr (GBytes) bytes = NULL;
+  const char *backing, *backing_format = NULL;
+  guint64 offset;
+
+  if (!g_variant_lookup (options, "NewBackingFile", "&s", &backing))
+    return TRUE;
+  g_variant_lookup (options, "NewBackingFormat", "&s", &backing_format);
+  return vmp_image_backing_patch (fd, what, backing, backing_format, &offset, &bytes, error);
+}
+
+static gboolean
+describe_image (int fd, const char *format, const char *what, GVariant *options,
+                GVariantDict *reading, GError **error)
 {
   g_auto (VmpImageInfo) info = { NULL };
 
   if (!vmp_image_inspect (fd, format, what, &info, error))
+    return FALSE;
+  /* An overlay that names none is for whoever reads this to judge. */
+  if (info.backing_file != NULL && !check_new_backing (fd, what, options, error))
     return FALSE;
   g_variant_dict_insert (reading, "VirtualSize", "t", info.virtual_size);
   g_variant_dict_insert (reading, "Snapshots", "u", info.n_snapshots);
@@ -199,7 +217,7 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
   g_variant_dict_insert (reading, "Device", "t", (guint64) st.st_dev);
   g_variant_dict_insert (reading, "Inode", "t", (guint64) st.st_ino);
   if (g_variant_lookup (options, "Format", "&s", &format)
-      && !describe_image (fd, format, quoted, reading, error))
+      && !describe_image (fd, format, quoted, options, reading, error))
     return FALSE;
   if (!check_writable (package_fd, options, fds, error)
       || !hand_over (fd, options, fds_out, reading, error))

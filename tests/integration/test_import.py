@@ -231,9 +231,7 @@ def test_missing_disk(daemon, alice, area, users):
 def test_wrong_settings_fail_the_call(package, root, key, value, error):
     before = root.jobs()
     answer = refused(root.import_, package, {key: value})
-    # A scope other than the default one is not supported yet, whether it is defined or not.
-    names_of = (error, 'NotSupported') if key == 'SecurityScope' else (error,)
-    assert answer.name in [ERROR + name for name in names_of], answer
+    assert answer.name == ERROR + error, answer
     assert key in answer.message, f'the message names the key: {answer.message}'
     assert root.jobs() == before, 'a call that fails makes no job'
 
@@ -380,7 +378,7 @@ def test_links_out_of_a_bare_directory(daemon, alice, area, users):
 
 
 @pytest.mark.parametrize('settings', [
-    {'CreateCopy': False}, {'SecurityScope': 'lab'}, {'MacAddresses': 'keep'},
+    {'CreateCopy': False}, {'MacAddresses': 'keep'},
     {'DropSavedState': True}, {'BandwidthLimit': GLib.Variant('t', 1 << 30)},
 ], ids=lambda settings: next(iter(settings)))
 def test_known_settings_are_honoured_or_refused_by_name(package, root, settings):

@@ -7,7 +7,7 @@ import pytest
 from gi.repository import GLib
 
 from rig import packages
-from rig.caller import Caller, STORE
+from rig.caller import Caller
 from rig.users import SHARED_GROUP
 
 
@@ -81,8 +81,7 @@ def test_changed_packages_stay_valid(daemon, alice, make_vm, area, checksum):
     assert sorted(packages.members(package).values()) \
         == ['configuration', 'disk', 'nvram', 'state', 'tpm', 'tpm']
     assert packages.state(package) == 'saved' and list(packages.drives(package)) == ['vda']
-    result = alice.wait(alice.call(STORE, 'org.vmport.Manager', 'Verify', '(sa{sv})',
-                                   (str(package), {})))
+    result = packages.verify(alice, package)
     assert result['Files'] == 6
     assert [warning['Code'] for warning in result['Warnings']] \
         == (['ChecksumMissing'] if checksum == 'none' else [])

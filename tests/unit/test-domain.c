@@ -161,6 +161,39 @@ test_disks (void)
 }
 
 static void
+test_host_sources (void)
+{
+  static const struct
+  {
+    const char *disk;
+    gboolean host;
+  } cases[] = {
+    { "<disk type='block' device='disk'><source dev='/dev/sdb'/>", TRUE },
+    { "<disk type='block' device='cdrom'><source dev='/dev/sr0'/>", TRUE },
+    { "<disk type='block' device='cdrom'>", FALSE },
+    { "<disk type='dir' device='floppy'><source dir='/srv'/>", TRUE },
+    { "<disk type='file' device='cdrom'>", FALSE },
+    { "<disk type='file' device='cdrom'><source file='/x.iso'/>", FALSE },
+    { "<disk type='file' device='cdrom'><source startupPolicy='optional' file='/x.iso'/>", FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *xml = g_strdup_printf (
+          "<domain type='qemu'><name>x</name><os><type>hvm</type></os><devices>%s"
+          "<target dev='sda'/></disk></devices></domain>",
+          cases[i].disk);
+      g_autoptr (VmpDomain) domain = NULL;
+      g_autoptr (GError) error = NULL;
+
+      g_test_message ("%s", cases[i].disk);
+      domain = vmp_domain_new_from_xml (xml, strlen (xml), NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (vmp_domain_has_host_source (domain, 0), ==, cases[i].host);
+    }
+}
+
+static void
 test_format_is_not_guessed (void)
 {
   g_autoptr (VmpDomain) domain
@@ -426,6 +459,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/domain/no-secrets", test_no_secrets);
   g_test_add_func ("/domain/identity", test_identity);
   g_test_add_func ("/domain/disks", test_disks);
+  g_test_add_func ("/domain/host-sources", test_host_sources);
   g_test_add_func ("/domain/format-is-not-guessed", test_format_is_not_guessed);
   g_test_add_func ("/domain/interfaces", test_interfaces);
   g_test_add_func ("/domain/files", test_files);

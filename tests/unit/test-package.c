@@ -283,12 +283,35 @@ test_mutated_variants (void)
     }
 }
 
+static void
+test_image_names (void)
+{
+  static const char *const rows[][3] = {
+    { "/srv/web.qcow2", "qcow2", "web.qcow2" },   { "/srv/web", "qcow2", "web.qcow2" },
+    { "/srv/web.img", "raw", "web.raw" },         { "/srv/web.img", "qcow2", "web.qcow2" },
+    { "/srv/disk.vhd", "vpc", "disk.vhd" },       { "/srv/.hidden", "raw", "disk.raw" },
+    { "/srv/install.iso", "raw", "install.iso" }, { "/srv/install.iso", "qcow2", "install.iso.qcow2" },
+    { "/srv/boot.vfd", "raw", "boot.vfd.raw" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (GHashTable) taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+      g_autofree char *name = vmp_package_name_image (rows[i][0], rows[i][1], taken);
+      g_autofree char *second = vmp_package_name_image (rows[i][0], rows[i][1], taken);
+
+      g_assert_cmpstr (name, ==, rows[i][2]);
+      g_assert_cmpstr (second, !=, rows[i][2]);
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/package/round-trip", test_round_trip);
   g_test_add_func ("/package/roles", test_roles);
+  g_test_add_func ("/package/image-names", test_image_names);
   g_test_add_func ("/package/refused", test_refused);
   g_test_add_func ("/package/too-many", test_too_many);
   g_test_add_func ("/package/mutated-variants", test_mutated_variants);

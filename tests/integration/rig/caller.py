@@ -138,6 +138,16 @@ class Caller:
         return self.call(machine, MACHINE, 'Delete', '(a{sv})',
                          (variants({'DeleteStorage': storage}),))
 
+    def check_import(self, directory, settings=None, manager=STORE, **options):
+        return self.call(manager, MANAGER, 'CheckImport', '(sa{sv})',
+                         (str(directory), variants(settings)), **options)
+
+    def scopes(self, manager=STORE, **options):
+        return self.call(manager, MANAGER, 'ListSecurityScopes', '(a{sv})', ({},), **options)
+
+    def set_scope(self, machine, scope, **options):
+        return self.call(machine, MACHINE, 'SetSecurityScope', '(sa{sv})', (scope, {}), **options)
+
     # org.vmport.Job
 
     def start_wait(self, job, timeout_usec=None):

@@ -10,6 +10,9 @@ import pathlib
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
+from .caller import MANAGER, STORE
+from .machines import names
+
 URI = 'urn:vmport:package:1'
 NAMESPACE = {'p': URI}
 SCHEMA = pathlib.Path(__file__).parents[3] / 'data/vmport-package.rng'
@@ -31,6 +34,26 @@ def descriptor(package):
                             stderr=subprocess.STDOUT, text=True, check=False)
     assert result.returncode == 0, result.stdout
     return ElementTree.parse(package / 'vmport.xml').getroot()
+
+
+def assert_package(package):
+    """What holds for every package with digests; its root element, and its file elements by name."""
+    root = descriptor(package)
+    files = {file.get('name'): file for file in root.iterfind('p:files/p:file', NAMESPACE)}
+    present = {name for name in names(package) if (package / name).is_file()}
+    assert set(files) == present - {'vmport.xml', 'SHA256SUMS'}, \
+        'the descriptor lists every file, and nothing else is there'
+    for name, file in files.items():
+        path = package / name
+        assert int(file.get('size')) == path.stat().st_size, name
+        assert file.get('verity') == verity(path), \
+            f'{name}: the native digest is what fsverity digest --compact prints'
+    return root, files
+
+
+def verify(caller, package):
+    """Has the daemon read all of it; the result."""
+    return caller.wait(caller.call(STORE, MANAGER, 'Verify', '(sa{sv})', (str(package), {})))
 
 
 def members(package):

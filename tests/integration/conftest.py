@@ -65,8 +65,8 @@ def pytest_generate_tests(metafunc):
     """A test that needs a daemon and has the mark runs once in each mode."""
     marker = metafunc.definition.get_closest_marker('modes')
     if marker and marker.args != ('system',):
-        assert 'mode' in metafunc.fixturenames, f'{metafunc.definition.nodeid} needs no daemon'
-        metafunc.parametrize('mode', marker.args, indirect=True)
+        assert 'bus_kind' in metafunc.fixturenames, f'{metafunc.definition.nodeid} needs no daemon'
+        metafunc.parametrize('bus_kind', marker.args, indirect=True)
 
 
 def pytest_collection_modifyitems(items):
@@ -100,7 +100,7 @@ def session_folder():
 
 
 @pytest.fixture
-def mode(request):
+def bus_kind(request):
     """`system`: a daemon of root's, polkit, many users. `session`: a daemon of alice's, and she is
     everybody who calls."""
     return getattr(request, 'param', 'system')
@@ -126,8 +126,8 @@ def session_bus(session_folder, prefix, users):
 
 
 @pytest.fixture
-def bus(request, mode):
-    return request.getfixturevalue(f'{mode}_bus')
+def bus(request, bus_kind):
+    return request.getfixturevalue(f'{bus_kind}_bus')
 
 
 @pytest.fixture(scope='session')
@@ -138,9 +138,9 @@ def polkitd(system_bus, session_folder):
 
 
 @pytest.fixture
-def polkit(polkitd, mode):
+def polkit(polkitd, bus_kind):
     """polkitd, for a test that changes the rules: the standard ones come back afterwards."""
-    assert mode == 'system', 'nobody asks polkit on a session bus'
+    assert bus_kind == 'system', 'nobody asks polkit on a session bus'
     yield polkitd
     polkitd.rules()
 

@@ -158,11 +158,13 @@ class World:
         return self.finish(caller.export, machine, directory, settings, caller=caller, **options)
 
     def tidy_machines(self):
-        """Deletes the machines that are not kept; what lies in the packages stays."""
+        """Deletes the machines that are not kept; what lies in a package that was imported in place
+        stays."""
         for path, entry in self.root.machines().items():
             if path not in self.kept_machines:
-                in_place = any(f'{self.home}/packages/' in file for file in entry['ResourcePaths'])
-                self.root.delete(path, storage=not in_place)
+                own = all(file.startswith(f'{self.daemon.store}/')
+                          for file in entry['ResourcePaths'])
+                self.root.delete(path, storage=own)
 
     def tidy(self):
         """Deletes the machines that are not kept and every scratch folder, and tells what is left

@@ -453,13 +453,6 @@ on_caller (GObject *source, GAsyncResult *result, gpointer data)
     }
   (*pending)++;
   self->counted = TRUE;
-  if (self->handler->serve == NULL)
-    {
-      vmp_request_return_error (self, g_error_new (VMPORT_ERROR, VMPORT_ERROR_NOT_SUPPORTED,
-                                                   _ ("This version of vmport has no %s yet"),
-                                                   self->row->member));
-      return;
-    }
   parsed = parse (self, &error);
   close_descriptors (self);
   if (!parsed)

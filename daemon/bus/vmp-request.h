@@ -24,7 +24,7 @@ typedef struct
   const char *interface;
   const char *member; /* or VMP_POLICY_PROPERTIES */
   VmpParse parse;     /* NULL: no arguments but options, and no option is known */
-  VmpServe serve;     /* NULL: in the contract, not built */
+  VmpServe serve;
 } VmpHandler;
 
 struct _VmpRequest

@@ -545,6 +545,23 @@ describe_machine (VmpExportPlan *self)
                            vmp_machine_get_name (machine), saved ? "saved" : "off");
 }
 
+static void
+report_unused (VmpExportPlan *self)
+{
+  VmpSettings *settings = self->request->settings;
+  g_autoptr (GPtrArray) unused = vmp_settings_list_unused (settings);
+
+  for (guint i = 0; i < unused->len; i++)
+    {
+      const char *key = g_ptr_array_index (unused, i);
+
+      add_finding (self,
+                   vmp_finding_new (VMP_FINDING_SETTING_UNUSED, key, -1,
+                                    _ ("%s has no use with CopySnapshotConfiguration=%u"), key,
+                                    vmp_settings_get_byte (settings, "CopySnapshotConfiguration")));
+    }
+}
+
 /* The worker will refuse to write a descriptor that no reader takes; whether this is one is known
  * now. */
 static gboolean
@@ -562,7 +579,6 @@ VmpExportPlan *
 vmp_export_plan_make (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *request, GError **error)
 {
   g_autoptr (VmpExportPlan) self = plan_new (run, worker, request);
-  g_autoptr (GPtrArray) unused = vmp_settings_list_unused (request->settings);
 
   add_disks (self);
   add_files (self);
@@ -570,7 +586,7 @@ vmp_export_plan_make (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *requ
   describe_machine (self);
   if (!check_package (self, error) || !check_sources (self, error) || !check_space (self, error))
     return NULL;
-  vmp_findings_add_unused (self->findings, unused);
+  report_unused (self);
   note_size (self);
   return g_steal_pointer (&self);
 }

@@ -622,5 +622,8 @@ vmp_import_plan_resolve (VmpImportPlan *self, const char *path)
 {
   if (g_path_is_absolute (path))
     return g_strdup (path);
-  return self->base != NULL ? g_build_filename (self->base, path, NULL) : NULL;
+  if (self->base == NULL)
+    return NULL;
+  return strcmp (path, ".") == 0 ? g_strdup (self->base)
+                                 : g_build_filename (self->base, path, NULL);
 }

@@ -97,7 +97,7 @@ add_beneath (Search *self, VmpImportFile *file, const char *folder)
   g_autofree char *base = base_of (file);
 
   if (folder != NULL && folder[0] != '\0')
-    add_path (self, file, g_build_filename (folder, base, NULL));
+    add_path (self, file, vmp_name_join (folder, base));
 }
 
 /* Lower images have no position: they are beside their top image, or in one of the roots. */

@@ -322,9 +322,15 @@ name_setting (Folder *folder)
 static gboolean
 check_folder (Targets *self, Folder *folder, GError **error)
 {
+  g_autofree char *resolved = vmp_import_plan_resolve (self->plan, folder->path);
   const char *name, *message = "";
   gboolean leases = TRUE;
 
+  if (resolved == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                          _ ("%s: the directory has no path on this host that the machine could "
+                             "find “%s” by; name the target with an absolute path"),
+                          name_setting (folder), folder->path);
   if (g_variant_lookup (folder->reading, "ErrorName", "&s", &name))
     {
       g_autoptr (GError) local_error = NULL;
@@ -403,7 +409,7 @@ check_name (Targets *self, VmpImportFile *image, int position, GError **error)
   message = g_strdup_printf (_ ("“%s/%s” exists; name another place, or move it away"),
                              folder->path, image->base);
   add_about_path (self, VMP_FINDING_TARGET_EXISTS, (guint) position, message);
-  path = other != NULL ? g_build_filename (folder->path, other, NULL) : g_strdup ("");
+  path = other != NULL ? vmp_name_join (folder->path, other) : g_strdup ("");
   mend_path (self, (guint) position, path);
   return TRUE;
 }

@@ -217,27 +217,16 @@ link_chains (Import *self, GPtrArray *drives)
     }
 }
 
-static gboolean
-plan_targets (Import *self, GError **error)
+static void
+plan_targets (Import *self)
 {
   g_autoptr (GPtrArray) files = vmp_import_plan_list_files (self->plan);
 
   self->targets = g_ptr_array_new_with_free_func (target_free);
   for (guint i = 0; i < files->len; i++)
     add_target (self, g_ptr_array_index (files, i));
-  for (guint i = 0; i < self->targets->len; i++)
-    {
-      Target *target = g_ptr_array_index (self->targets, i);
-
-      if (target->member == NULL && target->final_path == NULL)
-        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                              _ ("The directory has no path on this host that the machine could "
-                                 "find “%s” by; name the target with an absolute path"),
-                              target->file->folder);
-    }
   link_chains (self, vmp_import_plan_get_disks (self->plan));
   link_chains (self, vmp_import_plan_get_media (self->plan));
-  return TRUE;
 }
 
 /* The staging place, announced before it is made, and told apart by inode once it is. */
@@ -297,7 +286,7 @@ describe_file (Import *self, VmpImportFile *file, const char *name, GVariantDict
 {
   g_autofree char *beneath = g_path_get_dirname (file->base);
   g_autofree char *path = strcmp (beneath, ".") == 0
-                              ? g_build_filename (file->folder, name, NULL)
+                              ? vmp_name_join (file->folder, name)
                               : g_build_filename (file->folder, beneath, name, NULL);
 
   describe_made (self, "File", path, entry);
@@ -446,8 +435,7 @@ make_targets (Import *self, GError **error)
 {
   VmpMachines *machines = vmp_run_get_machines (self->run);
 
-  if (!plan_targets (self, error))
-    return FALSE;
+  plan_targets (self);
   for (guint i = 0; i < self->targets->len; i++)
     {
       Target *target = g_ptr_array_index (self->targets, i);

@@ -247,21 +247,6 @@ vmp_findings_new_from_variant (GVariant *variant, GError **error)
   return g_steal_pointer (&findings);
 }
 
-/* A SettingUnused for each of @keys, as vmp_settings_list_unused() has them. */
-void
-vmp_findings_add_unused (GPtrArray *findings, GPtrArray *keys)
-{
-  for (guint i = 0; i < keys->len; i++)
-    {
-      const char *key = g_ptr_array_index (keys, i);
-
-      g_ptr_array_add (findings,
-                       vmp_finding_new (VMP_FINDING_SETTING_UNUSED, key, -1,
-                                        _ ("%s has no effect together with the other settings"),
-                                        key));
-    }
-}
-
 /* FALSE where any finding stops the operation: @error then has the name and message of the first. */
 gboolean
 vmp_findings_first_error (GPtrArray *findings, GError **error)

@@ -66,7 +66,6 @@ GPtrArray *vmp_findings_new (void);
 GVariant *vmp_findings_to_variant (GPtrArray *findings);
 GVariant *vmp_findings_warnings_to_variant (GPtrArray *findings);
 GPtrArray *vmp_findings_new_from_variant (GVariant *variant, GError **error);
-void vmp_findings_add_unused (GPtrArray *findings, GPtrArray *keys);
 gboolean vmp_findings_first_error (GPtrArray *findings, GError **error);
 
 G_END_DECLS

@@ -120,6 +120,14 @@ vmp_name_is_absolute (const char *path)
   return path[1] == '\0' || components_are_valid (path + 1);
 }
 
+/* The path of @name in @folder, which is "." where g_path_get_dirname() found none: that is no part
+ * of a path. */
+char *
+vmp_name_join (const char *folder, const char *name)
+{
+  return strcmp (folder, ".") == 0 ? g_strdup (name) : g_build_filename (folder, name, NULL);
+}
+
 /* A name that a virtual machine may bear: what libvirt takes, without control characters. */
 gboolean
 vmp_name_is_vm_name (const char *name)

@@ -11,6 +11,7 @@ char *vmp_name_uuid_from_path (const char *element);
 gboolean vmp_name_is_component (const char *name);
 gboolean vmp_name_is_relative (const char *path);
 gboolean vmp_name_is_absolute (const char *path);
+char *vmp_name_join (const char *folder, const char *name);
 gboolean vmp_name_is_vm_name (const char *name);
 char *vmp_name_to_folder (const char *vm_name);
 #define VMP_SCOPE_MAX_BYTES 255

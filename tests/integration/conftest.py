@@ -16,6 +16,7 @@ gi.require_version('Gio', '2.0')
 from rig.bus import Bus, Polkit, SessionBus
 from rig.caller import Caller, STORE
 from rig.daemon import Daemon
+from rig.folder import Held
 from rig.loop import drain
 from rig.machines import bare_directory
 from rig.recorder import Recorder
@@ -250,6 +251,29 @@ def make_vm(root, area):
         shutil.rmtree(folder)
         return result['ImportedVirtualMachine']
     return make
+
+
+@pytest.fixture
+def opened():
+    """opened(path): a directory that is held open until the end."""
+    made = []
+
+    def make(path, *flags):
+        made.append(Held(path, *flags))
+        return made[-1]
+
+    yield make
+    for held in made:
+        held.close()
+
+
+@pytest.fixture
+def lent(area, users):
+    """A folder of alice's that she has no way to: it lies in a home of bob's."""
+    folder = area / 'bob/lent'
+    folder.mkdir(mode=0o700)
+    users['alice'].own(folder)
+    return folder
 
 
 @pytest.fixture(scope='module')

@@ -11,82 +11,12 @@ import subprocess
 import pytest
 from gi.repository import Gio, GLib
 
-from rig.caller import ACCESS_DENIED, ERROR, JOB, MANAGER, STORE, Refused, refused, variants
+from rig.caller import ACCESS_DENIED, ERROR, JOB, MANAGER, STORE, refused, variants
+from rig.folder import DIRECTORY, ask, errors, export, import_, verify
 from rig.jobs import Hold, findings, job_failure, owned_by
 from rig.loop import wait_for
 from rig.machines import MIB, Disk, bare_directory, names, random_disk, same_content, tree
 from rig.recorder import Recorder
-
-DIRECTORY = {'DirectoryFd': GLib.Variant('h', 0)}
-
-
-class Held:
-    """An open directory, from a process of root's; the path is not needed again."""
-
-    def __init__(self, path, flags=os.O_RDONLY | os.O_DIRECTORY):
-        self.fd = os.open(path, flags)
-        self.list = Gio.UnixFDList.new()
-        self.list.append(self.fd)
-
-    def names(self):
-        return names_of(self.fd)
-
-    def close(self):
-        os.close(self.fd)
-        for fd in self.list.steal_fds():
-            os.close(fd)
-
-
-def names_of(fd):
-    return sorted(os.path.relpath(os.path.join(folder, name), f'/proc/self/fd/{fd}')
-                  for folder, folders, files in os.walk(f'/proc/self/fd/{fd}')
-                  for name in (*folders, *files))
-
-
-@pytest.fixture
-def hold(area):
-    """hold(path): opens it; all are closed at the end."""
-    made = []
-
-    def make(path, *arguments):
-        made.append(Held(path, *arguments))
-        return made[-1]
-
-    yield make
-    for held in made:
-        held.close()
-
-
-@pytest.fixture
-def home(area, users):
-    """A folder of alice's that she has no way to: it lies in a home of bob's."""
-    folder = area / 'bob/lent'
-    folder.mkdir(mode=0o700)
-    users['alice'].own(folder)
-    return folder
-
-
-def export(caller, machine, held, **settings):
-    return caller.export(machine, '', {**settings, **DIRECTORY}, fds=held.list)
-
-
-def import_(caller, held, **settings):
-    return caller.import_('', {**settings, **DIRECTORY}, fds=held.list)
-
-
-def ask(caller, method, held, *first, **settings):
-    """Any method that takes a directory and settings."""
-    signature = '(osa{sv})' if first else '(sa{sv})'
-    return caller.call(STORE, MANAGER, method, signature,
-                       (*first, '', variants({**settings, **DIRECTORY})), fds=held.list)
-
-
-def verify(caller, held):
-    return ask(caller, 'Verify', held)
-
-
-def errors(found):
-    return [finding['Code'] for finding in found if finding['Severity'] == 'error']
 
 
 @pytest.fixture
@@ -102,11 +32,11 @@ def package(machine, alice, area):
 
 # The way that works
 
-def test_export_into_it(machine, alice, area, users, hold):
+def test_export_into_it(machine, alice, area, users, opened):
     folder = area / 'alice/folder'
     folder.mkdir()
     users['alice'].own(folder)
-    held = hold(folder)
+    held = opened(folder)
     job = export(alice, machine, held)
     result = alice.wait(job)
     assert result['ExportPath'] == '.', 'relative with DirectoryFd'
@@ -115,17 +45,17 @@ def test_export_into_it(machine, alice, area, users, hold):
     assert owned_by(folder, users['alice']) == []
 
 
-def test_export_into_a_subdirectory(machine, alice, area, hold):
-    held = hold(area / 'alice')
+def test_export_into_a_subdirectory(machine, alice, area, opened):
+    held = opened(area / 'alice')
     result = alice.wait(export(alice, machine, held, CreateVmExportSubdirectory=True))
     assert result['ExportPath'] == 'web'
     assert (area / 'alice/web/vmport.xml').is_file()
 
 
-def test_everything_where_no_path_leads(machine, alice, area, home, hold):
+def test_everything_where_no_path_leads(machine, alice, area, lent, opened):
     """The descriptor is the authority: no path to the folder is open to alice."""
-    held = hold(home)
-    assert job_failure(alice, alice.export, machine, home / 'package').name == ACCESS_DENIED
+    held = opened(lent)
+    assert job_failure(alice, alice.export, machine, lent / 'package').name == ACCESS_DENIED
     assert [finding['Code'] for finding in ask(alice, 'CheckExport', held, machine)] \
         == ['PackageSize']
     alice.wait(export(alice, machine, held))
@@ -139,11 +69,11 @@ def test_everything_where_no_path_leads(machine, alice, area, home, hold):
     assert same_content(first, 'qcow2', second, 'qcow2')
 
 
-def test_everything_after_it_was_moved(machine, alice, area, hold, users):
+def test_everything_after_it_was_moved(machine, alice, area, opened, users):
     folder, moved = area / 'alice/folder', area / 'alice/moved'
     folder.mkdir()
     users['alice'].own(folder)
-    held = hold(folder)
+    held = opened(folder)
     folder.rename(moved)
     folder.mkdir()   # and somebody else has its name
     alice.wait(export(alice, machine, held))
@@ -157,9 +87,9 @@ def test_everything_after_it_was_moved(machine, alice, area, hold, users):
 
 
 @pytest.mark.parametrize('subdirectory', [False, True])
-def test_moved_while_it_is_written(daemon, alice, root, make_vm, area, hold, subdirectory):
+def test_moved_while_it_is_written(daemon, alice, root, make_vm, area, opened, subdirectory):
     machine = make_vm('big', [random_disk(96)])
-    held = hold(area / 'alice')
+    held = opened(area / 'alice')
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
     job = export(alice, machine, held, CreateVmExportSubdirectory=subdirectory)
     hold_copy.wait()
@@ -169,18 +99,18 @@ def test_moved_while_it_is_written(daemon, alice, root, make_vm, area, hold, sub
     assert (area / 'bob/moved' / ('big' if subdirectory else '') / 'vmport.xml').is_file()
 
 
-def test_bare_directory(daemon, alice, home, hold, users):
-    bare_directory(home / 'bare', 'old', owner=users['alice'])
-    held = hold(home / 'bare')
+def test_bare_directory(daemon, alice, lent, opened, users):
+    bare_directory(lent / 'bare', 'old', owner=users['alice'])
+    held = opened(lent / 'bare')
     assert ask(alice, 'GetImportSettings', held)['SourceResourcePaths'] == ['old.qcow2']
     alice.wait(import_(alice, held))
     assert [entry['Name'] for entry in alice.machines().values()] == ['old']
 
 
-def test_the_settings_handed_back(package, alice, hold):
+def test_the_settings_handed_back(package, alice, opened):
     """Handing back the whole dictionary that Get…Settings returned is always valid, beside the
     directory that it was about; and so on for what alice may still name by a path."""
-    held = hold(package)
+    held = opened(package)
     settings = ask(alice, 'GetImportSettings', held)
     settings['BandwidthLimit'] = GLib.Variant('t', settings['BandwidthLimit'])
     settings['Name'] = 'copy'
@@ -193,41 +123,41 @@ def test_the_settings_handed_back(package, alice, hold):
         assert os.path.relpath(by_path[key], package) == settings[key]
 
 
-def test_relative_sources(machine, package, alice, home, hold, users):
+def test_relative_sources(machine, package, alice, lent, opened, users):
     """Disks elsewhere beneath the directory, by path and by root."""
-    shutil.copytree(package, home / 'config')
-    (home / 'config/disks').mkdir()
-    (home / 'config/Virtual Hard Disks/web.qcow2').rename(home / 'config/disks/moved.qcow2')
-    subprocess.run(('chown', '-R', 'alice:', home), check=True)
-    held = hold(home / 'config')
+    shutil.copytree(package, lent / 'config')
+    (lent / 'config/disks').mkdir()
+    (lent / 'config/Virtual Hard Disks/web.qcow2').rename(lent / 'config/disks/moved.qcow2')
+    subprocess.run(('chown', '-R', 'alice:', lent), check=True)
+    held = opened(lent / 'config')
     assert errors(ask(alice, 'CheckImport', held, Name='copy')) == ['SourceMissing']
     settings = {'SourceResourcePaths': ['disks/moved.qcow2']}
     assert errors(ask(alice, 'CheckImport', held, Name='copy', **settings)) == []
     alice.wait(import_(alice, held, Name='copy', **settings))
-    (home / 'config/disks/moved.qcow2').rename(home / 'config/disks/web.qcow2')
+    (lent / 'config/disks/moved.qcow2').rename(lent / 'config/disks/web.qcow2')
     alice.wait(import_(alice, held, Name='copy2', SourceVhdDataRoot='disks'))
 
 
-def test_absolute_sources_are_paths(package, alice, area, home, hold, users):
+def test_absolute_sources_are_paths(package, alice, area, lent, opened, users):
     """An absolute path in the settings is what it always is: resolved with alice's own rights."""
-    shutil.copytree(package, home / 'config')
-    (home / 'config/Virtual Hard Disks/web.qcow2').unlink()
-    subprocess.run(('chown', '-R', 'alice:', home), check=True)
-    held = hold(home / 'config')
+    shutil.copytree(package, lent / 'config')
+    (lent / 'config/Virtual Hard Disks/web.qcow2').unlink()
+    subprocess.run(('chown', '-R', 'alice:', lent), check=True)
+    held = opened(lent / 'config')
     disk = package / 'Virtual Hard Disks/web.qcow2'
     alice.wait(import_(alice, held, Name='copy', SourceResourcePaths=[str(disk)]))
-    disk.rename(home / 'web.qcow2')
+    disk.rename(lent / 'web.qcow2')
     error = job_failure(alice, import_, alice, held, Name='copy2',
-                        SourceResourcePaths=[str(home / 'web.qcow2')])
+                        SourceResourcePaths=[str(lent / 'web.qcow2')])
     assert error.name == ACCESS_DENIED
 
 
-def test_a_descriptor_gives_no_more_than_the_kernel_does(machine, alice, area, hold, users):
+def test_a_descriptor_gives_no_more_than_the_kernel_does(machine, alice, area, opened, users):
     """A folder of bob's that alice was handed is still bob's."""
     folder = area / 'bob/folder'
     bare_directory(folder, 'old', owner=users['bob'])
     folder.chmod(0o700)
-    held = hold(folder)
+    held = opened(folder)
     before = tree(folder)
     for start in (lambda: export(alice, machine, held), lambda: import_(alice, held),
                   lambda: verify(alice, held)):
@@ -244,8 +174,8 @@ def test_a_descriptor_gives_no_more_than_the_kernel_does(machine, alice, area, h
     ('SourceResourcePaths', ['../secret.qcow2']), ('SourceResourcePaths', ['a/../../secret.qcow2']),
     ('SourceVhdDataRoot', '..'), ('SourceVmDataRoot', './x'), ('SourceSnapshotDataRoot', 'a//b'),
     ('TargetVhdDataRoot', '../out'), ('TargetResourcePaths', ['../out.qcow2'])])
-def test_paths_that_lead_up_fail_the_call(package, alice, hold, key, value):
-    held = hold(package)
+def test_paths_that_lead_up_fail_the_call(package, alice, opened, key, value):
+    held = opened(package)
     before = alice.jobs()
     error = refused(import_, alice, held, **{key: value})
     assert error.name == f'{ERROR}InvalidParameter' and key in error.message, error
@@ -255,7 +185,7 @@ def test_paths_that_lead_up_fail_the_call(package, alice, hold, key, value):
 
 
 @pytest.mark.parametrize('where', ['path', 'root', 'member', 'descriptor'])
-def test_links_that_lead_out(package, alice, area, hold, users, where):
+def test_links_that_lead_out(package, alice, area, opened, users, where):
     """alice could read what they lead to; it is not what she passed."""
     disk = package / 'Virtual Hard Disks/web.qcow2'
     outside = area / 'alice/outside'
@@ -274,7 +204,7 @@ def test_links_that_lead_out(package, alice, area, hold, users, where):
         (package / 'vmport.xml').rename(outside / 'vmport.xml')
         (package / 'vmport.xml').symlink_to(outside / 'vmport.xml')
     subprocess.run(('chown', '-hR', 'alice:', area / 'alice'), check=True)
-    held = hold(package)
+    held = opened(package)
     before = list(alice.machines())
     job = import_(alice, held, Name='copy', **settings)
     assert refused(alice.wait, job).name == f'{ERROR}Unsafe'
@@ -284,12 +214,12 @@ def test_links_that_lead_out(package, alice, area, hold, users, where):
         assert set(findings(alice, job)) >= {'UnsafeImage'}
 
 
-def test_link_in_the_place_of_the_subdirectory(machine, alice, area, hold, users):
+def test_link_in_the_place_of_the_subdirectory(machine, alice, area, opened, users):
     """By a path alice may have her folder elsewhere; beneath a descriptor there is no elsewhere."""
     (area / 'alice/elsewhere').mkdir()
     (area / 'alice/web').symlink_to(area / 'alice/elsewhere')
     subprocess.run(('chown', '-hR', 'alice:', area / 'alice'), check=True)
-    held = hold(area / 'alice')
+    held = opened(area / 'alice')
     before = tree(area / 'alice')
     error = job_failure(alice, export, alice, machine, held, CreateVmExportSubdirectory=True)
     assert error.name == f'{ERROR}Exists' and 'DirectoryFd/web' in error.message, error
@@ -304,7 +234,7 @@ METHODS = ('Export', 'CheckExport', 'Import', 'CheckImport', 'GetImportSettings'
 
 
 @pytest.mark.parametrize('method', METHODS)
-def test_what_is_no_open_directory_fails_the_call(machine, alice, area, users, hold, method):
+def test_what_is_no_open_directory_fails_the_call(machine, alice, area, users, opened, method):
     first = (machine,) if 'Export' in method else ()
     signature = '(osa{sv})' if first else '(sa{sv})'
     before = alice.jobs()
@@ -314,11 +244,11 @@ def test_what_is_no_open_directory_fails_the_call(machine, alice, area, users, h
                        (*first, directory, variants(settings)), fds=fds)
 
     (area / 'alice/file').write_text('x')
-    directory = hold(area / 'alice').list
+    directory = opened(area / 'alice').list
     cases = {
-        'a file': answer(DIRECTORY, hold(area / 'alice/file', os.O_RDONLY).list),
-        'a device': answer(DIRECTORY, hold('/dev/null', os.O_RDONLY).list),
-        'O_PATH': answer(DIRECTORY, hold(area / 'alice', os.O_PATH | os.O_DIRECTORY).list),
+        'a file': answer(DIRECTORY, opened(area / 'alice/file', os.O_RDONLY).list),
+        'a device': answer(DIRECTORY, opened('/dev/null', os.O_RDONLY).list),
+        'O_PATH': answer(DIRECTORY, opened(area / 'alice', os.O_PATH | os.O_DIRECTORY).list),
         'out of range': answer({'DirectoryFd': GLib.Variant('h', 1)}, directory),
         'far out of range': answer({'DirectoryFd': GLib.Variant('h', 2147483647)}, directory),
         'below zero': answer({'DirectoryFd': GLib.Variant('h', -1)}, directory),
@@ -338,17 +268,17 @@ def test_what_is_no_open_directory_fails_the_call(machine, alice, area, users, h
     assert names(area / 'alice') == ['file']
 
 
-def test_the_number_counts(package, alice, area, hold):
+def test_the_number_counts(package, alice, area, opened):
     """The second descriptor of a message, after one of something else."""
     both = Gio.UnixFDList.new()
-    for held in (hold('/dev/null', os.O_RDONLY), hold(package)):
+    for held in (opened('/dev/null', os.O_RDONLY), opened(package)):
         both.append(held.fd)
     settings = alice.call(STORE, MANAGER, 'GetImportSettings', '(sa{sv})',
                           ('', {'DirectoryFd': GLib.Variant('h', 1)}), fds=both)
     assert settings['Name'] == 'web'
 
 
-def test_errors_of_the_directory_itself(machine, alice, area, hold, users):
+def test_errors_of_the_directory_itself(machine, alice, area, opened, users):
     """What a path fails with, in words that name the setting."""
     empty, full = area / 'alice/empty', area / 'alice/full'
     for folder in (empty, full):
@@ -356,33 +286,33 @@ def test_errors_of_the_directory_itself(machine, alice, area, hold, users):
         users['alice'].own(folder)
     (full / 'mine').write_text('precious')
     before = tree(area / 'alice')
-    error = job_failure(alice, export, alice, machine, hold(full))
+    error = job_failure(alice, export, alice, machine, opened(full))
     assert error.name == f'{ERROR}Exists' and 'DirectoryFd' in error.message, error
-    check = refused(ask, alice, 'CheckExport', hold(full), machine)
+    check = refused(ask, alice, 'CheckExport', opened(full), machine)
     assert (check.name, check.message) == (error.name, error.message)
     for start in (import_, verify):
-        error = job_failure(alice, start, alice, hold(empty))
+        error = job_failure(alice, start, alice, opened(empty))
         assert error.name == f'{ERROR}NotFound' and 'DirectoryFd' in error.message, error
     assert tree(area / 'alice') == before
 
 
 # Rights
 
-def test_the_right_is_asked_for_all_the_same(machine, bob, area, hold):
-    held = hold(area / 'bob')
+def test_the_right_is_asked_for_all_the_same(machine, bob, area, opened):
+    held = opened(area / 'bob')
     assert refused(export, bob, machine, held).name \
         == 'org.freedesktop.DBus.Error.InteractiveAuthorizationRequired'
     assert names(area / 'bob') == []
 
 
-def test_what_a_prompt_says(machine, polkit, bob, area, hold):
+def test_what_a_prompt_says(machine, polkit, bob, area, opened):
     """No path is claimed, so none is shown."""
     polkit.rules('''
         if (subject.user != "bob" || action.id != "org.vmport.export")
             return polkit.Result.NOT_HANDLED;
         return action.lookup("directory") == "a folder that the program has opened"
                ? polkit.Result.YES : polkit.Result.NO;''')
-    bob.wait(export(bob, machine, hold(area / 'bob')))
+    bob.wait(export(bob, machine, opened(area / 'bob')))
     assert (area / 'bob/vmport.xml').is_file()
 
 
@@ -400,17 +330,17 @@ def open_in(daemon, *paths):
     return count
 
 
-def test_the_daemon_keeps_no_descriptor(machine, daemon, alice, area, home, hold):
-    held = hold(home)
+def test_the_daemon_keeps_no_descriptor(machine, daemon, alice, area, lent, opened):
+    held = opened(lent)
     refused(export, alice, machine, held, NoSuchKey=True)
     refused(ask, alice, 'CheckImport', held)
     alice.wait(export(alice, machine, held))
     alice.wait(verify(alice, held))
     refused(alice.wait, export(alice, machine, held))
-    wait_for(lambda: open_in(daemon, home) == 0, 'the daemon to let go of the folder')
+    wait_for(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
 
 
-def test_a_call_that_waits_keeps_no_descriptor(daemon, alice, root, make_vm, area, hold):
+def test_a_call_that_waits_keeps_no_descriptor(daemon, alice, root, make_vm, area, opened):
     """A message may bring sixteen, and there are a thousand calls that wait."""
     machine = make_vm('big', [random_disk(96)])
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
@@ -418,7 +348,7 @@ def test_a_call_that_waits_keeps_no_descriptor(daemon, alice, root, make_vm, are
     hold_copy.wait()
     other = area / 'alice/other'
     other.mkdir()
-    held = hold(other)
+    held = opened(other)
     waiting = [alice.start(job, JOB, 'Wait', '(a{sv})', ({},), fds=held.list) for _ in range(4)]
     alice.job(job)   # the daemon has had the calls before this one
     wait_for(lambda: open_in(daemon, other) == 0, 'the daemon to let go of what came with Wait')
@@ -429,25 +359,25 @@ def test_a_call_that_waits_keeps_no_descriptor(daemon, alice, root, make_vm, are
 
 @pytest.mark.parametrize('subdirectory', [False, True])
 @pytest.mark.parametrize('phase', ['Copying', 'Syncing'])
-def test_cancelled(daemon, alice, root, make_vm, home, hold, phase, subdirectory):
+def test_cancelled(daemon, alice, root, make_vm, lent, opened, phase, subdirectory):
     machine = make_vm('big', [random_disk(160)])
-    held = hold(home)
+    held = opened(lent)
     hold_copy = Hold(daemon, Recorder(root), phase)
     job = export(alice, machine, held, CreateVmExportSubdirectory=subdirectory)
     hold_copy.wait()
     alice.cancel(job)
     hold_copy.release()
     assert refused(alice.wait, job).name == f'{ERROR}Cancelled'
-    assert names(home) == [] and alice.describe(job)['Leftovers'] == []
+    assert names(lent) == [] and alice.describe(job)['Leftovers'] == []
     alice.wait(export(alice, machine, held, CreateVmExportSubdirectory=subdirectory))
 
 
-def test_cancelled_after_it_was_moved(daemon, alice, root, make_vm, area, users, hold):
+def test_cancelled_after_it_was_moved(daemon, alice, root, make_vm, area, users, opened):
     machine = make_vm('big', [random_disk(96)])
     folder = area / 'alice/folder'
     folder.mkdir()
     users['alice'].own(folder)
-    held = hold(folder)
+    held = opened(folder)
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
     job = export(alice, machine, held)
     hold_copy.wait()
@@ -459,7 +389,7 @@ def test_cancelled_after_it_was_moved(daemon, alice, root, make_vm, area, users,
 
 
 @pytest.mark.parametrize('subdirectory', [False, True])
-def test_full_disk(daemon, alice, make_vm, area, users, hold, subdirectory):
+def test_full_disk(daemon, alice, make_vm, area, users, opened, subdirectory):
     """A small real file system that fills up in the middle: what was announced as holes is more."""
     image, mount = area / 'small.img', area / 'bob/small'
     with open(image, 'wb') as file:
@@ -471,7 +401,7 @@ def test_full_disk(daemon, alice, make_vm, area, users, hold, subdirectory):
     users['alice'].own(mount)
     # Another has the rest by the time that it is needed: the check beforehand sees enough.
     machine = make_vm('web', [random_disk(8)])
-    held = hold(mount)
+    held = opened(mount)
     recorder_root = Recorder(alice)
     filled = []
 
@@ -497,14 +427,14 @@ def test_full_disk(daemon, alice, make_vm, area, users, hold, subdirectory):
 
 
 @pytest.mark.parametrize('by', ['descriptor', 'path'])
-def test_something_in_the_way_at_the_end(daemon, alice, root, make_vm, area, hold, by):
+def test_something_in_the_way_at_the_end(daemon, alice, root, make_vm, area, opened, by):
     """A file of the package's name that came while it was written stays, and nothing else."""
     machine = make_vm('big', [random_disk(96)])
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
     if by == 'path':
         job = alice.export(machine, area / 'alice', {'CreateVmExportSubdirectory': True})
     else:
-        job = export(alice, machine, hold(area / 'alice'), CreateVmExportSubdirectory=True)
+        job = export(alice, machine, opened(area / 'alice'), CreateVmExportSubdirectory=True)
     hold_copy.wait()
     (area / 'alice/big').write_text('mine')
     hold_copy.release()
@@ -524,9 +454,9 @@ def killed_in_the_middle(daemon, alice, root, machine, held, **settings):
 
 
 @pytest.mark.parametrize('subdirectory', [False, True])
-def test_killed_where_the_path_is_known(daemon, alice, root, make_vm, area, hold, subdirectory):
+def test_killed_where_the_path_is_known(daemon, alice, root, make_vm, area, opened, subdirectory):
     """The descriptor is gone with the daemon, but alice has a way to the folder."""
-    held = hold(area / 'alice')
+    held = opened(area / 'alice')
     job = killed_in_the_middle(daemon, alice, root, make_vm('big', [random_disk(96)]), held,
                                CreateVmExportSubdirectory=subdirectory)
     assert list((area / 'alice').rglob('.vmport-*'))
@@ -536,13 +466,13 @@ def test_killed_where_the_path_is_known(daemon, alice, root, make_vm, area, hold
 
 
 @pytest.mark.parametrize('subdirectory', [False, True])
-def test_killed_where_no_path_leads(daemon, alice, root, make_vm, area, home, hold, subdirectory):
+def test_killed_where_no_path_leads(daemon, alice, root, make_vm, area, lent, opened, subdirectory):
     """Until a job is about the same folder, Describe tells what is left."""
     machine = make_vm('big', [random_disk(96)])
-    held = hold(home)
+    held = opened(lent)
     job = killed_in_the_middle(daemon, alice, root, machine, held,
                                CreateVmExportSubdirectory=subdirectory)
-    staging, = home.rglob('.vmport-*')
+    staging, = lent.rglob('.vmport-*')
     for _ in range(2):
         daemon.start()
         assert refused(alice.wait, job).name == f'{ERROR}Interrupted'
@@ -552,23 +482,23 @@ def test_killed_where_no_path_leads(daemon, alice, root, make_vm, area, home, ho
     daemon.start()
     # Another folder does not touch it; another descriptor of the same one does.
     (area / 'alice/other').mkdir()
-    job_failure(alice, verify, alice, hold(area / 'alice/other'))
+    job_failure(alice, verify, alice, opened(area / 'alice/other'))
     assert staging.exists()
-    other = hold(home)
+    other = opened(lent)
     alice.wait(export(alice, machine, other, CreateVmExportSubdirectory=subdirectory))
     assert not staging.exists()
     assert alice.describe(job)['Leftovers'] == []
     refused(alice.wait, job)
-    wait_for(lambda: open_in(daemon, home) == 0, 'the daemon to let go of the folder')
+    wait_for(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
 
 
-def test_killed_and_moved(daemon, alice, root, make_vm, area, users, hold):
+def test_killed_and_moved(daemon, alice, root, make_vm, area, users, opened):
     """The path leads to another folder now, whose content is none of ours."""
     folder, moved = area / 'alice/folder', area / 'alice/moved'
     folder.mkdir()
     users['alice'].own(folder)
     job = killed_in_the_middle(daemon, alice, root, make_vm('big', [random_disk(96)]),
-                               hold(folder))
+                               opened(folder))
     staging, = folder.rglob('.vmport-*')
     folder.rename(moved)
     (folder / staging.name).mkdir(parents=True)
@@ -584,22 +514,22 @@ def test_killed_and_moved(daemon, alice, root, make_vm, area, users, hold):
 
 
 def test_rolled_back_when_the_folder_can_be_written_again(daemon, alice, root, make_vm, area,
-                                                          home, hold):
+                                                          lent, opened):
     """While the daemon lives: the folder was made unwritable in the middle."""
     daemon.fatal = 'fatal-criticals'
     daemon.restart()
     machine = make_vm('big', [random_disk(96)])
-    held = hold(home)
+    held = opened(lent)
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
     job = export(alice, machine, held)
     hold_copy.wait()
-    home.chmod(0o500)
+    lent.chmod(0o500)
     alice.cancel(job)
     hold_copy.release()
     assert refused(alice.wait, job).name == f'{ERROR}Cancelled'
-    staging, = home.rglob('.vmport-*')
+    staging, = lent.rglob('.vmport-*')
     assert alice.describe(job)['Leftovers'] == [staging.name]
-    wait_for(lambda: open_in(daemon, home) == 0, 'the daemon to let go of the folder')
-    home.chmod(0o700)
+    wait_for(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
+    lent.chmod(0o700)
     alice.wait(export(alice, machine, held))
     assert not staging.exists() and alice.describe(job)['Leftovers'] == []

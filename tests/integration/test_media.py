@@ -213,6 +213,20 @@ def test_importing_it(make_machine, alice, area):
     alice.wait(alice.import_(package, {'Name': 'copy', 'UnsafeDevices': 'strip'}))
 
 
+def test_importing_and_keeping_it(make_machine, carol, area):
+    """A machine that was imported with it exports as the first did."""
+    machine = make_machine(BLOCK, HOST_DRIVE, disks=[Disk(name='one.raw', format='raw')])
+    first, second = area / 'carol/first', area / 'carol/second'
+    warnings = carol.wait(carol.export(machine, first))['Warnings']
+    assert [warning['Code'] for warning in warnings] == ['DiskLeftBehind', 'MediaLeftBehind']
+    copy = carol.wait(carol.import_(first, {'Name': 'copy', 'UnsafeDevices': 'keep'}))[
+        'ImportedVirtualMachine']
+    assert carol.wait(carol.export(copy, second))['Warnings'] == warnings
+    for package in (first, second):
+        assert devices(package)['vdb'].get('dev') == '/dev/sdz'
+        assert devices(package)['sda'].get('dev') == '/dev/sr0'
+
+
 def test_descriptor_with_images_of_a_device(make_machine, alice, area):
     """A package has nothing of a device, so one that says otherwise contradicts itself."""
     machine = make_machine(BLOCK, disks=[Disk(name='one.raw', format='raw')])
@@ -241,3 +255,17 @@ def test_state_and_medium_together(daemon, make_vm, make_medium, alice, area):
     alice.wait(alice.export(machine, area / 'alice/package', MEDIA))
     assert sorted(packages.members(area / 'alice/package').values()) \
         == ['configuration', 'disk', 'media', 'state']
+
+
+def test_round_trip(make_machine, make_medium, alice, area):
+    machine = make_machine(drive(make_medium()), drive(make_medium('boot.img', b'floppy'), 'fda',
+                                                       'floppy'))
+    first, second = area / 'alice/first', area / 'alice/second'
+    alice.wait(alice.export(machine, first, MEDIA))
+    copy = alice.wait(alice.import_(first, {'Name': 'copy'}))['ImportedVirtualMachine']
+    alice.wait(alice.export(copy, second, MEDIA))
+    for target in ('sda', 'fda'):
+        images = [packages.drives(package)[target] for package in (first, second)]
+        assert images[0][0][1:] == images[1][0][1:], 'format and name'
+        assert (first / images[0][0][2]).read_bytes() == (second / images[1][0][2]).read_bytes()
+    assert (second / 'Virtual Hard Disks/install.iso').read_bytes() == ISO

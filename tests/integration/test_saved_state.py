@@ -144,6 +144,31 @@ def test_tpm_and_uefi_variables_always_travel(daemon, alice, make_vm, area, sett
     packages.assert_package(package)
 
 
+def contents(package):
+    """{(role, name without the uuid): content} of a machine's own files."""
+    own = f'Virtual Machines/{packages.machine_uuid(package)}/'
+    return {(role, name.removeprefix(own)): (package / name).read_bytes()
+            for name, role in packages.members(package).items() if name.startswith(own)}
+
+
+@pytest.mark.parametrize('copy', [True, False], ids=['copied', 'in place'])
+def test_round_trip(daemon, carol, make_vm, area, copy):
+    """What an import took in, by copy or in place, an export brings out again."""
+    first, second = area / 'carol/first', area / 'carol/second'
+    carol.wait(carol.export(make_vm('old'), first))
+    packages.add_tpm(first)
+    packages.add_nvram(first)
+    packages.add_saved_state(first, STATE)
+    before = contents(first)
+    assert sorted(role for role, _ in before) == ['nvram', 'state', 'tpm']
+    machine = carol.wait(carol.import_(first, {'Name': 'web', 'CreateCopy': copy}))[
+        'ImportedVirtualMachine']
+    assert carol.machines()[machine]['State'] == 'saved'
+    carol.wait(carol.export(machine, second))
+    assert packages.state(second) == 'saved' and contents(second) == before
+    packages.assert_package(second)
+
+
 def test_id_of_disks_that_were_left(daemon, alice, root, make_vm, area):
     """Disks of a machine that was deleted without them keep its id, and the check knows."""
     machine = make_vm('web')

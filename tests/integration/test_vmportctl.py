@@ -127,6 +127,35 @@ def test_the_printed_command_line_mends_it(daemon, make_vm, area, users, ctl, en
     assert len(json.loads(ctl(users['alice'], 'list', '--json'))) == 2
 
 
+def test_scopes(make_daemon, polkit, make_vm, area, users, ctl):
+    polkit.rules('return subject.user == "alice" && ["", "lab", "R&D"].indexOf(action.lookup("scope"))'
+                 ' >= 0 ? polkit.Result.YES : polkit.Result.NOT_HANDLED;')
+    make_daemon(Scopes='lab;R&D;prod')
+    make_vm('web')
+    alice, bob = users['alice'], users['bob']
+    assert ctl(alice, 'scope') == '\nlab\nR&D\n', 'an empty line is the default scope'
+    assert json.loads(ctl(alice, 'scope', '--json')) == ['', 'lab', 'R&D']
+    assert ctl(bob, 'scope') == '\n'
+    assert ctl(alice, 'scope', 'web', 'R&D') == ''
+    assert ctl(alice, 'scope', 'web') == 'R&D\n'
+    assert json.loads(ctl(alice, 'scope', 'web', '--json')) == {'SecurityScope': 'R&D'}
+    assert 'R&D' in ctl(alice, 'show', 'web')
+    ctl(bob, 'scope', 'web', status=3)
+    ctl(alice, 'scope', 'web', 'prod', status=4)
+    ctl(alice, 'scope', 'web', '')
+    assert ctl(bob, 'scope', 'web') == '\n'
+    ctl(bob, 'scope', 'web', 'lab', status=4)
+    ctl(users['root'], 'scope', 'web', 'nowhere', status=1)
+
+    folder = bare_directory(area / 'alice/bare', 'old', owner=alice)
+    ctl(alice, 'import', folder, '--security-scope=lab')
+    assert ctl(alice, 'scope', 'old') == 'lab\n'
+    ctl(alice, 'import', folder, '--name=other', '--security-scope=prod', status=4)
+    report = ctl(users['root'], 'check', folder, '--name=other', '--security-scope=nowhere',
+                 status=1)
+    assert 'ScopeUnknown' in report and '--security-scope=' in report, report
+
+
 @pytest.mark.modes('system', 'session')
 def test_verify(daemon, make_vm, area, users, ctl):
     make_vm('web')

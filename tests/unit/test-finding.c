@@ -143,32 +143,12 @@ test_malformed (void)
     }
 }
 
-static void
-test_unused (void)
-{
-  g_autoptr (GPtrArray) findings = vmp_findings_new ();
-  g_autoptr (GPtrArray) keys = g_ptr_array_new ();
-  VmpFinding *finding;
-
-  vmp_findings_add_unused (findings, keys);
-  g_assert_cmpuint (findings->len, ==, 0);
-  g_ptr_array_add (keys, (gpointer) "TargetVmDataRoot");
-  g_ptr_array_add (keys, (gpointer) "TargetVhdDataRoot");
-  vmp_findings_add_unused (findings, keys);
-  g_assert_cmpuint (findings->len, ==, 2);
-  finding = g_ptr_array_index (findings, 1);
-  g_assert_cmpint (finding->code, ==, VMP_FINDING_SETTING_UNUSED);
-  g_assert_cmpstr (finding->setting, ==, "TargetVhdDataRoot");
-  g_assert_nonnull (strstr (finding->message, "TargetVhdDataRoot"));
-}
-
 int
 main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/finding/table", test_table);
   g_test_add_func ("/finding/first-error", test_first_error);
-  g_test_add_func ("/finding/unused", test_unused);
   g_test_add_func ("/finding/variant", test_variant);
   g_test_add_func ("/finding/copy", test_copy);
   g_test_add_func ("/finding/malformed", test_malformed);

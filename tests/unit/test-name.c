@@ -58,6 +58,25 @@ test_paths (void)
 }
 
 static void
+test_join (void)
+{
+  const struct
+  {
+    const char *given, *joined;
+  } rows[] = {
+    { "/a/b", "/a/c" }, { "/b", "/c" }, { "a/b", "a/c" }, { "b", "c" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autofree char *folder = g_path_get_dirname (rows[i].given);
+      g_autofree char *joined = vmp_name_join (folder, "c");
+
+      g_assert_cmpstr (joined, ==, rows[i].joined);
+    }
+}
+
+static void
 test_vm_names (void)
 {
   static const char *const good[] = { "web", "web 2", "ü", "a.b", "-x", ".x", "日本" };
@@ -201,6 +220,7 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/name/paths", test_paths);
+  g_test_add_func ("/name/join", test_join);
   g_test_add_func ("/name/vm-names", test_vm_names);
   g_test_add_func ("/name/scopes", test_scopes);
   g_test_add_func ("/name/escape", test_escape);

@@ -173,6 +173,7 @@ test_rows_have_handlers (void)
 
         g_test_message ("%s", name);
         g_assert_nonnull (vmp_policy_lookup (handler->interface, handler->member));
+        g_assert_nonnull (handler->serve);
         g_assert_cmpstr (handler->interface, ==, tables[t]->interface);
         g_assert_true (g_hash_table_add (handled, name));
       }

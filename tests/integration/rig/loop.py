@@ -34,6 +34,16 @@ def wait_for(predicate, what, timeout=DEADLINE):
         source.destroy()
 
 
+def wait_on_disk(predicate, what, timeout=DEADLINE):
+    """As wait_for(), for what is told by no event of the main loop's."""
+    in_time = deadline(timeout)
+    while in_time():
+        drain()
+        if predicate():
+            return
+    raise AssertionError(f'waited in vain for {what}')
+
+
 def run_for(seconds):
     """Runs the main loop for a while: only to see that something does *not* happen."""
     over = []

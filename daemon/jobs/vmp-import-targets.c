@@ -196,7 +196,8 @@ place_drives (Targets *self)
     place_drive (self, g_ptr_array_index (self->plan->media, i), root, "TargetVhdDataRoot");
 }
 
-/* In a folder of its own, so that the files of two machines can lie beneath one root. */
+/* In a folder of its own, so that the files of two machines can lie beneath one root. A TPM's state
+ * has no path that a configuration could name: it stays with the manager. */
 static void
 place_data (Targets *self)
 {
@@ -214,8 +215,8 @@ place_data (Targets *self)
       VmpImportFile *file = g_ptr_array_index (files, i);
       char *base;
 
-      if (file->format != NULL || file->stays || file->role == VMP_ROLE_DISK
-          || file->role == VMP_ROLE_MEDIA)
+      if (file->stays || file->role == VMP_ROLE_DISK || file->role == VMP_ROLE_MEDIA
+          || file->role == VMP_ROLE_TPM)
         continue;
       base = g_build_filename (uuid, file->base, NULL);
       g_free (file->base);

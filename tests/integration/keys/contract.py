@@ -109,9 +109,10 @@ def plain(settings):
             for key, value in settings.items()}
 
 
-def is_path(text):
-    return text == '' or (text.startswith('/') and
-                          not {'', '.', '..'} & set(text[1:].split('/')))
+def is_path(text, relative):
+    """Relative ones are beneath DirectoryFd, if there is one."""
+    return text == '' or ((relative or text.startswith('/')) and
+                          not {'', '.', '..'} & set(text.removeprefix('/').split('/')))
 
 
 def faults_of_the_call(settings, types, scopes=()):
@@ -131,7 +132,8 @@ def faults_of_the_call(settings, types, scopes=()):
             faults.add('NotSupported')
         if key in CHOICES and value not in CHOICES[key]:
             faults.add(INVALID)
-        if key in PATHS and not all(map(is_path, value if isinstance(value, list) else [value])):
+        if key in PATHS and not all(is_path(path, 'DirectoryFd' in settings) for path in
+                                    (value if isinstance(value, list) else [value])):
             faults.add(INVALID)
         if key == 'Name' and '/' in value:
             faults.add(INVALID)
@@ -260,7 +262,7 @@ class Import:
         for key in TARGETS:
             value = self.given(key)
             if self.value('CreateCopy'):
-                if isinstance(value, str) and value and not pathlib.Path(value).is_dir():
+                if isinstance(value, str) and value and not (self.package.path / value).is_dir():
                     self.error('TargetMissing', key)
             elif value and (isinstance(value, str) or any(value)):
                 self.warn('SettingUnused', key)

@@ -4,6 +4,7 @@
 #include "vmp-export-plan.h"
 
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "vmp-error.h"
@@ -487,8 +488,8 @@ check_space (VmpExportPlan *self, GError **error)
   if (needed <= free_bytes)
     return TRUE;
   finding = vmp_finding_new (VMP_FINDING_NOT_ENOUGH_SPACE, "", -1,
-                             _ ("The export needs %" G_GUINT64_FORMAT " bytes in “%s”; %"
-                                G_GUINT64_FORMAT " are free"),
+                             _ ("The export needs %" PRIu64 " bytes in “%s”; %" PRIu64
+                                " are free"),
                              needed, vmp_folder_get_label (self->request->folder), free_bytes);
   finding->bytes = needed;
   add_finding (self, finding);

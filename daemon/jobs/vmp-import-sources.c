@@ -5,6 +5,7 @@
 #include "vmp-import-plan-private.h"
 
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "vmp-error.h"
@@ -415,8 +416,7 @@ check_size (VmpImportPlan *plan, VmpImportFile *file, VmpSettings *settings, GEr
   if (vmp_settings_get_boolean (settings, "VerifyChecksums") && file->size != G_MAXUINT64
       && file->size != size)
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                          _ ("“%s” has %" G_GUINT64_FORMAT " bytes; the package states %"
-                             G_GUINT64_FORMAT),
+                          _ ("“%s” has %" PRIu64 " bytes; the package states %" PRIu64),
                           file->found, size, file->size);
   return TRUE;
 }

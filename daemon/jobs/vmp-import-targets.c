@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "vmp-at.h"
@@ -587,8 +588,8 @@ check_space (Targets *self, GError **error)
       if (volume->needed <= volume->space.free_bytes)
         continue;
       finding = vmp_finding_new (VMP_FINDING_NOT_ENOUGH_SPACE, "", -1,
-                                 _ ("The import needs %" G_GUINT64_FORMAT " bytes in “%s”; %"
-                                    G_GUINT64_FORMAT " are free"),
+                                 _ ("The import needs %" PRIu64 " bytes in “%s”; %" PRIu64
+                                    " are free"),
                                  volume->needed, volume->path, volume->space.free_bytes);
       finding->bytes = volume->needed;
       vmp_import_plan_add_finding (self->plan, finding, NULL);

@@ -346,7 +346,7 @@ check_chain (VmpExportPlan *self, VmpExportMember *member, GError **error)
   return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                         _ ("The backing chain of the disk “%s” is not the one that its images name "
                            "(“%s”)"),
-                        member->target, backing != NULL ? backing : "none");
+                        member->target, backing != NULL ? backing : _ ("none"));
 }
 
 static gboolean

@@ -442,7 +442,7 @@ check_backing (VmpImportPlan *plan, VmpImportDisk *disk, guint index, GError **e
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                           _ ("The backing chain of the disk “%s” is not the one that its images "
                              "name (“%s”)"),
-                          disk->target, backing != NULL ? backing : "none");
+                          disk->target, backing != NULL ? backing : _ ("none"));
   named = g_path_get_basename (backing);
   wanted = g_path_get_basename (plan->bare || below->member == NULL ? below->path : below->member);
   if (strcmp (named, wanted) != 0)

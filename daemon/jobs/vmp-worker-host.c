@@ -225,7 +225,7 @@ vmp_worker_host_start (const char *program, guint timeout_seconds, VmpIdentity *
   self->cancellable = g_object_ref (cancellable);
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot make a socket pair");
+      vmp_error_set_errno (error, errno, _ ("Cannot make a socket pair"));
       return NULL;
     }
   if (!spawn (self, program, ends[1], error) || !send_identity (ends[0], identity, error))

@@ -112,8 +112,8 @@ class Daemon:
         if self.worker:
             command.append(f'--worker={self.worker}')
         environment = {key: value for key, value in os.environ.items() if key != 'LISTEN_FDS'}
-        environment.update(self.bus.environment, G_DEBUG=self.fatal, LC_ALL='C.UTF-8',
-                           **self.environment)
+        environment.update({**self.bus.environment, 'G_DEBUG': self.fatal, 'LC_ALL': 'C.UTF-8',
+                            **self.environment})
         with open(self.log_file, 'a') as log:
             self.process = self.bus.user.popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                                stderr=log, env=environment)

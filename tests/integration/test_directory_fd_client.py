@@ -1,5 +1,5 @@
-"""DirectoryFd from programs of alice's own: the manual page's example, libvmport's calls, and a file
-system of hers."""
+"""DirectoryFd from programs of alice's own: the manual page's example, libvmport's calls, and a
+file system of hers."""
 
 import os
 import pathlib

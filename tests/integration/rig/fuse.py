@@ -20,8 +20,8 @@ OPEN_OUT = struct.Struct('=QII')
 
 
 class Fuse:
-    """Mounted on folder for user alone, or for all; what is known of it is stale at once, so whoever
-    asks anew waits for the server."""
+    """Mounted on folder for user alone, or for all; what is known of it is stale at once, so
+    whoever asks anew waits for the server."""
 
     def __init__(self, folder, user, everybody=False):
         self.folder, self.user = folder, user

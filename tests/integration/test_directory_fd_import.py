@@ -17,7 +17,7 @@ from rig.recorder import Recorder
 
 @pytest.fixture
 def carols(daemon, area, users):
-    """A bare directory of carol's, who may import in place: carol/bare, with folders for targets."""
+    """A bare directory of carol's, who may import in place, with folders for targets."""
     folder = bare_directory(area / 'carol/bare', 'old', owner=users['carol'])
     for name in ('disks', 'data'):
         (folder / name).mkdir()
@@ -116,7 +116,7 @@ def test_in_place(carols, carol, area, opened):
         == f'{ERROR}InUse'
 
 
-def test_in_place_with_a_chain(daemon, carol, area, users, opened):
+def test_in_place_with_a_chain(daemon, carol, area, opened):
     """The lower image is found beside a top image that lies at the top of the directory."""
     folder = area / 'carol/chain'
     folder.mkdir()

@@ -8,6 +8,8 @@ from rig.loop import wait_for
 from rig.machines import names, random_disk
 from rig.recorder import COMPLETED, TERMINAL, TERMINATED, WITH_WARNINGS, Recorder
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 MIB = 160   # long enough on disk that a phase can be caught
 
 

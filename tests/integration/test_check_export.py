@@ -14,6 +14,8 @@ from rig.jobs import Hold, job_failure
 from rig.machines import Disk, names, random_disk
 from rig.recorder import WITH_WARNINGS
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 
 def check(caller, machine, folder, settings=None):
     return caller.call(STORE, MANAGER, 'CheckExport', '(osa{sv})',

@@ -18,6 +18,8 @@ from rig.loop import wait_for
 from rig.machines import MIB, Disk, bare_directory, names, random_disk, same_content, tree
 from rig.recorder import Recorder
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 
 @pytest.fixture
 def machine(daemon, make_vm):
@@ -298,6 +300,7 @@ def test_errors_of_the_directory_itself(machine, alice, area, opened, users):
 
 # Rights
 
+@pytest.mark.modes('system')
 def test_the_right_is_asked_for_all_the_same(machine, bob, area, opened):
     held = opened(area / 'bob')
     assert refused(export, bob, machine, held).name \
@@ -305,6 +308,7 @@ def test_the_right_is_asked_for_all_the_same(machine, bob, area, opened):
     assert names(area / 'bob') == []
 
 
+@pytest.mark.modes('system')
 def test_what_a_prompt_says(machine, polkit, bob, area, opened):
     """No path is claimed, so none is shown."""
     polkit.rules('''

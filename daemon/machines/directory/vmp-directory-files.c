@@ -123,7 +123,7 @@ add_tpm_folder (Listing *self, const char *folder, guint depth, GError **error)
                                  "control characters"),
                               self->path, folder);
       if (fstatat (self->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return vmp_error_set_errno (error, errno, "Cannot examine “%s/%s”", self->path, name);
+        return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s/%s”"), self->path, name);
       if (!S_ISDIR (st.st_mode))
         {
           if (!check_regular (self, name, error))

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "vmp-domain.h"
+#include "vmp-finding.h"
 #include "vmp-package.h"
 #include "vmp-run.h"
 #include "vmp-settings.h"
@@ -42,6 +43,7 @@ typedef struct _VmpImportPlan VmpImportPlan;
 
 VmpImportPlan *vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, VmpFolder *folder,
                                      GError **error);
+VmpFinding *vmp_import_check_scope (VmpRun *run, VmpSettings *settings);
 void vmp_import_plan_free (VmpImportPlan *self);
 GVariant *vmp_import_plan_get_prefilled (VmpImportPlan *self);
 gboolean vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **error);

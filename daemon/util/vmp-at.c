@@ -378,7 +378,7 @@ GBytes *
 vmp_at_read (int dirfd, const char *path, gsize max, GError **error)
 {
   vmp_autofd int fd = vmp_at_open (dirfd, path, O_RDONLY, 0, error);
-  g_autofree char *what = g_strdup_printf ("“%s”", path);
+  g_autofree char *what = g_strdup_printf (_ ("“%s”"), path);
 
   return fd < 0 ? NULL : vmp_fd_read_all (fd, max, what, error);
 }

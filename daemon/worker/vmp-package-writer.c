@@ -269,7 +269,7 @@ write_member (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant
 {
   g_auto (VmpCopierResult) result = { 0 };
   g_autoptr (GBytes) patch_bytes = NULL;
-  g_autofree char *quoted = g_strdup_printf ("“%s”", file->name);
+  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
   VmpCopierPatch patch = { .before_digest = TRUE };
   vmp_autofd int target = -1;
   const char *backing, *backing_format = NULL;

@@ -206,7 +206,7 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
   if (!g_variant_lookup (options, "Member", "&s", &what))
     g_variant_lookup (options, "Path", "&s", &what);
   g_variant_lookup (options, "Name", "&s", &what);
-  quoted = g_strdup_printf ("“%s”", what);
+  quoted = g_strdup_printf (_ ("“%s”"), what);
   if (!vmp_fd_check_regular (fd, quoted, error)
       || !vmp_copier_measure (fd, &size, &payload, error))
     return FALSE;
@@ -477,7 +477,7 @@ copy_item (VmpSources *self, guint32 id, GVariant *options, GVariantDict *outcom
                               target_id);
     }
   g_variant_lookup (options, "Name", "&s", &name);
-  quoted = g_strdup_printf ("“%s”", name);
+  quoted = g_strdup_printf (_ ("“%s”"), name);
   if (g_variant_lookup (options, "Verity", "&s", &verity))
     flags |= VMP_COPIER_VERITY;
   if (g_variant_lookup (options, "Sha256", "&s", &sha256))

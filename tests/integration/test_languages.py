@@ -72,7 +72,7 @@ def test_what_a_worker_finds(german, alice, area, users):
     folder = bare_directory(area / 'alice/bare', 'old', owner=users['alice'])
     (folder / 'old.qcow2').write_bytes(b'x' * 4096)
     error = job_failure(alice, alice.import_, folder)
-    assert 'ist kein qcow2-Abbild' in error.message, error
+    assert '„old.qcow2“: ist kein qcow2-Abbild' in error.message, error
 
 
 def test_what_polkit_asks(prefix):

@@ -45,7 +45,7 @@ add (Listing *self, VmpRole role, const char *name)
 static gboolean
 check_regular (Listing *self, const char *name, GError **error)
 {
-  g_autofree char *quoted = g_strdup_printf ("“%s/%s”", self->path, name);
+  g_autofree char *quoted = g_strdup_printf (_ ("“%s/%s”"), self->path, name);
   vmp_autofd int fd = vmp_at_open (self->fd, name, O_RDONLY, 0, error);
 
   if (fd < 0)
@@ -67,7 +67,7 @@ add_state_elsewhere (Listing *self, GError **error)
 
   if (content == NULL)
     {
-      g_prefix_error (error, "“%s/" STATE_PATH_FILE "”: ", self->path);
+      g_prefix_error (error, _ ("“%s/%s”: "), self->path, STATE_PATH_FILE);
       return FALSE;
     }
   text = g_bytes_get_data (content, &size);
@@ -108,7 +108,7 @@ add_tpm_folder (Listing *self, const char *folder, guint depth, GError **error)
 
   if (names == NULL)
     {
-      g_prefix_error (error, "“%s/%s”: ", self->path, folder);
+      g_prefix_error (error, _ ("“%s/%s”: "), self->path, folder);
       return FALSE;
     }
   self->budget -= names->len;

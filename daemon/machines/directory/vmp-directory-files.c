@@ -22,9 +22,8 @@
 #define STATE_PATH_MAX_BYTES 4097 /* the longest path and the end of its line */
 #define TPM_FOLDER "tpm"
 
-/* swtpm has a handful of files, in one folder: a guard, not a limit that anyone meets. */
-#define MAX_TPM_ENTRIES 256
-#define MAX_TPM_DEPTH 4
+/* Of files and the folders that they lie in. */
+#define MAX_TPM_ENTRIES (VMP_PACKAGE_MAX_TPM_FILES * VMP_PACKAGE_MAX_TPM_DEPTH)
 
 typedef struct
 {
@@ -130,7 +129,7 @@ add_tpm_folder (Listing *self, const char *folder, guint depth, GError **error)
             return FALSE;
           add (self, VMP_ROLE_TPM, name);
         }
-      else if (depth >= MAX_TPM_DEPTH)
+      else if (depth >= VMP_PACKAGE_MAX_TPM_DEPTH)
         return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                               _ ("“%s/%s” lies deeper than any file of a TPM"), self->path, name);
       else if (!add_tpm_folder (self, name, depth + 1, error))

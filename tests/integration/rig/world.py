@@ -162,7 +162,7 @@ class World:
         stays."""
         for path, entry in self.root.machines().items():
             if path not in self.kept_machines:
-                own = all(file.startswith(f'{self.daemon.store}/')
+                own = any(file.startswith(f'{self.daemon.store}/')
                           for file in entry['ResourcePaths'])
                 self.root.delete(path, storage=own)
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "vmp-domain.h"
-#include "vmp-finding.h"
 #include "vmp-package.h"
 #include "vmp-run.h"
 #include "vmp-settings.h"
@@ -43,7 +42,6 @@ typedef struct _VmpImportPlan VmpImportPlan;
 
 VmpImportPlan *vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, VmpFolder *folder,
                                      GError **error);
-VmpFinding *vmp_import_check_scope (VmpRun *run, VmpSettings *settings);
 void vmp_import_plan_free (VmpImportPlan *self);
 GVariant *vmp_import_plan_get_prefilled (VmpImportPlan *self);
 gboolean vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **error);

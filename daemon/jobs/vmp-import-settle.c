@@ -296,21 +296,21 @@ settle_identity (gpointer data)
     settle_mac (self, i, policy);
 }
 
-/* What an import is refused for before it reads anything; NULL where the scope is defined. */
-VmpFinding *
-vmp_import_check_scope (VmpRun *run, VmpSettings *settings)
+/* The first of all, as an import is refused for it before it reads anything. */
+static void
+check_scope (VmpImportPlan *self, VmpSettings *settings)
 {
-  VmpScopes *scopes = vmp_machines_get_scopes (vmp_run_get_machines (run));
+  VmpScopes *scopes = vmp_machines_get_scopes (vmp_run_get_machines (self->run));
   g_autoptr (GError) error = NULL;
-  VmpFinding *finding;
 
   if (vmp_scopes_check_defined (scopes, vmp_settings_get_string (settings, "SecurityScope"),
                                 &error))
-    return NULL;
-  finding = vmp_finding_new (VMP_FINDING_SCOPE_UNKNOWN, "SecurityScope", -1, "%s", error->message);
-  vmp_finding_set_resolution (finding, vmp_import_resolve_with ("SecurityScope",
-                                                                g_variant_new_string ("")));
-  return finding;
+    return;
+  vmp_import_plan_add_finding (self,
+                               vmp_finding_new (VMP_FINDING_SCOPE_UNKNOWN, "SecurityScope", -1,
+                                                "%s", error->message),
+                               vmp_import_resolve_with ("SecurityScope",
+                                                        g_variant_new_string ("")));
 }
 
 static gboolean
@@ -380,10 +380,8 @@ gboolean
 vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **error)
 {
   Identity identity = { self, settings };
-  VmpFinding *scope = vmp_import_check_scope (self->run, settings);
 
-  if (scope != NULL)
-    vmp_import_plan_add_finding (self, scope, NULL);
+  check_scope (self, settings);
   if (!vmp_settings_fill (settings, self->prefilled, error)
       || !vmp_settings_check_supported (settings, error))
     return FALSE;

@@ -772,41 +772,20 @@ vmp_import_settings_work (VmpRun *run, gpointer data, GError **error)
   return self.plan != NULL ? g_variant_ref (vmp_import_plan_get_prefilled (self.plan)) : NULL;
 }
 
-static GVariant *
-return_findings (GPtrArray *findings)
-{
-  GVariantDict dict;
-
-  g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert_value (&dict, "Findings", vmp_findings_to_variant (findings));
-  return g_variant_dict_end (&dict);
-}
-
-/* An import is refused for its scope before it reads the directory. So where the directory has
- * nothing to report on, the check says that much, as the import would. */
-static GVariant *
-return_scope_alone (Import *self, GError **error)
-{
-  g_autoptr (GPtrArray) findings = vmp_findings_new ();
-  VmpFinding *scope = vmp_import_check_scope (self->run, self->request->settings);
-
-  if (scope == NULL)
-    return NULL;
-  g_clear_error (error);
-  g_ptr_array_add (findings, scope);
-  return return_findings (findings);
-}
-
 GVariant *
 vmp_import_check_work (VmpRun *run, gpointer data, GError **error)
 {
   g_auto (Import) self = { .run = run, .request = data };
+  GVariantDict dict;
 
   self.worker = vmp_run_start_worker (run, error);
   if (self.worker == NULL)
     return NULL;
   self.plan = vmp_import_plan_read (run, self.worker, self.request->folder, error);
   if (self.plan == NULL || !vmp_import_plan_settle (self.plan, self.request->settings, error))
-    return return_scope_alone (&self, error);
-  return return_findings (vmp_import_plan_get_findings (self.plan));
+    return NULL;
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert_value (
+      &dict, "Findings", vmp_findings_to_variant (vmp_import_plan_get_findings (self.plan)));
+  return g_variant_dict_end (&dict);
 }

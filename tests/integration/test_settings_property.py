@@ -104,7 +104,7 @@ def try_import(stage, combination):
                              (directory, variants(settings)), fds=fds)
         outcome = world.import_(directory, settings, caller=caller, fds=fds)
         agree(expected, found, error, outcome)
-        mend(stage, caller, directory, combination, found, fds)
+        mend(caller, directory, settings, found, fds)
     if outcome.result:
         verify_import(stage, package, expected.left, outcome)
         world.root.delete(outcome.result['ImportedVirtualMachine'], not expected.left['in place'])
@@ -116,17 +116,13 @@ def try_import(stage, combination):
     return outcome
 
 
-def mend(stage, caller, directory, combination, found, fds):
+def mend(caller, directory, settings, found, fds):
     """Merging all resolutions and calling again gives no error."""
     errors = [finding for finding in found if finding['Severity'] == 'error']
     if not errors or not all(finding['Resolution'] for finding in errors):
         return
-    mended = {**combination.settings, **{key: value for finding in errors
-                                         for key, value in finding['Resolution'].items()}}
-    # A scope that is unknown is told before the directory is read, and what no finding says after.
-    if expect_import(stage.packages[combination.subject], mended, stage.host,
-                     TYPES['import']).own:
-        return
+    mended = {**settings, **{key: value for finding in errors
+                             for key, value in finding['Resolution'].items()}}
     again, error = check(caller, 'CheckImport', '(sa{sv})', (directory, variants(mended)), fds=fds)
     assert error is None and of(again, 'error') == set(), \
         f'with the resolutions {mended} there is still {error or of(again, "error")}'

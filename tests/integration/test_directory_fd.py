@@ -14,7 +14,7 @@ from gi.repository import Gio, GLib
 from rig.caller import ACCESS_DENIED, ERROR, JOB, MANAGER, STORE, refused, variants
 from rig.folder import DIRECTORY, ask, errors, export, import_, verify
 from rig.jobs import Hold, findings, job_failure, owned_by
-from rig.loop import wait_for
+from rig.loop import wait_on_disk
 from rig.machines import MIB, Disk, bare_directory, names, random_disk, same_content, tree
 from rig.recorder import Recorder
 
@@ -341,7 +341,7 @@ def test_the_daemon_keeps_no_descriptor(machine, daemon, alice, lent, opened):
     alice.wait(export(alice, machine, held))
     alice.wait(verify(alice, held))
     refused(alice.wait, export(alice, machine, held))
-    wait_for(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
+    wait_on_disk(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
 
 
 def test_a_call_that_waits_keeps_no_descriptor(daemon, alice, root, make_vm, area, opened):
@@ -355,7 +355,7 @@ def test_a_call_that_waits_keeps_no_descriptor(daemon, alice, root, make_vm, are
     held = opened(other)
     waiting = [alice.start(job, JOB, 'Wait', '(a{sv})', ({},), fds=held.list) for _ in range(4)]
     alice.job(job)   # the daemon has had the calls before this one
-    wait_for(lambda: open_in(daemon, other) == 0, 'the daemon to let go of what came with Wait')
+    wait_on_disk(lambda: open_in(daemon, other) == 0, 'the daemon to let go of what came with Wait')
     hold_copy.release()
     for pending in waiting:
         assert pending.result()['ExportPath']
@@ -493,7 +493,7 @@ def test_killed_where_no_path_leads(daemon, alice, root, make_vm, area, lent, op
     assert not staging.exists()
     assert alice.describe(job)['Leftovers'] == []
     refused(alice.wait, job)
-    wait_for(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
+    wait_on_disk(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
 
 
 def test_killed_and_moved(daemon, alice, root, make_vm, area, users, opened):
@@ -533,7 +533,7 @@ def test_rolled_back_when_the_folder_can_be_written_again(daemon, alice, root, m
     assert refused(alice.wait, job).name == f'{ERROR}Cancelled'
     staging, = lent.rglob('.vmport-*')
     assert alice.describe(job)['Leftovers'] == [staging.name]
-    wait_for(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
+    wait_on_disk(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
     lent.chmod(0o700)
     alice.wait(export(alice, machine, held))
     assert not staging.exists() and alice.describe(job)['Leftovers'] == []

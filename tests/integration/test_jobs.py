@@ -5,7 +5,7 @@ from gi.repository import GLib
 
 from rig.caller import DAEMON, ERROR, JOB, MACHINE, MANAGER, STORE, UNKNOWN_OBJECT, refused
 from rig.jobs import Gate, Hold, failure
-from rig.loop import wait_for
+from rig.loop import wait_for, wait_on_disk
 from rig.machines import names, random_disk
 from rig.recorder import COMPLETED, EXCEPTION, TERMINAL, Recorder
 
@@ -173,7 +173,7 @@ def test_export_interrupted(daemon, alice, root, make_vm, area):
     assert list((area / 'alice').rglob('.vmport-*')), \
         'everything is written under .vmport-<token>/'
     interrupted(daemon, alice, job)
-    wait_for(lambda: names(area / 'alice') == [], 'the rollback')
+    wait_on_disk(lambda: names(area / 'alice') == [], 'the rollback')
     alice.wait(alice.export(machine, area / 'alice/package'))
 
 

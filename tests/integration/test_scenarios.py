@@ -88,7 +88,7 @@ def macs(operator, entry):
 
 
 def test_default_export(machine, operator, export, home):
-    """Nothing chosen: configuration, saved state, disks and all snapshots, in the directory itself."""
+    """Nothing chosen: configuration, state, disks and all snapshots, in the directory itself."""
     original = operator.machines()[machine]
     result = export(machine, home / 'package')
     assert result['ExportPath'] == str(home / 'package') and result['Warnings'] == []
@@ -127,12 +127,13 @@ def test_config_only_export(machine, operator, export, import_, home, elsewhere)
     before = tree(package)
     entry, result = import_(package, Name='blog', CreateCopy=False,
                             SourceResourcePaths=list(map(str, elsewhere)))
-    assert entry['ResourcePaths'] == list(map(str, elsewhere)), 'index-aligned with the current ones'
+    assert entry['ResourcePaths'] == list(map(str, elsewhere)), 'aligned with the current ones'
     assert entry['Name'] == 'blog' and result['BytesCopied'] == result['BytesCloned'] == 0
     assert tree(package) == before
 
 
-def test_one_machine_exported_with_every_snapshot_left_out(machine, operator, make_vm, export, home):
+def test_one_machine_exported_with_every_snapshot_left_out(machine, operator, make_vm, export,
+                                                          home):
     """CopySnapshotConfiguration=1: one machine of several, and its present alone."""
     make_vm('another')
     export(machine, home / 'package', CopySnapshotConfiguration=1)

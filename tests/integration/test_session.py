@@ -51,8 +51,8 @@ def test_nobody_else_is_served(daemon, alice, bus, users, make_vm):
 
 
 def test_all_rights_without_polkit(daemon, alice, make_vm, area):
-    """A target of the caller's choice takes import-in-place on the system bus. Here nobody is asked,
-    and there is nobody to ask."""
+    """A target of the caller's choice takes import-in-place on the system bus. Here nobody is
+    asked, and there is nobody to ask."""
     assert 'DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent' in \
         (daemon.proc / 'environ').read_text()
     machine = make_vm('web')

@@ -1,6 +1,6 @@
 """A row for each key of interface.md's two tables and each of its meaningful values. A row looks at
-what the value does, on disk, in the configuration or on the job; none can pass if its key is ignored.
-The table, with what was seen, stands at the end of the log."""
+what the value does, on disk, in the configuration or on the job; none can pass if its key is
+ignored. The table, with what was seen, stands at the end of the log."""
 
 import re
 

@@ -68,7 +68,7 @@ def draw_import(rng, stage):
     maybe(0.15, 'SecurityScope', 'lab', 'production', '')
     maybe(0.3, 'VerifyChecksums', False, True)
     maybe(0.2, 'BandwidthLimit', BIG, GLib.Variant('t', 0))
-    maybe(0.5 if package.state else 0.1, 'DropSavedState', True, False)
+    maybe(0.5 if package.files else 0.1, 'DropSavedState', True, False)
     maybe(0.8 if package.unsafe else 0.1, 'UnsafeDevices', 'strip', 'keep', 'strip',
           'keep', 'refuse')
     maybe(0.3 if here else 0.9, 'SourceVhdDataRoot', *[str(sources)] * 9, str(tops),
@@ -95,8 +95,7 @@ def draw_import(rng, stage):
             for network in filled['TargetNetworkConnections']]
     for key in ('Caption', 'InstanceID', 'CurrentResourcePaths', 'SourceNetworkConnections'):
         maybe(0.05, key, filled[key])
-    if rng.random() < 0.1 and draw.settings.get('CreateCopy', True) \
-            and 'ElementName' not in draw.settings:
+    if rng.random() < 0.1 and 'ElementName' not in draw.settings:
         draw.settings['DirectoryFd'] = GLib.Variant('h', 0)
         for key in ('SourceResourcePaths', 'SourceVhdDataRoot', 'SourceVmDataRoot'):
             draw.settings.pop(key, None)

@@ -54,7 +54,8 @@ class Package:
     filled: dict = None            # from GetImportSettings
     bare: bool = False
     unsafe: bool = False
-    state: bytes = None
+    files: dict = field(default_factory=dict)    # state.save and others: {name: content}
+    medium: Image = None
 
     @property
     def images(self):
@@ -267,25 +268,28 @@ class Import:
             elif value and (isinstance(value, str) or any(value)):
                 self.warn('SettingUnused', key)
 
-    def settle_state(self):
+    def settle_files(self):
+        """In place, a state is used where it lies; what belongs to the configuration is copied. A TPM
+        has no path in it, so it is always in the manager's own place."""
         left, package = self.result.left, self.package
-        left['state'], left['state file'] = 'off', None
-        if package.state is None:
-            return
-        if self.value('DropSavedState'):
+        names, in_place = set(package.files), not self.value('CreateCopy')
+        if 'state.save' in names and self.value('DropSavedState'):
+            names.remove('state.save')
             self.result.may_warn.add('StateLeftBehind')
-            return
-        left['state'] = 'saved'
+        left['state'], left['files'] = 'saved' if 'state.save' in names else 'off', {}
         root = self.given('SourceVmDataRoot')
         places = [pathlib.Path(root) / package.uuid, pathlib.Path(root)] if root else \
             [package.path / 'Virtual Machines' / package.uuid]
-        found = [place / 'state.save' for place in places if (place / 'state.save').is_file()]
-        if not found:
-            self.error('SourceMissing', 'SourceVmDataRoot')
-        elif not self.value('CreateCopy'):
-            left['state file'] = found[0]
-        elif self.value('TargetVmDataRoot'):
-            left['state file'] = pathlib.Path(self.value('TargetVmDataRoot')) / '<uuid>/state.save'
+        for name in names:
+            found = [place / name for place in places if (place / name).is_file()]
+            target = self.value('TargetVmDataRoot')
+            if not found:
+                self.error('SourceMissing', 'SourceVmDataRoot')
+            elif in_place:
+                left['files'][name] = found[0] if name == 'state.save' else None
+            else:
+                left['files'][name] = pathlib.Path(target) / '<uuid>' / name \
+                    if target and not name.startswith('tpm/') else None
 
     def settle_devices(self):
         policy = self.value('UnsafeDevices')
@@ -308,11 +312,12 @@ class Import:
         self.settle_identity()
         self.settle_disks()
         self.settle_roots()
-        self.settle_state()
+        self.settle_files()
         self.settle_devices()
         self.settle_digests()
         self.result.left['scope'] = self.value('SecurityScope')
-        self.result.left['copied'] = self.value('CreateCopy')
+        self.result.left['in place'] = not self.value('CreateCopy')
+        self.result.left['medium root'] = self.value('TargetVhdDataRoot')
         return self.result
 
 

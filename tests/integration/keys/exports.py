@@ -37,15 +37,19 @@ def sleeper(world):
     return world.once('sleeper', make)
 
 
+def insert_medium(package):
+    packages.edit_configuration(
+        package, '</devices>', '<disk type="file" device="cdrom"><driver name="qemu" type="raw"/>'
+        '<source file="/media/tools.iso"/><target dev="sda" bus="sata"/><readonly/></disk>'
+        '</devices>')
+    packages.add_medium(package, 'sda', 'tools.iso', MEDIUM)
+
+
 def player(world):
     """With a medium in its CD-ROM drive."""
     def make():
         package = world.package(web(world), 'with-medium', delete=False)
-        packages.edit_configuration(
-            package, '</devices>', '<disk type="file" device="cdrom"><driver name="qemu" '
-            'type="raw"/><source file="/media/tools.iso"/><target dev="sda" bus="sata"/>'
-            '<readonly/></disk></devices>')
-        packages.add_medium(package, 'sda', 'tools.iso', MEDIUM)
+        insert_medium(package)
         return world.machine('player', package=package)
     return world.once('player', make)
 

@@ -1,5 +1,6 @@
 """What random combinations of settings play on: packages, machines and folders that are made once."""
 
+import hashlib
 import pathlib
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ from .contract import Host, Image, Machine, Package, digest
 
 NETWORKS = ['network:lab', 'network:twin', 'bridge:br0', 'bridge:twin']
 SCOPES = ['lab', 'production']
-STATE = b'LibvirtQemudSave' + b'memory' * 1000
+FILES = {'state.save': b'LibvirtQemudSave' + b'memory' * 1000, 'nvram.fd': b'variables' * 500,
+         'tpm/tpm2/tpm2-00.permall': b'permanent' * 70}
 HOSTDEV = '<hostdev mode="subsystem" type="usb"><source><vendor id="0x1234"/><product ' \
           'id="0xbeef"/></source></hostdev>'
 
@@ -104,7 +106,7 @@ class Stage:
         disks = [[Image(pathlib.Path(member or stated).name,
                         member and digest(path / member), member and path / member)
                   for stated, _, member in images]
-                 for images in packages.drives(path).values()]
+                 for target, images in packages.drives(path).items() if target.startswith('vd')]
         self.note(Package(path, domain.findtext('name'), domain.findtext('uuid'), disks,
                           networks(domain), macs(domain), **facts))
 
@@ -128,14 +130,28 @@ class Stage:
         world = self.world
         self.add_package(world.package(self.machines['web'].path, 'web', delete=False))
         self.add_package(self.made('bones', CopyVmStorage=False))
-        self.add_package(self.made(
-            'quiet', edit=lambda package: packages.add_saved_state(package, STATE)), state=STATE)
+        self.add_package(self.made('quiet', edit=self.add_files), files=FILES)
+        self.add_medium(self.made('plays'))
         self.add_package(self.made('reach', edit=lambda package: packages.edit_configuration(
             package, '</devices>', f'{HOSTDEV}</devices>')), unsafe=True)
         folder = self.stack('stack')
         self.add_package(world.package(world.machine('stack', package=folder), 'stack'))
         for name, images in (('bare', None), ('images-elsewhere', self.folders['images'])):
             self.add_bare(name, images)
+
+    @staticmethod
+    def add_files(package):
+        packages.add_saved_state(package, FILES['state.save'])
+        packages.add_nvram(package, FILES['nvram.fd'])
+        packages.add_tpm(package, {name.removeprefix('tpm/'): data for name, data in FILES.items()
+                                   if name.startswith('tpm/')})
+
+    def add_medium(self, package):
+        """A medium in a drive, which has no position."""
+        exports.insert_medium(package)
+        medium = Image('tools.iso', hashlib.sha256(exports.MEDIUM).hexdigest(),
+                       package / 'Virtual Hard Disks/tools.iso')
+        self.add_package(package, medium=medium)
 
     def add_bare(self, name, images):
         """A bare directory; its images beside it, or where its configuration says."""
@@ -166,10 +182,10 @@ class Stage:
                     shutil.copy(file, folders['tops' if number == 0 else 'lowers'] /
                                 (name if number == 0 else ''))
                     (folders['clash'] / image.base).write_bytes(b'precious')
-            if package.state is not None:
-                for path in (folders['states'] / package.uuid, folders['flat']):
-                    path.mkdir(exist_ok=True)
-                    (path / 'state.save').write_bytes(package.state)
+            for file, data in package.files.items():
+                for path in (folders['states'] / package.uuid / file, folders['flat'] / file):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(data)
         (folders['clash'] / 'there.raw').write_bytes(b'precious')
         for folder in folders.values():
             self.world.own(folder)

@@ -96,7 +96,7 @@ make_tpm_room (VmpLibvirtHost *host, GError **error)
     return NULL;
   if (fchmodat (fd, base, TPM_FOLDER_MODE, 0) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot set the mode of “%s”", host->tpm_folder);
+      vmp_error_set_errno (error, errno, _ ("Cannot set the mode of “%s”"), host->tpm_folder);
       return NULL;
     }
   return vmp_room_new (VMP_ROOM_TPM, host->tpm_folder, (const uid_t *) host->users->data,
@@ -340,7 +340,7 @@ give_to (VmpPlaceItem *item, uid_t uid, gid_t gid, GError **error)
   if (geteuid () != 0
       || fchownat (item->room->fd, item->staged, uid, gid, AT_SYMLINK_NOFOLLOW) == 0)
     return TRUE;
-  return vmp_error_set_errno (error, errno, "Cannot give “%s/%s” to its user", item->room->path,
+  return vmp_error_set_errno (error, errno, _ ("Cannot give “%s/%s” to its user"), item->room->path,
                               item->staged);
 }
 
@@ -384,7 +384,7 @@ give_tpm_folders (VmpPlace *self, GError **error)
           if (fchownat (item->room->fd, folder, self->host->tpm_uid, self->host->tpm_gid,
                         AT_SYMLINK_NOFOLLOW)
               < 0)
-            return vmp_error_set_errno (error, errno, "Cannot give “%s/%s” to its user",
+            return vmp_error_set_errno (error, errno, _ ("Cannot give “%s/%s” to its user"),
                                         item->room->path, folder);
           up = g_path_get_dirname (folder);
           g_free (folder);
@@ -401,10 +401,10 @@ open_tpm_folder (VmpPlace *self, GError **error)
   if (self->tpm == NULL)
     return TRUE;
   if (geteuid () == 0 && fchownat (self->tpm->room->fd, self->tpm->staged, 0, 0, 0) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot change the owner of “%s”",
+    return vmp_error_set_errno (error, errno, _ ("Cannot change the owner of “%s”"),
                                 self->tpm->staged);
   if (fchmodat (self->tpm->room->fd, self->tpm->staged, TPM_FOLDER_MODE, 0) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot set the mode of “%s”", self->tpm->staged);
+    return vmp_error_set_errno (error, errno, _ ("Cannot set the mode of “%s”"), self->tpm->staged);
   return TRUE;
 }
 
@@ -414,7 +414,7 @@ identify (VmpPlaceItem *item, GError **error)
   struct stat st;
 
   if (fstatat (item->room->fd, item->staged, &st, AT_SYMLINK_NOFOLLOW) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot examine “%s/%s”", item->room->path,
+    return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s/%s”"), item->room->path,
                                 item->staged);
   item->device = st.st_dev;
   item->inode = st.st_ino;

@@ -446,7 +446,7 @@ unlink_image (VmpLibvirtHost *host, const char *path, GError **error)
   if (room == NULL || !vmp_libvirt_host_owns (host, path))
     return TRUE;
   if (unlinkat (room->fd, beneath, 0) < 0 && errno != ENOENT)
-    return vmp_error_set_errno (error, errno, "Cannot remove “%s”", path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), path);
   return TRUE;
 }
 

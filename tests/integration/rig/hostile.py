@@ -41,8 +41,6 @@ WAYS = {
     'no label': (IN_DOMAIN, "<seclabel type='none' model='dac'/>"),
     'root as label': (IN_DOMAIN, "<seclabel type='static' model='dac' relabel='yes'>"
                       "<label>+0:+0</label></seclabel>"),
-    'label of a disk': (IN_DEVICES, RAW + "<source file='/old/disk.raw'>"
-                        "<seclabel model='dac' relabel='no'/></source>" + DISK),
     'launch security': (IN_DOMAIN, "<launchSecurity type='sev'><cbitpos>47</cbitpos>"
                         "<reducedPhysBits>1</reducedPhysBits><policy>0x1</policy>"
                         "<session>EVIL</session></launchSecurity>"),

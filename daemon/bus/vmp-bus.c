@@ -353,6 +353,25 @@ on_machine_changed (VmpMachines *machines, const char *uuid, gpointer data)
 }
 
 static void
+on_available (VmpMachines *machines, gpointer data)
+{
+  static const char *const invalidated[] = { NULL };
+  g_autofree char *path = vmp_bus_manager_path (machines);
+  g_auto (GStrv) networks = vmp_machines_list_networks (machines);
+  g_auto (GStrv) roots = vmp_machines_list_roots (machines);
+  GVariantDict changed;
+
+  g_variant_dict_init (&changed, NULL);
+  g_variant_dict_insert (&changed, "Available", "b", vmp_machines_is_available (machines));
+  g_variant_dict_insert (&changed, "Version", "s", vmp_machines_get_version (machines));
+  g_variant_dict_insert (&changed, "NetworkConnections", "^as", networks);
+  g_variant_dict_insert (&changed, "StorageRoots", "^as", roots);
+  emit (data, path, "org.freedesktop.DBus.Properties", "PropertiesChanged",
+        g_variant_new ("(s@a{sv}^as)", "org.vmport.Manager", g_variant_dict_end (&changed),
+                       invalidated));
+}
+
+static void
 on_job_progress (VmpJob *job, gpointer data)
 {
   g_autofree char *path = vmp_bus_job_path (vmp_job_get_number (job));
@@ -452,6 +471,7 @@ vmp_bus_new (GDBusConnection *connection, VmpJobs *jobs, GPtrArray *managers, gb
       g_signal_connect_object (machines, "added", G_CALLBACK (on_machine_added), self, 0);
       g_signal_connect_object (machines, "removed", G_CALLBACK (on_machine_removed), self, 0);
       g_signal_connect_object (machines, "changed", G_CALLBACK (on_machine_changed), self, 0);
+      g_signal_connect_object (machines, "available", G_CALLBACK (on_available), self, 0);
     }
   return g_steal_pointer (&self);
 }

@@ -101,8 +101,15 @@ serve_properties (VmpRequest *request)
 static void
 serve_get_configuration (VmpRequest *request)
 {
-  g_autofree char *xml = vmp_domain_to_xml (vmp_machine_get_domain (request->machine));
+  g_autoptr (GError) error = NULL;
+  g_autofree char *xml = NULL;
 
+  if (!vmp_machine_check_flaw (request->machine, &error))
+    {
+      vmp_request_return_error (request, g_steal_pointer (&error));
+      return;
+    }
+  xml = vmp_domain_to_xml (vmp_machine_get_domain (request->machine));
   vmp_request_return (request, g_variant_new ("(s)", xml));
 }
 

@@ -220,12 +220,11 @@ parse_export (VmpRequest *request, GError **error)
 static gboolean
 check_available (VmpRequest *request)
 {
-  if (vmp_machines_is_available (request->machines))
+  g_autoptr (GError) error = NULL;
+
+  if (vmp_machines_check_available (request->machines, &error))
     return TRUE;
-  vmp_request_return_error (
-      request, g_error_new (VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE,
-                            _ ("The manager “%s” is not there at this moment"),
-                            vmp_machines_get_id (request->machines)));
+  vmp_request_return_error (request, g_steal_pointer (&error));
   return FALSE;
 }
 

@@ -426,6 +426,28 @@ parse_options_only (VmpRequest *self, GError **error)
   return vmp_request_check_options (self, last, error, NULL);
 }
 
+/* Every object but the daemon's own and the jobs is of a manager. The subtrees take any name, so it
+ * may be one of no manager at all. */
+static gboolean
+needs_manager (const VmpPolicyRow *row)
+{
+  return strcmp (row->interface, "org.vmport.Daemon") != 0
+         && strcmp (row->interface, "org.vmport.Job") != 0;
+}
+
+/* Does the call ask about a machine? Then the manager has to be there. What a manager says of
+ * itself, and what goes through files alone, does not wait for it. */
+static gboolean
+needs_machines (const VmpPolicyRow *row)
+{
+  static const char *const without[] = { VMP_POLICY_PROPERTIES, "ListSecurityScopes", "Verify",
+                                         NULL };
+
+  return needs_manager (row)
+         && !(strcmp (row->interface, "org.vmport.Manager") == 0
+              && g_strv_contains (without, row->member));
+}
+
 static void
 on_caller (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -455,7 +477,8 @@ on_caller (GObject *source, GAsyncResult *result, gpointer data)
   self->counted = TRUE;
   parsed = parse (self, &error);
   close_descriptors (self);
-  if (!parsed)
+  if (!parsed
+      || (needs_machines (self->row) && !vmp_machines_check_available (self->machines, &error)))
     {
       vmp_request_return_error (self, g_steal_pointer (&error));
       return;
@@ -489,15 +512,6 @@ get_policy_name (GDBusMethodInvocation *invocation, const char **interface, cons
     return;
   *member = VMP_POLICY_PROPERTIES;
   g_variant_get_child (parameters, 0, "&s", interface);
-}
-
-/* Every object but the daemon's own and the jobs is of a manager. The subtrees take any name, so it
- * may be one of no manager at all. */
-static gboolean
-needs_manager (const VmpPolicyRow *row)
-{
-  return strcmp (row->interface, "org.vmport.Daemon") != 0
-         && strcmp (row->interface, "org.vmport.Job") != 0;
 }
 
 /* Takes a call that GDBus has matched with the interface's own description. */

@@ -61,6 +61,8 @@ vmp_export_request_check (VmpExportRequest *request, GError **error)
   const char *const *excluded = vmp_settings_get_strv (request->settings,
                                                        "ExcludedVirtualHardDisks");
 
+  if (!vmp_machine_check_flaw (request->machine, error))
+    return FALSE;
   if (strcmp (state, "off") != 0 && strcmp (state, "saved") != 0)
     return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
                           _ ("CaptureLiveState: the machine is %s; this version of vmport exports "
@@ -283,7 +285,9 @@ vmp_export_work (VmpRun *run, gpointer data, GError **error)
   if (!vmp_findings_first_error (findings, error) || !prepare (&self, error))
     return NULL;
   written = write_package (&self, error);
-  if (written == NULL || !publish (&self, written, error))
+  if (written == NULL
+      || !vmp_machines_confirm (vmp_run_get_machines (run), self.request->machine, error)
+      || !publish (&self, written, error))
     return NULL;
   return make_result (&self, written);
 }

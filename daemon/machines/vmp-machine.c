@@ -3,6 +3,8 @@
 
 #include "vmp-machine.h"
 
+#include <string.h>
+
 struct _VmpMachine
 {
   gatomicrefcount ref_count;
@@ -12,6 +14,7 @@ struct _VmpMachine
   char *scope;
   VmpDomain *domain;
   GPtrArray *files;
+  GError *flaw; /* or NULL */
 };
 
 VmpMachineFile *
@@ -50,12 +53,27 @@ vmp_machine_new (const char *uuid, const char *name, const char *state, const ch
   return self;
 }
 
+/* A machine that is there, and whose configuration cannot be taken in because of @flaw. @domain
+ * stands in for it. */
+VmpMachine *
+vmp_machine_new_flawed (const char *uuid, const char *name, const char *state, VmpDomain *domain,
+                        const GError *flaw)
+{
+  VmpMachine *self = vmp_machine_new (uuid, name, state, "", domain, NULL);
+
+  self->flaw = g_error_copy (flaw);
+  return self;
+}
+
 /* The same reading of @machine, in another scope. */
 VmpMachine *
 vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
 {
-  return vmp_machine_new (machine->uuid, machine->name, machine->state, scope, machine->domain,
-                          g_ptr_array_ref (machine->files));
+  VmpMachine *self = vmp_machine_new (machine->uuid, machine->name, machine->state, scope,
+                                      machine->domain, g_ptr_array_ref (machine->files));
+
+  self->flaw = machine->flaw != NULL ? g_error_copy (machine->flaw) : NULL;
+  return self;
 }
 
 VmpMachine *
@@ -76,6 +94,7 @@ vmp_machine_unref (VmpMachine *self)
   g_free (self->scope);
   g_object_unref (self->domain);
   g_ptr_array_unref (self->files);
+  g_clear_error (&self->flaw);
   g_free (self);
 }
 
@@ -101,6 +120,42 @@ const char *
 vmp_machine_get_scope (VmpMachine *self)
 {
   return self->scope;
+}
+
+gboolean
+vmp_machine_check_flaw (VmpMachine *self, GError **error)
+{
+  if (self->flaw != NULL && error != NULL)
+    *error = g_error_copy (self->flaw);
+  return self->flaw == NULL;
+}
+
+static gboolean
+same_files (VmpMachine *a, VmpMachine *b)
+{
+  if (a->files->len != b->files->len)
+    return FALSE;
+  for (guint i = 0; i < a->files->len; i++)
+    {
+      VmpMachineFile *first = g_ptr_array_index (a->files, i);
+      VmpMachineFile *second = g_ptr_array_index (b->files, i);
+
+      if (first->role != second->role || strcmp (first->path, second->path) != 0)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Do two readings say the same? Scopes apart, which are no driver's. */
+gboolean
+vmp_machine_equal (VmpMachine *a, VmpMachine *b)
+{
+  g_autofree char *first = vmp_domain_to_xml (a->domain);
+  g_autofree char *second = vmp_domain_to_xml (b->domain);
+
+  return strcmp (a->uuid, b->uuid) == 0 && strcmp (a->name, b->name) == 0
+         && strcmp (a->state, b->state) == 0 && strcmp (first, second) == 0 && same_files (a, b)
+         && (a->flaw != NULL) == (b->flaw != NULL);
 }
 
 VmpDomain *

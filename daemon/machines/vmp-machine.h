@@ -23,6 +23,8 @@ void vmp_machine_file_free (VmpMachineFile *file);
 
 VmpMachine *vmp_machine_new (const char *uuid, const char *name, const char *state,
                              const char *scope, VmpDomain *domain, GPtrArray *files);
+VmpMachine *vmp_machine_new_flawed (const char *uuid, const char *name, const char *state,
+                                    VmpDomain *domain, const GError *flaw);
 VmpMachine *vmp_machine_new_in_scope (VmpMachine *machine, const char *scope);
 VmpMachine *vmp_machine_ref (VmpMachine *self);
 void vmp_machine_unref (VmpMachine *self);
@@ -31,6 +33,9 @@ const char *vmp_machine_get_uuid (VmpMachine *self);
 const char *vmp_machine_get_name (VmpMachine *self);
 const char *vmp_machine_get_state (VmpMachine *self);
 const char *vmp_machine_get_scope (VmpMachine *self);
+/* TRUE, or why the configuration could not be taken in: then the domain has nothing but the name. */
+gboolean vmp_machine_check_flaw (VmpMachine *self, GError **error);
+gboolean vmp_machine_equal (VmpMachine *a, VmpMachine *b);
 /* Not to be changed: copy it first. */
 VmpDomain *vmp_machine_get_domain (VmpMachine *self);
 /* Of VmpMachineFile; never NULL. */

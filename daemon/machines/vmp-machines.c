@@ -43,6 +43,7 @@ enum
   SIGNAL_ADDED,
   SIGNAL_REMOVED,
   SIGNAL_CHANGED,
+  SIGNAL_AVAILABLE,
   N_SIGNALS
 };
 
@@ -101,6 +102,8 @@ vmp_machines_default_init (VmpMachinesInterface *iface)
                                         G_TYPE_NONE, 1, G_TYPE_STRING);
   signals[SIGNAL_REMOVED] = g_signal_new ("removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                           G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[SIGNAL_AVAILABLE] = g_signal_new ("available", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                            NULL, G_TYPE_NONE, 0);
   signals[SIGNAL_CHANGED] = g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                           G_TYPE_NONE, 1, G_TYPE_STRING);
 }
@@ -168,23 +171,36 @@ same_mac (const char *a, const char *b)
   return a != NULL && b != NULL && g_ascii_strcasecmp (a, b) == 0;
 }
 
+/* Tells the driver that a job has the machine, or will make it; or has it no more. */
+static void
+tell_held (VmpMachines *self, const char *uuid, gboolean held)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+
+  if (iface->held != NULL)
+    iface->held (self, uuid, held);
+}
+
+/* Is an import under way to make @uuid? */
+gboolean
+vmp_machines_is_reserved (VmpMachines *self, const char *uuid)
+{
+  GPtrArray *reservations = get_books (self)->reservations;
+
+  for (guint i = 0; i < reservations->len; i++)
+    if (strcmp (((Reservation *) g_ptr_array_index (reservations, i))->uuid, uuid) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 /* Is @uuid a machine's, or that of an import under way, or still on files in the manager's place? */
 gboolean
 vmp_machines_is_uuid_taken (VmpMachines *self, const char *uuid)
 {
-  GPtrArray *reservations = get_books (self)->reservations;
   g_autoptr (VmpMachine) machine = vmp_machines_lookup (self, uuid);
 
-  if (machine != NULL || VMP_MACHINES_GET_IFACE (self)->has_remains (self, uuid))
-    return TRUE;
-  for (guint i = 0; i < reservations->len; i++)
-    {
-      Reservation *reservation = g_ptr_array_index (reservations, i);
-
-      if (strcmp (reservation->uuid, uuid) == 0)
-        return TRUE;
-    }
-  return FALSE;
+  return machine != NULL || VMP_MACHINES_GET_IFACE (self)->has_remains (self, uuid)
+         || vmp_machines_is_reserved (self, uuid);
 }
 
 gboolean
@@ -253,6 +269,7 @@ vmp_machines_reserve (VmpMachines *self, const char *uuid, const char *name,
   reservation->name = g_strdup (name);
   reservation->macs = g_strdupv ((GStrv) macs);
   g_ptr_array_add (get_books (self)->reservations, reservation);
+  tell_held (self, uuid, TRUE);
   return TRUE;
 }
 
@@ -308,8 +325,13 @@ vmp_machines_release (VmpMachines *self, guint job)
     {
       Reservation *reservation = g_ptr_array_index (books->reservations, i - 1);
 
-      if (reservation->job == job)
-        g_ptr_array_remove_index_fast (books->reservations, i - 1);
+      g_autofree char *made = NULL;
+
+      if (reservation->job != job)
+        continue;
+      made = g_strdup (reservation->uuid);
+      g_ptr_array_remove_index_fast (books->reservations, i - 1);
+      tell_held (self, made, FALSE);
     }
   for (guint i = books->claims->len; i > 0; i--)
     if (g_array_index (books->claims, Claim, i - 1).job == job)
@@ -332,6 +354,7 @@ vmp_machines_hold (VmpMachines *self, const char *uuid, guint job)
   if (g_hash_table_contains (held, uuid))
     return FALSE;
   g_hash_table_insert (held, g_strdup (uuid), GUINT_TO_POINTER (job));
+  tell_held (self, uuid, TRUE);
   vmp_machines_emit_changed (self, uuid);
   return TRUE;
 }
@@ -339,8 +362,10 @@ vmp_machines_hold (VmpMachines *self, const char *uuid, guint job)
 void
 vmp_machines_let_go (VmpMachines *self, const char *uuid)
 {
-  if (g_hash_table_remove (get_books (self)->held, uuid))
-    vmp_machines_emit_changed (self, uuid);
+  if (!g_hash_table_remove (get_books (self)->held, uuid))
+    return;
+  tell_held (self, uuid, FALSE);
+  vmp_machines_emit_changed (self, uuid);
 }
 
 /* The job that has the machine, or 0. */
@@ -366,6 +391,44 @@ void
 vmp_machines_emit_changed (VmpMachines *self, const char *uuid)
 {
   g_signal_emit (self, signals[SIGNAL_CHANGED], 0, uuid);
+}
+
+/* The manager came or went. */
+void
+vmp_machines_emit_available (VmpMachines *self)
+{
+  g_signal_emit (self, signals[SIGNAL_AVAILABLE], 0);
+}
+
+/* Is a machine that a job has held still what it was read as, so that what the job read of it is of
+ * one moment? Blocking. */
+gboolean
+vmp_machines_confirm (VmpMachines *self, VmpMachine *machine, GError **error)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+
+  return iface->confirm == NULL || iface->confirm (self, machine, error);
+}
+
+/* Adds to @findings (of VmpFinding) what keeps this host from running @domain; @saved: with a saved
+ * state. FALSE where that cannot be told. Blocking. */
+gboolean
+vmp_machines_examine (VmpMachines *self, VmpDomain *domain, gboolean saved, GPtrArray *findings,
+                      GError **error)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+
+  return iface->examine == NULL || iface->examine (self, domain, saved, findings, error);
+}
+
+gboolean
+vmp_machines_check_available (VmpMachines *self, GError **error)
+{
+  if (vmp_machines_is_available (self))
+    return TRUE;
+  return vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                        _ ("The manager “%s” is not there at this moment"),
+                        vmp_machines_get_id (self));
 }
 
 const char *

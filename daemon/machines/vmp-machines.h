@@ -40,7 +40,11 @@ struct _VmpMachinesInterface
   void (*forget) (VmpMachines *self, const char *uuid);
   gboolean (*load) (VmpMachines *self, const char *uuid, GError **error);
   gboolean (*has_remains) (VmpMachines *self, const char *uuid);
+  void (*held) (VmpMachines *self, const char *uuid, gboolean held); /* may be NULL */
 
+  gboolean (*confirm) (VmpMachines *self, VmpMachine *machine, GError **error); /* may be NULL */
+  gboolean (*examine) (VmpMachines *self, VmpDomain *domain, gboolean saved, GPtrArray *findings,
+                       GError **error); /* may be NULL */
   int (*open_file) (VmpMachines *self, const char *path, GError **error);
   gboolean (*owns_path) (VmpMachines *self, const char *path);
   gboolean (*remove) (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
@@ -93,6 +97,13 @@ guint vmp_machines_get_holder (VmpMachines *self, const char *uuid);
 void vmp_machines_emit_added (VmpMachines *self, const char *uuid);
 void vmp_machines_emit_removed (VmpMachines *self, const char *uuid);
 void vmp_machines_emit_changed (VmpMachines *self, const char *uuid);
+void vmp_machines_emit_available (VmpMachines *self);
+gboolean vmp_machines_is_reserved (VmpMachines *self, const char *uuid);
+gboolean vmp_machines_check_available (VmpMachines *self, GError **error);
+
+gboolean vmp_machines_confirm (VmpMachines *self, VmpMachine *machine, GError **error);
+gboolean vmp_machines_examine (VmpMachines *self, VmpDomain *domain, gboolean saved,
+                               GPtrArray *findings, GError **error);
 
 int vmp_machines_open_file (VmpMachines *self, const char *path, GError **error);
 gboolean vmp_machines_owns_path (VmpMachines *self, const char *path);

@@ -96,6 +96,24 @@ void vmp_domain_set_interface_source (VmpDomain *self, guint interface, VmpNetwo
 void vmp_domain_set_interface_mac (VmpDomain *self, guint interface, const char *mac);
 char *vmp_domain_get_interface_connection (VmpDomain *self, guint interface);
 
+/* What vmport writes down in the configuration, for people and for the next manager. What counts for
+ * access is the daemon's own record of scopes. */
+typedef enum
+{
+  VMP_DOMAIN_NOTE_AUTOSTART, /* "yes": it starts with its host */
+  VMP_DOMAIN_NOTE_SCOPE,
+  VMP_DOMAIN_NOTE_JOB,       /* the token of the import that made it */
+} VmpDomainNote;
+
+const char *vmp_domain_get_note (VmpDomain *self, VmpDomainNote note);
+void vmp_domain_set_note (VmpDomain *self, VmpDomainNote note, const char *text);
+
+/* Where a volume is: an absolute path, or NULL with @error set. */
+typedef char *(*VmpVolumeFunc) (const char *pool, const char *volume, gpointer data,
+                                GError **error);
+char *vmp_domain_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpointer data,
+                                  GError **error);
+
 const char *vmp_domain_get_file (VmpDomain *self, VmpDomainFile file);
 void vmp_domain_set_file (VmpDomain *self, VmpDomainFile file, const char *path);
 

@@ -28,7 +28,10 @@
 
 static const VmpElement metadata_rows[] = {
   { "metadata", VMP_GRAMMAR_PRUNE,
-    VMP_CHILDREN ({ "vmport:*", VMP_GRAMMAR_MANY | VMP_GRAMMAR_OPEN },
+    VMP_CHILDREN ({ "vmport:machine", VMP_GRAMMAR_PRUNE,
+                    VMP_ATTRIBUTES (VMP_YES_NO ("autostart"), VMP_OF ("scope", LINE),
+                                    VMP_OF ("job", TOKEN)) },
+                  { "vmport:*", VMP_GRAMMAR_MANY | VMP_GRAMMAR_OPEN },
                   { "libosinfo:libosinfo",
                     VMP_CHILDREN ({ "libosinfo:os", VMP_ATTRIBUTES (VMP_OF ("id", LINE)) }) }) },
   { NULL },

@@ -17,11 +17,13 @@
 #include <string.h>
 
 #include "vmp-at.h"
+#include "vmp-bridges.h"
 #include "vmp-directory-files.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
 #include "vmp-name.h"
 #include "vmp-package.h"
+#include "vmp-trust.h"
 
 struct _VmpDirectory
 {
@@ -75,35 +77,6 @@ vmp_directory_init (VmpDirectory *self)
                                           (GDestroyNotify) vmp_machine_unref);
 }
 
-/* Nobody but root, or the user that the daemon runs as, may be able to change what lies on the way
- * to a machine's files: everything opened beneath the root is trusted for that reason. */
-static gboolean
-check_writers (const char *path, GError **error)
-{
-  g_autofree char *at = g_strdup (path);
-
-  for (;;)
-    {
-      struct stat st;
-      char *slash;
-      gboolean shared;
-
-      if (lstat (at[0] != '\0' ? at : "/", &st) < 0)
-        return vmp_error_set_errno (error, errno, "Cannot examine “%s”", at);
-      shared = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0
-               && ((st.st_mode & S_ISVTX) == 0 || strcmp (at, path) == 0);
-      if (S_ISLNK (st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid ()) || shared)
-        return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
-                              _ ("“%s”, on the way to the store, is a link or can be changed by "
-                                 "others; make it root's own and not writable for them"),
-                              at[0] != '\0' ? at : "/");
-      slash = strrchr (at, '/');
-      if (slash == NULL || at[0] == '\0')
-        return TRUE;
-      *slash = '\0';
-    }
-}
-
 VmpDirectory *
 vmp_directory_new (const char *id, const char *root, const char *const *networks, GError **error)
 {
@@ -122,7 +95,8 @@ vmp_directory_new (const char *id, const char *root, const char *const *networks
       vmp_error_set_errno (error, errno, "Cannot make the store “%s”", root);
       return NULL;
     }
-  if (!check_writers (root, error))
+  /* Everything opened beneath the root is trusted for this reason. */
+  if (!vmp_trust_check_way (root, NULL, 0, error))
     return NULL;
   self->rootfd = vmp_at_open_absolute (root, O_RDONLY | O_DIRECTORY, error);
   if (self->rootfd < 0)
@@ -260,18 +234,8 @@ vmp_directory_list_networks (VmpMachines *machines)
 {
   VmpDirectory *self = VMP_DIRECTORY (machines);
   g_autoptr (GStrvBuilder) networks = g_strv_builder_new ();
-  g_autoptr (GDir) dir = g_dir_open ("/sys/class/net", 0, NULL);
-  const char *name;
 
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *path = g_build_filename ("/sys/class/net", name, "bridge", NULL);
-      g_autofree char *network = g_strdup_printf ("bridge:%s", name);
-
-      if (g_file_test (path, G_FILE_TEST_IS_DIR)
-          && !g_strv_contains ((const char *const *) self->networks, network))
-        g_strv_builder_add (networks, network);
-    }
+  vmp_bridges_add (networks, (const char *const *) self->networks);
   g_strv_builder_addv (networks, (const char **) self->networks);
   if (!g_strv_contains ((const char *const *) self->networks, "user"))
     g_strv_builder_add (networks, "user");

@@ -395,6 +395,8 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
   eject_media (self);
   vmp_run_in_main (settle_identity, &identity);
   check_scope (self, settings);
+  if (!vmp_import_plan_settle_state (self, settings, error))
+    return FALSE;
   if (!vmp_import_plan_settle_targets (self, settings, error))
     return FALSE;
   note_size (self, settings);

@@ -211,7 +211,8 @@ place_data (Targets *self)
       VmpImportFile *file = g_ptr_array_index (files, i);
       char *base;
 
-      if (file->format != NULL || file->stays || file->role == VMP_ROLE_DISK
+      /* libvirt looks for a state in its own folder alone. */
+      if (file->format != NULL || file->stays || file->save_image || file->role == VMP_ROLE_DISK
           || file->role == VMP_ROLE_MEDIA)
         continue;
       base = g_build_filename (uuid, file->base, NULL);

@@ -7,6 +7,7 @@
 #include "vmp-copier.h"
 #include "vmp-save-cookie.h"
 #include "vmp-save-image.h"
+#include "vmp-state.h"
 #include "vmport-error.h"
 
 #define HEADER 92
@@ -291,6 +292,63 @@ test_rewrite_refused (void)
     }
 }
 
+static GVariant *
+expect (const char *xml, const char *cookie)
+{
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "StateXml", "s", xml);
+  if (cookie != NULL)
+    g_variant_dict_insert (&dict, "StateCookie", "s", cookie);
+  return g_variant_ref_sink (g_variant_dict_end (&dict));
+}
+
+static void
+assert_says (int fd, const char *xml, const char *cookie, gboolean is_so)
+{
+  g_autoptr (GVariant) options = expect (xml, cookie);
+  g_autoptr (GError) error = NULL;
+  GVariantDict reading;
+
+  g_variant_dict_init (&reading, NULL);
+  vmp_state_describe (fd, "x", options, &reading, &error);
+  g_variant_dict_clear (&reading);
+  if (is_so)
+    g_assert_no_error (error);
+  else
+    g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_UNSAFE);
+}
+
+/* A finished copy has just the bytes that it was to have, those that nobody reads included. */
+static void
+test_says (Scratch *scratch, gconstpointer data)
+{
+  const char *xml = "<domain type='qemu'><name>new</name><os><type>hvm</type></os></domain>";
+  const char *other = "<domain type='qemu'><name>odd</name><os><type>hvm</type></os></domain>";
+  const Parts parts = { .cookie = TRUE };
+  vmp_autofd int fd = make (&parts);
+  vmp_autofd int target = -1;
+  const off_t places[] = { 24, 40, 91, HEADER + (off_t) strlen (xml) + 1,
+                           HEADER + sizeof XML + sizeof COOKIE + 99 };
+
+  check_copy (scratch, fd, xml, NULL);
+  target = scratch_open (scratch, "target");
+  assert_says (target, xml, NULL, TRUE);
+  assert_says (target, other, NULL, FALSE);
+  assert_says (target, xml, COOKIE, FALSE);
+  for (gsize i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      char before;
+
+      g_assert_cmpint (pread (target, &before, 1, places[i]), ==, 1);
+      g_assert_cmpint (pwrite (target, "\7", 1, places[i]), ==, 1);
+      assert_says (target, xml, NULL, FALSE);
+      g_assert_cmpint (pwrite (target, &before, 1, places[i]), ==, 1);
+    }
+  assert_says (target, xml, NULL, TRUE);
+}
+
 /* As libvirt 9.0 writes it. */
 static void
 test_cookie (void)
@@ -364,6 +422,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/save-image/not-utf8", test_not_utf8);
   g_test_add ("/save-image/rewrite", Scratch, NULL, scratch_set_up, test_rewrite,
               scratch_tear_down);
+  g_test_add ("/save-image/says", Scratch, NULL, scratch_set_up, test_says, scratch_tear_down);
   g_test_add_func ("/save-image/rewrite-refused", test_rewrite_refused);
   g_test_add_func ("/save-image/cookie", test_cookie);
   g_test_add_func ("/save-image/bad-cookie", test_bad_cookie);

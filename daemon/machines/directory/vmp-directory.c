@@ -92,7 +92,7 @@ vmp_directory_new (const char *id, const char *root, const char *const *networks
     }
   if (g_mkdir_with_parents (root, 0711) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot make the store “%s”", root);
+      vmp_error_set_errno (error, errno, _ ("Cannot make the store “%s”"), root);
       return NULL;
     }
   /* Everything opened beneath the root is trusted for this reason. */
@@ -375,7 +375,7 @@ vmp_directory_begin (VmpMachines *machines, const char *token, const char *uuid,
     return NULL;
   if (fstat (fd, &st) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot examine “%s”", staging);
+      vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), staging);
       close (fd);
       return NULL;
     }

@@ -18,6 +18,9 @@
 #include "vmp-config.h"
 #include "vmp-directory.h"
 #include "vmp-error.h"
+#if VMP_HAVE_LIBVIRT
+#include "vmp-libvirt.h"
+#endif
 #include "vmp-scopes.h"
 
 #define BUS_NAME "org.vmport"
@@ -111,8 +114,16 @@ make_state_directory (Daemon *self, GError **error)
   return TRUE;
 }
 
+/* Takes @machines. */
+static void
+take_manager (Daemon *self, VmpMachines *machines)
+{
+  vmp_machines_set_scopes (machines, self->scopes);
+  g_ptr_array_add (self->managers, machines);
+}
+
 static gboolean
-add_manager (Daemon *self, const char *id, const char *root, GError **error)
+add_directory (Daemon *self, const char *id, const char *root, GError **error)
 {
   VmpDirectory *directory = vmp_directory_new (
       id, root, (const char *const *) self->config->networks, error);
@@ -122,22 +133,33 @@ add_manager (Daemon *self, const char *id, const char *root, GError **error)
       g_prefix_error (error, _ ("The manager “%s”: "), id);
       return FALSE;
     }
-  vmp_machines_set_scopes (VMP_MACHINES (directory), self->scopes);
-  g_ptr_array_add (self->managers, directory);
+  take_manager (self, VMP_MACHINES (directory));
   return TRUE;
+}
+
+/* One that libvirtd is not there for is shown all the same, as not available. */
+static void
+add_libvirt (Daemon *self, const char *id, const char *uri)
+{
+#if VMP_HAVE_LIBVIRT
+  take_manager (self, VMP_MACHINES (vmp_libvirt_new (id, uri)));
+#endif
 }
 
 static gboolean
 add_managers (Daemon *self, GError **error)
 {
   self->managers = g_ptr_array_new_with_free_func (g_object_unref);
-  if (!add_manager (self, "store", self->config->store_root, error))
+  if (!add_directory (self, "store", self->config->store_root, error))
     return FALSE;
+  add_libvirt (self, "qemu", self->options.session ? "qemu:///session" : "qemu:///system");
   for (guint i = 0; i < self->config->managers->len; i++)
     {
       VmpConfigManager *manager = g_ptr_array_index (self->config->managers, i);
 
-      if (!add_manager (self, manager->id, manager->root, error))
+      if (manager->uri != NULL)
+        add_libvirt (self, manager->id, manager->uri);
+      else if (!add_directory (self, manager->id, manager->root, error))
         return FALSE;
     }
   for (guint i = 0; i < self->managers->len; i++)
@@ -203,7 +225,8 @@ prepare (Daemon *self, GError **error)
     return FALSE;
   wait_for_rollback (self);
   for (guint i = 0; i < self->managers->len; i++)
-    if (!vmp_directory_load_all (g_ptr_array_index (self->managers, i), error))
+    if (VMP_IS_DIRECTORY (g_ptr_array_index (self->managers, i))
+        && !vmp_directory_load_all (g_ptr_array_index (self->managers, i), error))
       return FALSE;
   return TRUE;
 }

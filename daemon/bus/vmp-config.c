@@ -21,6 +21,7 @@ config_manager_free (gpointer data)
   g_free (manager->id);
   g_free (manager->driver);
   g_free (manager->root);
+  g_free (manager->uri);
   g_free (manager);
 }
 
@@ -138,27 +139,59 @@ read_main (VmpConfig *config, GKeyFile *file, GError **error)
                          error);
 }
 
+/* Files of machines are opened by their paths, which mean nothing of another host. */
+static gboolean
+check_uri (const char *group, const char *uri, GError **error)
+{
+  g_autoptr (GUri) parsed = uri != NULL ? g_uri_parse (uri, G_URI_FLAGS_NONE, NULL) : NULL;
+  const char *host = parsed != NULL ? g_uri_get_host (parsed) : NULL;
+
+  if (parsed == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("[%s]: Uri= is a URI of libvirt's, such as qemu:///system"), group);
+  if (host != NULL && host[0] != '\0')
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("[%s]: Uri= names another host, “%s”; run vmportd there"), group, host);
+  return TRUE;
+}
+
+static gboolean
+check_driver (VmpConfigManager *manager, const char *group, GError **error)
+{
+  if (g_strcmp0 (manager->driver, "libvirt") == 0)
+    return VMP_HAVE_LIBVIRT
+               ? check_uri (group, manager->uri, error)
+               : vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                                _ ("[%s]: this vmportd was built without libvirt"), group);
+  if (g_strcmp0 (manager->driver, "directory") != 0)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("[%s]: Driver= is “directory” or “libvirt”"), group);
+  if (manager->root == NULL || !vmp_name_is_absolute (manager->root))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("[%s]: Root= is an absolute path"), group);
+  return TRUE;
+}
+
 static gboolean
 read_manager (VmpConfig *config, GKeyFile *file, const char *group, GError **error)
 {
-  static const char *const known[] = { "Driver", "Root", NULL };
+  static const char *const directory_keys[] = { "Driver", "Root", NULL };
+  static const char *const libvirt_keys[] = { "Driver", "Uri", NULL };
   VmpConfigManager *manager = g_new0 (VmpConfigManager, 1);
 
   g_ptr_array_add (config->managers, manager);
   manager->id = g_strstrip (g_strdup (group + strlen (MANAGER_PREFIX)));
   manager->driver = g_key_file_get_string (file, group, "Driver", NULL);
   manager->root = g_key_file_get_string (file, group, "Root", NULL);
+  manager->uri = g_key_file_get_string (file, group, "Uri", NULL);
   if (!vmp_name_is_component (manager->id) || strcmp (manager->id, "store") == 0
       || strcmp (manager->id, "qemu") == 0)
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                           _ ("[%s]: not an id that a further manager can have"), group);
-  if (g_strcmp0 (manager->driver, "directory") != 0)
-    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, _ ("[%s]: Driver= is “directory”"),
-                          group);
-  if (manager->root == NULL || !vmp_name_is_absolute (manager->root))
-    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                          _ ("[%s]: Root= is an absolute path"), group);
-  return check_keys (file, group, known, error);
+  return check_driver (manager, group, error)
+         && check_keys (file, group,
+                        strcmp (manager->driver, "libvirt") == 0 ? libvirt_keys : directory_keys,
+                        error);
 }
 
 static gboolean

@@ -11,7 +11,8 @@ typedef struct
 {
   char *id;
   char *driver;
-  char *root;
+  char *root; /* of a directory */
+  char *uri;  /* of libvirt */
 } VmpConfigManager;
 
 typedef struct

@@ -13,6 +13,7 @@ struct _VmpDeletePlan
   VmpMachine *machine;
   gboolean delete_storage;
   GPtrArray *foreign; /* files of the machine outside the manager's place */
+  GPtrArray *own;     /* images in the manager's place */
   GPtrArray *folders; /* that an import made for its files there */
   VmpFileUses *uses;  /* of all other machines */
 };
@@ -20,8 +21,9 @@ struct _VmpDeletePlan
 static void
 add_foreign (VmpDeletePlan *plan, VmpMachines *machines, const char *path)
 {
-  if (!vmp_machines_owns_path (machines, path))
-    g_ptr_array_add (plan->foreign, g_strdup (path));
+  gboolean own = vmp_machines_owns_path (machines, path);
+
+  g_ptr_array_add (own ? plan->own : plan->foreign, g_strdup (path));
 }
 
 /* What an import put beneath TargetVmDataRoot lies in a folder that bears the machine's id. A kernel
@@ -74,6 +76,7 @@ vmp_delete_plan_new (VmpMachines *machines, VmpMachine *machine, gboolean delete
   plan->machine = vmp_machine_ref (machine);
   plan->delete_storage = delete_storage;
   plan->foreign = g_ptr_array_new_with_free_func (g_free);
+  plan->own = g_ptr_array_new_with_free_func (g_free);
   plan->folders = g_ptr_array_new_with_free_func (g_free);
   plan->uses = vmp_file_uses_new (machines, machine);
   if (delete_storage)
@@ -86,6 +89,7 @@ vmp_delete_plan_free (VmpDeletePlan *plan)
 {
   vmp_machine_unref (plan->machine);
   g_ptr_array_unref (plan->foreign);
+  g_ptr_array_unref (plan->own);
   g_ptr_array_unref (plan->folders);
   vmp_file_uses_free (plan->uses);
   g_free (plan);
@@ -123,7 +127,6 @@ remove_foreign (VmpRun *run, VmpDeletePlan *plan, GError **error)
 
   if (plan->foreign->len == 0)
     return TRUE;
-  vmp_file_uses_identify (plan->uses);
   worker = vmp_run_start_worker (run, error);
   if (worker == NULL)
     return FALSE;
@@ -138,6 +141,18 @@ remove_foreign (VmpRun *run, VmpDeletePlan *plan, GError **error)
     if (!remove_path (worker, "Folder", g_ptr_array_index (plan->folders, i), error))
       return FALSE;
   return TRUE;
+}
+
+/* Images in the manager's place that another machine uses, as a base of its own say. */
+static GPtrArray *
+list_spared (VmpDeletePlan *plan)
+{
+  GPtrArray *spared = g_ptr_array_new ();
+
+  for (guint i = 0; i < plan->own->len; i++)
+    if (is_used_by_others (plan, g_ptr_array_index (plan->own, i)))
+      g_ptr_array_add (spared, g_ptr_array_index (plan->own, i));
+  return spared;
 }
 
 /* The machine is gone already; what is recorded of it counts for no other. */
@@ -155,10 +170,14 @@ GVariant *
 vmp_delete_work (VmpRun *run, gpointer data, GError **error)
 {
   VmpDeletePlan *plan = data;
+  g_autoptr (GPtrArray) spared = NULL;
 
+  if (plan->delete_storage)
+    vmp_file_uses_identify (plan->uses);
+  spared = list_spared (plan);
   if (!remove_foreign (run, plan, error)
       || !vmp_machines_remove (vmp_run_get_machines (run), plan->machine, plan->delete_storage,
-                               error))
+                               spared, error))
     return NULL;
   drop_scope (vmp_run_get_machines (run), plan->machine);
   return g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0);

@@ -40,6 +40,7 @@ typedef struct
   GPtrArray *targets;
   char *state_xml;          /* what the copy of a saved state is to say, or NULL */
   const char *state_cookie; /* the plan's */
+  guint place_slot; /* of @place in the undo list */
   char *path; /* of the new machine's object */
 } Import;
 
@@ -232,33 +233,40 @@ plan_targets (Import *self)
   link_chains (self, vmp_import_plan_get_media (self->plan));
 }
 
+/* What taking the place back needs now. */
+static gboolean
+note_place (Import *self, GError **error)
+{
+  g_autoptr (GVariant) described
+      = vmp_machines_describe (vmp_run_get_machines (self->run), self->place);
+  GVariantDict entry;
+
+  g_variant_dict_init (&entry, NULL);
+  g_variant_dict_insert (&entry, "Kind", "s", "Place");
+  g_variant_dict_insert_value (&entry, "Description", described);
+  return vmp_run_set_undo (self->run, self->place_slot, g_variant_dict_end (&entry), error);
+}
+
 /* The staging place, announced before it is made, and told apart by inode once it is. */
 static gboolean
 make_place (Import *self, GError **error)
 {
   VmpMachines *machines = vmp_run_get_machines (self->run);
-  const char *uuid = vmp_domain_get_uuid (vmp_import_plan_get_domain (self->plan));
+  VmpDomain *domain = vmp_import_plan_get_domain (self->plan);
   g_autofree char *token = vmp_name_new_token ();
-  g_autoptr (GVariant) described = NULL;
   GVariantDict description, entry;
-  guint slot;
 
   g_variant_dict_init (&description, NULL);
   g_variant_dict_insert (&description, "Token", "s", token);
   g_variant_dict_init (&entry, NULL);
   g_variant_dict_insert (&entry, "Kind", "s", "Place");
   g_variant_dict_insert_value (&entry, "Description", g_variant_dict_end (&description));
-  slot = vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error);
-  if (slot == G_MAXUINT)
+  self->place_slot = vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error);
+  if (self->place_slot == G_MAXUINT)
     return FALSE;
-  self->place = vmp_machines_begin (machines, token, uuid, error);
-  if (self->place == NULL)
-    return FALSE;
-  described = vmp_machines_describe (machines, self->place);
-  g_variant_dict_init (&entry, NULL);
-  g_variant_dict_insert (&entry, "Kind", "s", "Place");
-  g_variant_dict_insert_value (&entry, "Description", described);
-  return vmp_run_set_undo (self->run, slot, g_variant_dict_end (&entry), error);
+  self->place = vmp_machines_begin (machines, token, vmp_domain_get_uuid (domain),
+                                    vmp_domain_get_name (domain), error);
+  return self->place != NULL && note_place (self, error);
 }
 
 /* What the worker makes beneath the folder that the caller chose: one for the machine's data. As the
@@ -704,7 +712,7 @@ define (Import *self, GError **error)
   return vmp_machines_write_configuration (machines, self->place,
                                            vmp_import_plan_get_domain (self->plan), error)
          && record_state (self, error) && vmp_machines_sync (machines, self->place, error)
-         && announce_scope (self, error)
+         && note_place (self, error) && announce_scope (self, error)
          && vmp_run_enter_last_step (self->run, error)
          && vmp_machines_define (machines, self->place, error);
 }

@@ -524,20 +524,22 @@ vmp_machines_open_file (VmpMachines *self, const char *path, GError **error)
   return VMP_MACHINES_GET_IFACE (self)->open_file (self, path, error);
 }
 
-/* Removes a machine; with @delete_storage its files in the manager's place too. Files of another
- * machine stay. Blocking. */
+/* Removes a machine; with @delete_storage its files in the manager's place too, save for those in
+ * @spared (paths), which another machine uses. Blocking. */
 gboolean
 vmp_machines_remove (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
-                     GError **error)
+                     GPtrArray *spared, GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->remove (self, machine, delete_storage, error);
+  return VMP_MACHINES_GET_IFACE (self)->remove (self, machine, delete_storage, spared, error);
 }
 
-/* Makes the place for a new machine, under a name that @token makes unguessable. Blocking. */
+/* Makes the place for the new machine @uuid called @name, with a name that @token makes unguessable.
+ * Blocking. */
 VmpPlace *
-vmp_machines_begin (VmpMachines *self, const char *token, const char *uuid, GError **error)
+vmp_machines_begin (VmpMachines *self, const char *token, const char *uuid, const char *name,
+                    GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->begin (self, token, uuid, error);
+  return VMP_MACHINES_GET_IFACE (self)->begin (self, token, uuid, name, error);
 }
 
 /* Makes an empty file for the package member @member; @final_path is where it will lie. Blocking. */
@@ -595,7 +597,8 @@ vmp_machines_describe (VmpMachines *self, VmpPlace *place)
   return VMP_MACHINES_GET_IFACE (self)->describe (self, place);
 }
 
-/* The one step that makes the machine exist. Blocking. */
+/* The one step that makes the machine exist; vmp_machines_describe() says before it, after
+ * vmp_machines_sync(), what it would have to be known by. Blocking. */
 gboolean
 vmp_machines_define (VmpMachines *self, VmpPlace *place, GError **error)
 {

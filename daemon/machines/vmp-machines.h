@@ -48,9 +48,10 @@ struct _VmpMachinesInterface
   int (*open_file) (VmpMachines *self, const char *path, GError **error);
   gboolean (*owns_path) (VmpMachines *self, const char *path);
   gboolean (*remove) (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
-                      GError **error);
+                      GPtrArray *spared, GError **error);
 
-  VmpPlace *(*begin) (VmpMachines *self, const char *token, const char *uuid, GError **error);
+  VmpPlace *(*begin) (VmpMachines *self, const char *token, const char *uuid, const char *name,
+                      GError **error);
   int (*create_file) (VmpMachines *self, VmpPlace *place, const char *member, char **final_path,
                       GError **error);
   int (*reopen_file) (VmpMachines *self, VmpPlace *place, const char *member, GError **error);
@@ -109,9 +110,9 @@ gboolean vmp_machines_examine (VmpMachines *self, VmpDomain *domain, gboolean sa
 int vmp_machines_open_file (VmpMachines *self, const char *path, GError **error);
 gboolean vmp_machines_owns_path (VmpMachines *self, const char *path);
 gboolean vmp_machines_remove (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
-                              GError **error);
+                              GPtrArray *spared, GError **error);
 VmpPlace *vmp_machines_begin (VmpMachines *self, const char *token, const char *uuid,
-                              GError **error);
+                              const char *name, GError **error);
 int vmp_machines_create_file (VmpMachines *self, VmpPlace *place, const char *member,
                               char **final_path, GError **error);
 int vmp_machines_reopen_file (VmpMachines *self, VmpPlace *place, const char *member,

@@ -64,6 +64,15 @@ void vmp_domain_set_name (VmpDomain *self, const char *name);
 const char *vmp_domain_get_uuid (VmpDomain *self);
 void vmp_domain_set_uuid (VmpDomain *self, const char *uuid);
 
+/* What a host must be able to run; NULL where the document leaves it to the host. */
+const char *vmp_domain_get_virt_type (VmpDomain *self);
+const char *vmp_domain_get_arch (VmpDomain *self);
+const char *vmp_domain_get_machine_type (VmpDomain *self);
+const char *vmp_domain_get_cpu_mode (VmpDomain *self);
+const char *vmp_domain_get_cpu_model (VmpDomain *self);
+const char *vmp_domain_get_firmware (VmpDomain *self);
+gboolean vmp_domain_has_tpm (VmpDomain *self);
+
 /* Disks, in the document's order: every device, CD-ROM and floppy drives included. */
 guint vmp_domain_get_n_disks (VmpDomain *self);
 VmpDiskDevice vmp_domain_get_disk_device (VmpDomain *self, guint disk);

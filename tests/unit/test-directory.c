@@ -127,7 +127,7 @@ static VmpPlace *
 begin (Store *store, const char *token, const char *uuid)
 {
   g_autoptr (GError) error = NULL;
-  VmpPlace *place = vmp_machines_begin (store->machines, token, uuid, &error);
+  VmpPlace *place = vmp_machines_begin (store->machines, token, uuid, "web", &error);
 
   g_assert_no_error (error);
   return place;
@@ -533,7 +533,7 @@ test_taken_uuid (Store *store, gconstpointer data)
   VmpPlace *place;
 
   make_file (store, UUID "/Virtual Hard Disks/left.raw", "left behind");
-  g_assert_null (vmp_machines_begin (store->machines, TOKEN, UUID, &error));
+  g_assert_null (vmp_machines_begin (store->machines, TOKEN, UUID, "web", &error));
   g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_EXISTS);
   g_assert_nonnull (strstr (error->message, UUID));
   g_clear_error (&error);
@@ -625,10 +625,10 @@ test_remove (Store *store, gconstpointer data)
   first = vmp_machines_lookup (store->machines, UUID);
   second = vmp_machines_lookup (store->machines, OTHER);
 
-  vmp_machines_remove (store->machines, first, TRUE, &error);
+  vmp_machines_remove (store->machines, first, TRUE, NULL, &error);
   g_assert_no_error (error);
   g_assert_false (exists (store, UUID));
-  vmp_machines_remove (store->machines, second, FALSE, &error);
+  vmp_machines_remove (store->machines, second, FALSE, NULL, &error);
   g_assert_no_error (error);
   g_assert_true (exists (store, OTHER "/" DISK));
   g_assert_false (exists (store, OTHER "/Virtual Machines"));

@@ -315,7 +315,7 @@ vmp_directory_open_file (VmpMachines *machines, const char *path, GError **error
 
 static gboolean
 vmp_directory_remove (VmpMachines *machines, VmpMachine *machine, gboolean delete_storage,
-                      GError **error)
+                      GPtrArray *spared, GError **error)
 {
   VmpDirectory *self = VMP_DIRECTORY (machines);
   const char *uuid = vmp_machine_get_uuid (machine);
@@ -352,7 +352,8 @@ vmp_directory_end (VmpMachines *machines, VmpPlace *place)
 }
 
 static VmpPlace *
-vmp_directory_begin (VmpMachines *machines, const char *token, const char *uuid, GError **error)
+vmp_directory_begin (VmpMachines *machines, const char *token, const char *uuid, const char *name,
+                     GError **error)
 {
   VmpDirectory *self = VMP_DIRECTORY (machines);
   g_autofree char *staging = g_strconcat (STAGING_PREFIX, token, NULL);

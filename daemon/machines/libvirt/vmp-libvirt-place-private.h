@@ -1,0 +1,36 @@
+/* What the making of a machine and its rollback share. */
+#pragma once
+
+#include "vmp-libvirt-place.h"
+
+G_BEGIN_DECLS
+
+#define VMP_PLACE_STAGING_PREFIX ".vmport-"
+
+typedef struct
+{
+  VmpRoom *room;  /* the place's */
+  char *member;   /* of the package; NULL for the TPM's folder */
+  char *staged;   /* beneath the room */
+  char *final;    /* beneath the room; NULL for what is moved with its folder */
+  gboolean is_folder;
+  guint64 device; /* once it is finished */
+  guint64 inode;
+  gint64 mtime;
+  gint64 mtime_nsec;
+} VmpPlaceItem;
+
+struct _VmpPlace
+{
+  VmpLibvirtHost *host;
+  char *token;
+  char *uuid;
+  char *name;
+  char *staging;
+  GPtrArray *rooms; /* of VmpRoom, one of each kind */
+  GPtrArray *items; /* of VmpPlaceItem */
+  VmpPlaceItem *tpm; /* its folder, of @items, or NULL */
+  VmpDomain *domain;
+};
+
+G_END_DECLS

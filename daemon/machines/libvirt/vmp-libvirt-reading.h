@@ -1,0 +1,15 @@
+/* One domain of libvirt's, read into a machine. */
+#pragma once
+
+#include <libvirt/libvirt.h>
+
+#include "vmp-libvirt-host.h"
+#include "vmp-machine.h"
+
+G_BEGIN_DECLS
+
+VmpMachine *vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **error);
+const char *vmp_libvirt_read_state (virDomainPtr domain, GError **error);
+VmpDomain *vmp_libvirt_read_domain (virDomainPtr domain, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,184 @@
+/* Taking back what an import made for libvirt, from its journal entry alone.
+ *
+ * A definition goes only where its id and its token are the job's and it has never run, and without
+ * UEFI variables and TPM: those are files like the others, which go only where their inode is in the
+ * journal. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gi18n-lib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmp-at.h"
+#include "vmp-error.h"
+#include "vmp-fd.h"
+#include "vmp-libvirt-error.h"
+#include "vmp-libvirt-place-private.h"
+#include "vmp-libvirt-private.h"
+#include "vmp-libvirt-reading.h"
+#include "vmp-name.h"
+
+/* Whether the file is still what it was when the job made it. A machine that ran has written. */
+static gboolean
+is_untouched (const struct stat *st, gint64 mtime, gint64 mtime_nsec)
+{
+  return mtime == -1 || (st->st_mtim.tv_sec == mtime && st->st_mtim.tv_nsec == mtime_nsec);
+}
+
+static gboolean
+has_run (GVariant *items)
+{
+  GVariantIter iter;
+  const char *path;
+  guint64 device, inode;
+  gint64 mtime, mtime_nsec;
+
+  g_variant_iter_init (&iter, items);
+  while (g_variant_iter_next (&iter, "(&sttxx)", &path, &device, &inode, &mtime, &mtime_nsec))
+    {
+      struct stat st;
+
+      if (lstat (path, &st) == 0 && st.st_dev == device && st.st_ino == inode
+          && !is_untouched (&st, mtime, mtime_nsec))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* FALSE in @ours where the domain is somebody else's, or somebody has used it. */
+static gboolean
+examine (virDomainPtr domain, const char *token, GVariant *items, gboolean *ours, GError **error)
+{
+  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, error);
+  const char *state;
+
+  if (model == NULL)
+    return FALSE;
+  state = vmp_libvirt_read_state (domain, error);
+  if (state == NULL)
+    return FALSE;
+  *ours = g_strcmp0 (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_JOB), token) == 0
+          && strcmp (state, "off") == 0 && !has_run (items);
+  return TRUE;
+}
+
+/* FALSE in @gone where the definition stays, and its files with it. */
+static gboolean
+undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *items,
+          gboolean *gone, GError **error)
+{
+  g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (link, NULL, error);
+  g_autoptr (VmpVirDomain) domain = NULL;
+  gboolean ours;
+
+  *gone = TRUE;
+  if (connection == NULL)
+    return FALSE;
+  domain = virDomainLookupByUUIDString (connection, uuid);
+  if (domain == NULL)
+    return vmp_libvirt_error_is_gone ()
+           || vmp_libvirt_error_set (error, "Cannot look for the machine %s", uuid);
+  if (!examine (domain, token, items, &ours, error))
+    return FALSE;
+  if (!ours)
+    {
+      g_message ("%s: the machine was changed or started since it was made; it stays", uuid);
+      *gone = FALSE;
+      return TRUE;
+    }
+  if (virDomainUndefineFlags (domain,
+                              VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM)
+          < 0
+      && !vmp_libvirt_error_is_gone ())
+    return vmp_libvirt_error_set (error, "Cannot undefine the machine %s", uuid);
+  return TRUE;
+}
+
+/* Moves what the job put at @path back beside its other files. */
+static gboolean
+take_back_item (const char *path, guint64 device, guint64 inode, const char *staging,
+                GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *base = g_path_get_basename (path);
+  g_autofree char *back = NULL;
+  vmp_autofd int fd = -1;
+  struct stat st;
+
+  if (!vmp_name_is_absolute (path) || lstat (path, &st) < 0 || st.st_dev != device
+      || st.st_ino != inode)
+    return TRUE;
+  fd = vmp_at_open_absolute (folder, O_RDONLY | O_DIRECTORY, error);
+  if (fd < 0)
+    return FALSE;
+  if (!vmp_at_mkdir_parents (fd, staging, 0700, error))
+    return FALSE;
+  back = g_strdup_printf ("%s/back-%" G_GUINT64_FORMAT, staging, inode);
+  return vmp_at_rename_noreplace (fd, base, fd, back, error);
+}
+
+static gboolean
+take_back_items (GVariant *items, const char *staging, GError **error)
+{
+  GVariantIter iter;
+  const char *path;
+  guint64 device, inode;
+
+  g_variant_iter_init (&iter, items);
+  while (g_variant_iter_next (&iter, "(&sttxx)", &path, &device, &inode, NULL, NULL))
+    if (!take_back_item (path, device, inode, staging, error))
+      {
+        g_prefix_error (error, "“%s”: ", path);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static gboolean
+remove_staging (GVariant *rooms, const char *staging, GError **error)
+{
+  GVariantIter iter;
+  const char *path;
+
+  g_variant_iter_init (&iter, rooms);
+  while (g_variant_iter_next (&iter, "(u&s)", NULL, &path))
+    {
+      vmp_autofd int fd = -1;
+
+      if (!g_file_test (path, G_FILE_TEST_IS_DIR))
+        continue;
+      fd = vmp_at_open_absolute (path, O_RDONLY | O_DIRECTORY, error);
+      if (fd < 0 || !vmp_at_remove_tree (fd, staging, error) || !vmp_at_sync (fd, ".", error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* The journal is the daemon's own; before vmp_libvirt_place_describe() was written into it nothing
+ * had been made. Blocking. */
+gboolean
+vmp_libvirt_place_undo (VmpLibvirtLink *link, GVariant *description, GError **error)
+{
+  g_autoptr (GVariant) rooms = NULL;
+  g_autoptr (GVariant) items = NULL;
+  g_autofree char *staging = NULL;
+  const char *token, *uuid;
+  gboolean defining = FALSE, gone = TRUE;
+
+  if (!g_variant_lookup (description, "Token", "&s", &token) || !vmp_name_is_token (token))
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT, "A journal entry has no token");
+  rooms = g_variant_lookup_value (description, "Rooms", G_VARIANT_TYPE ("a(us)"));
+  items = g_variant_lookup_value (description, "Items", G_VARIANT_TYPE ("a(sttxx)"));
+  if (rooms == NULL || items == NULL || !g_variant_lookup (description, "Uuid", "&s", &uuid)
+      || !vmp_name_is_uuid (uuid))
+    return TRUE;
+  g_variant_lookup (description, "Defining", "b", &defining);
+  if (defining && !undefine (link, uuid, token, items, &gone, error))
+    return FALSE;
+  staging = g_strconcat (VMP_PLACE_STAGING_PREFIX, token, NULL);
+  return (!gone || take_back_items (items, staging, error))
+         && remove_staging (rooms, staging, error);
+}

@@ -347,11 +347,13 @@ test_same_identity (Host *host, gconstpointer data)
   g_autoptr (GError) error = NULL;
   g_auto (VmpSaveImage) image = { 0 };
   g_autoptr (VmpDomain) domain = NULL;
+  g_autoptr (GPtrArray) spared = g_ptr_array_new ();
   VmpJob *job;
 
   put_state (host, DOMAIN ("/d", VNC), COOKIE, 0, 65536);
   assert_ended_well (export (host, nothing ()));
-  vmp_machines_remove (host->machines, vmp_machines_lookup (host->machines, UUID), TRUE, &error);
+  vmp_machines_remove (host->machines, vmp_machines_lookup (host->machines, UUID), TRUE, spared,
+                       &error);
   g_assert_no_error (error);
   vmp_machines_forget (host->machines, UUID);
   job = import (host, setting ("GenerateNewId", g_variant_new_boolean (FALSE)));

@@ -255,13 +255,29 @@ vmp_run_has_undo (VmpRun *self)
   return self->undo->len > 0;
 }
 
-/* Did the ended job of @self leave something in the folder that @other is about, for the same
- * owner? */
+static gboolean
+is_of_kind (GVariant *entry, const char *wanted)
+{
+  const char *kind;
+
+  return g_variant_lookup (entry, "Kind", "&s", &kind) && strcmp (kind, wanted) == 0;
+}
+
+static gboolean
+have_one_owner (VmpRun *self, VmpRun *other)
+{
+  return vmp_identity_get_uid (self->identity) == vmp_identity_get_uid (other->identity);
+}
+
+/* Did the ended job of @self leave something in the manager of @other, which may have been away then;
+ * or, for the same owner, in the folder that @other is about? */
 gboolean
 vmp_run_left_something_for (VmpRun *self, VmpRun *other)
 {
-  if (other->folder == NULL
-      || vmp_identity_get_uid (self->identity) != vmp_identity_get_uid (other->identity))
+  for (guint i = 0; self->machines == other->machines && i < self->undo->len; i++)
+    if (is_of_kind (g_ptr_array_index (self->undo, i), VMP_UNDO_PLACE))
+      return TRUE;
+  if (other->folder == NULL || !have_one_owner (self, other))
     return FALSE;
   for (guint i = 0; i < self->undo->len; i++)
     if (vmp_folder_is_noted (other->folder, g_ptr_array_index (self->undo, i)))
@@ -269,14 +285,14 @@ vmp_run_left_something_for (VmpRun *self, VmpRun *other)
   return FALSE;
 }
 
-/* Tries again to take back what the ended job of @self left in the folder of @other, which may be
- * what opens the way there. */
+/* Tries again to take back what the ended job of @self left. The folder of @other, if it is the same
+ * owner's, may be what opens the way there. */
 gboolean
 vmp_run_rollback_again (VmpRun *self, VmpRun *other, GError **error)
 {
   gboolean whole;
 
-  vmp_run_set_folder (self, other->folder);
+  vmp_run_set_folder (self, have_one_owner (self, other) ? other->folder : NULL);
   whole = vmp_run_rollback (self, error);
   vmp_run_set_folder (self, NULL);
   return whole;
@@ -371,14 +387,6 @@ undo_as_owner (VmpRun *self, GVariant *entry, GError **error)
                                 g_variant_new ("(@a{sv})", g_variant_dict_end (&left)), "()", fds,
                                 NULL, error);
   return reply != NULL;
-}
-
-static gboolean
-is_of_kind (GVariant *entry, const char *wanted)
-{
-  const char *kind;
-
-  return g_variant_lookup (entry, "Kind", "&s", &kind) && strcmp (kind, wanted) == 0;
 }
 
 static gboolean

@@ -50,7 +50,7 @@ vmp_trust_check_way (const char *path, const uid_t *users, gsize n_users, GError
       char *slash;
 
       if (lstat (name, &st) < 0)
-        return vmp_error_set_errno (error, errno, "Cannot examine “%s”", name);
+        return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), name);
       if (!is_trusted (&st, strcmp (at, path) != 0, users, n_users))
         return refuse (name, error);
       slash = strrchr (at, '/');
@@ -74,7 +74,7 @@ vmp_trust_check_beneath (int rootfd, const char *path, const uid_t *users, gsize
       if (fd < 0)
         return FALSE;
       if (fstat (fd, &st) < 0)
-        return vmp_error_set_errno (error, errno, "Cannot examine “%s”", folder);
+        return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), folder);
       if (!is_trusted (&st, FALSE, users, n_users))
         return refuse (folder, error);
     }

@@ -19,6 +19,7 @@ from rig.daemon import Daemon
 from rig.folder import Held
 from rig.loop import drain
 from rig.machines import bare_directory
+from rig.qemu import Qemu
 from rig.recorder import Recorder
 from rig.users import make_users
 from rig.world import open_area, open_world
@@ -146,6 +147,25 @@ def polkit(polkitd, bus_kind):
     polkitd.rules()
 
 
+@pytest.fixture(scope='session')
+def libvirtd(session_folder, prefix):
+    """Started for the first test that wants it."""
+    # Only here: the rest of the tests do without libvirt.
+    from rig.libvirt import Libvirt
+    folder = session_folder / 'libvirt'
+    folder.mkdir()
+    host = Libvirt(folder)
+    yield host
+    host.end()
+
+
+@pytest.fixture
+def libvirt(libvirtd):
+    """A running libvirtd without domains, a pool and two networks."""
+    yield libvirtd
+    libvirtd.reset()
+
+
 @pytest.fixture
 def area(session_folder, users):
     """A folder for this test, see open_area()."""
@@ -177,6 +197,15 @@ def make_daemon(request, bus, prefix, area):
 @pytest.fixture
 def daemon(make_daemon):
     return make_daemon()
+
+
+@pytest.fixture
+def qemu(libvirt, daemon, root):
+    """With a libvirtd that runs, and a daemon that has found it."""
+    manager = Qemu(root)
+    manager.wait()
+    yield manager
+    manager.close()
 
 
 @pytest.fixture

@@ -23,16 +23,23 @@ import xml.etree.ElementTree as ElementTree
 KERNEL_METAPACKAGE = 'linux-image-cloud-amd64'
 # In this order: each needs those before it.
 MODULES = ('virtio_ring', 'virtio', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev', 'virtio_pci',
-           'virtio_blk')
-APPLETS = ('sh', 'mount', 'insmod', 'cat', 'poweroff', 'sleep')
+           'virtio_blk', 'efivarfs')
+APPLETS = ('sh', 'mount', 'umount', 'insmod', 'cat', 'poweroff', 'sleep', 'stty', 'sync', 'dd',
+           'grep', 'hexdump')
 
-# exec'ing poweroff -f ends the machine even where nothing was found, so a boot never hangs.
+# With vmport.shell on the kernel's command line, whoever holds the serial console is in charge;
+# else the machine tells its marker and ends. exec'ing poweroff -f ends the machine even where nothing was found, so a boot never hangs.
 INIT = '''#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 for module in {modules}; do insmod /modules/$module.ko; done
 echo "GUEST-UUID $(cat /sys/class/dmi/id/product_uuid)"
+if grep -q vmport.shell /proc/cmdline; then
+  stty -echo
+  echo GUEST-READY
+  PS1= exec sh
+fi
 if mount -t ext4 -o ro /dev/vda /disk; then
   echo "GUEST-MARKER $(cat /disk/marker)"
 else
@@ -90,7 +97,7 @@ def fetch(package, folder):
 def parts(cache):
     """The kernel and the initramfs, from the cache or new: (kernel, initrd)."""
     cache = pathlib.Path(cache)
-    kernel, initrd = cache / 'vmlinuz', cache / 'initramfs.cpio.gz'
+    kernel, initrd = cache / 'vmlinuz', cache / 'initramfs-2.cpio.gz'
     if kernel.exists() and initrd.exists():
         return kernel, initrd
     cache.mkdir(parents=True, exist_ok=True)

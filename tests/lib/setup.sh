@@ -17,12 +17,13 @@ VMPORT_PACKAGES=(
   # to build
   gcc gettext gobject-introspection libc6-dev libgirepository1.0-dev libglib2.0-dev
   libglib2.0-dev-bin libjson-glib-dev libpolkit-gobject-1-dev libssl-dev
-  libsystemd-dev libxml2-dev meson ninja-build pkg-config python3-docutils
+  libsystemd-dev libvirt-dev libvirt-glib-1.0-dev libxml2-dev meson ninja-build pkg-config python3-docutils
   # to run
   dbus dbus-daemon libglib2.0-bin polkitd systemd
   # to test
-  bsdutils btrfs-progs e2fsprogs fsverity libxml2-utils mount passwd procps python3
-  python3-dbus python3-gi python3-pytest qemu-system-x86 qemu-utils strace util-linux xfsprogs
+  bsdutils btrfs-progs e2fsprogs fsverity libvirt-clients libvirt-daemon libxml2-utils mount ovmf
+  passwd procps python3 python3-dbus python3-gi python3-libvirt python3-pytest qemu-system-x86
+  qemu-utils strace swtpm swtpm-tools util-linux xfsprogs
 )
 
 say () { printf '%s\n' "$*" >&2; }
@@ -73,8 +74,8 @@ build () {
   rm -f "$log"
 }
 
-# Runs a command where /etc, /run and polkit's folders are copies, the build is installed under
-# $VMPORT_PREFIX, and every process that is left at the end is killed. Nothing of it reaches the
+# Runs a command where /etc, /run and polkit's folders are copies, libvirt's are empty, the build is
+# installed under $VMPORT_PREFIX, and every process that is left at the end is killed. Nothing of it reaches the
 # host: the mounts and processes are those of namespaces that end with the command.
 run_privately () {
   unshare --mount --propagation private --pid --fork --kill-child --mount-proc \

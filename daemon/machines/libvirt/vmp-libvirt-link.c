@@ -17,6 +17,7 @@
 #include "vmp-libvirt-error.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
+#include "vmp-name.h"
 
 /* Every five seconds, and three may go unanswered. */
 #define KEEPALIVE_SECONDS 5
@@ -59,6 +60,8 @@ struct _VmpLibvirtLink
   virConnectPtr connection;
   VmpLibvirtHost *host;
   gboolean tried;
+  char *process;        /* a token of this very daemon */
+  GHashTable *attempts; /* tokens of imports that were about to define a machine */
 
   /* The thread's own. */
   char *complaint; /* the last, so that it is logged once */
@@ -96,6 +99,8 @@ link_unref (gpointer data)
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->changed);
   g_free (self->complaint);
+  g_hash_table_unref (self->attempts);
+  g_free (self->process);
   g_free (self->uri);
   g_free (self);
 }
@@ -362,29 +367,6 @@ take_down (VmpLibvirtLink *self, virConnectPtr connection, gboolean was_up)
 }
 
 static void
-read_one (VmpLibvirtLink *self, virConnectPtr connection, const char *uuid)
-{
-  g_autoptr (VmpVirDomain) domain = virDomainLookupByUUIDString (connection, uuid);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VmpMachine) machine = NULL;
-  Word *word;
-
-  if (domain == NULL && !vmp_libvirt_error_is_gone ())
-    return;
-  if (domain != NULL)
-    machine = vmp_libvirt_read_machine (domain, self->host, &error);
-  if (error != NULL && !g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
-    {
-      g_info ("%s: %s", uuid, error->message);
-      return;
-    }
-  word = word_new (self);
-  word->uuid = g_strdup (uuid);
-  word->machine = g_steal_pointer (&machine);
-  tell (word);
-}
-
-static void
 read_host (VmpLibvirtLink *self, virConnectPtr connection)
 {
   g_autoptr (GError) error = NULL;
@@ -402,6 +384,39 @@ read_host (VmpLibvirtLink *self, virConnectPtr connection)
   g_mutex_unlock (&self->lock);
   word = word_new (self);
   word->host = host;
+  tell (word);
+}
+
+/* swtpm's folder comes with the first TPM of a host, and no event tells of it. */
+static gboolean
+has_grown_a_tpm_folder (VmpLibvirtHost *host)
+{
+  return host->tpm_folder != NULL && vmp_libvirt_host_find_room (host, VMP_ROOM_TPM) == NULL
+         && g_file_test (host->tpm_folder, G_FILE_TEST_IS_DIR);
+}
+
+static void
+read_one (VmpLibvirtLink *self, virConnectPtr connection, const char *uuid)
+{
+  g_autoptr (VmpVirDomain) domain = virDomainLookupByUUIDString (connection, uuid);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmpMachine) machine = NULL;
+  Word *word;
+
+  if (domain == NULL && !vmp_libvirt_error_is_gone ())
+    return;
+  if (has_grown_a_tpm_folder (self->host))
+    read_host (self, connection);
+  if (domain != NULL)
+    machine = vmp_libvirt_read_machine (domain, self->host, &error);
+  if (error != NULL && !g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
+    {
+      g_info ("%s: %s", uuid, error->message);
+      return;
+    }
+  word = word_new (self);
+  word->uuid = g_strdup (uuid);
+  word->machine = g_steal_pointer (&machine);
   tell (word);
 }
 
@@ -504,6 +519,8 @@ vmp_libvirt_link_new (const char *uri, const VmpLibvirtLinkFuncs *funcs, gpointe
   g_once (&once, set_up_libvirt, NULL);
   g_atomic_ref_count_init (&self->ref_count);
   self->uri = g_strdup (uri);
+  self->process = vmp_name_new_token ();
+  self->attempts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->orders = g_async_queue_new_full (order_free);
   self->funcs = funcs;
   self->owner = owner;
@@ -572,4 +589,35 @@ vmp_libvirt_link_get_host (VmpLibvirtLink *self)
   host = self->host != NULL ? vmp_libvirt_host_ref (self->host) : NULL;
   g_mutex_unlock (&self->lock);
   return host;
+}
+
+/* What tells this daemon from one that left a journal behind. */
+const char *
+vmp_libvirt_link_get_process (VmpLibvirtLink *self)
+{
+  return self->process;
+}
+
+/* The import with that token is about to hand a definition to libvirt. From any thread. */
+void
+vmp_libvirt_link_note_attempt (VmpLibvirtLink *self, const char *token)
+{
+  g_mutex_lock (&self->lock);
+  g_hash_table_add (self->attempts, g_strdup (token));
+  g_mutex_unlock (&self->lock);
+}
+
+/* Can libvirt have the import's definition? @process is that of the journal: what a daemon before
+ * this one did, nobody knows. */
+gboolean
+vmp_libvirt_link_may_have_defined (VmpLibvirtLink *self, const char *process, const char *token)
+{
+  gboolean attempted;
+
+  if (strcmp (process, self->process) != 0)
+    return TRUE;
+  g_mutex_lock (&self->lock);
+  attempted = g_hash_table_contains (self->attempts, token);
+  g_mutex_unlock (&self->lock);
+  return attempted;
 }

@@ -28,6 +28,10 @@ void vmp_libvirt_link_stop (VmpLibvirtLink *self);
 void vmp_libvirt_link_read (VmpLibvirtLink *self, const char *uuid);
 void vmp_libvirt_link_read_host (VmpLibvirtLink *self);
 VmpLibvirtHost *vmp_libvirt_link_get_host (VmpLibvirtLink *self);
+const char *vmp_libvirt_link_get_process (VmpLibvirtLink *self);
+void vmp_libvirt_link_note_attempt (VmpLibvirtLink *self, const char *token);
+gboolean vmp_libvirt_link_may_have_defined (VmpLibvirtLink *self, const char *process,
+                                            const char *token);
 virConnectPtr vmp_libvirt_link_take (VmpLibvirtLink *self, VmpLibvirtHost **host,
                                      GError **error);
 

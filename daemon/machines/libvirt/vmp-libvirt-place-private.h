@@ -22,6 +22,7 @@ typedef struct
 
 struct _VmpPlace
 {
+  VmpLibvirtLink *link; /* the manager's, which outlives its jobs */
   VmpLibvirtHost *host;
   char *token;
   char *uuid;

@@ -96,7 +96,7 @@ make_tpm_room (VmpLibvirtHost *host, GError **error)
     return NULL;
   if (fchmodat (fd, base, TPM_FOLDER_MODE, 0) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot set the mode of “%s”", host->tpm_folder);
+      vmp_error_set_errno (error, errno, _ ("Cannot set the mode of “%s”"), host->tpm_folder);
       return NULL;
     }
   return vmp_room_new (VMP_ROOM_TPM, host->tpm_folder, (const uid_t *) host->users->data,
@@ -132,12 +132,13 @@ get_room (VmpPlace *self, VmpRoomKind kind, GError **error)
 
 /* Makes nothing yet. */
 VmpPlace *
-vmp_libvirt_place_new (VmpLibvirtHost *host, const char *token, const char *uuid, const char *name,
-                       GError **error)
+vmp_libvirt_place_new (VmpLibvirtLink *link, VmpLibvirtHost *host, const char *token,
+                       const char *uuid, const char *name, GError **error)
 {
   static const VmpRoomKind kinds[] = { VMP_ROOM_POOL, VMP_ROOM_NVRAM, VMP_ROOM_TPM };
   VmpPlace *self = g_new0 (VmpPlace, 1);
 
+  self->link = link;
   self->host = vmp_libvirt_host_ref (host);
   self->token = g_strdup (token);
   self->uuid = g_strdup (uuid);
@@ -339,7 +340,7 @@ give_to (VmpPlaceItem *item, uid_t uid, gid_t gid, GError **error)
   if (geteuid () != 0
       || fchownat (item->room->fd, item->staged, uid, gid, AT_SYMLINK_NOFOLLOW) == 0)
     return TRUE;
-  return vmp_error_set_errno (error, errno, "Cannot give “%s/%s” to its user", item->room->path,
+  return vmp_error_set_errno (error, errno, _ ("Cannot give “%s/%s” to its user"), item->room->path,
                               item->staged);
 }
 
@@ -383,7 +384,7 @@ give_tpm_folders (VmpPlace *self, GError **error)
           if (fchownat (item->room->fd, folder, self->host->tpm_uid, self->host->tpm_gid,
                         AT_SYMLINK_NOFOLLOW)
               < 0)
-            return vmp_error_set_errno (error, errno, "Cannot give “%s/%s” to its user",
+            return vmp_error_set_errno (error, errno, _ ("Cannot give “%s/%s” to its user"),
                                         item->room->path, folder);
           up = g_path_get_dirname (folder);
           g_free (folder);
@@ -400,10 +401,10 @@ open_tpm_folder (VmpPlace *self, GError **error)
   if (self->tpm == NULL)
     return TRUE;
   if (geteuid () == 0 && fchownat (self->tpm->room->fd, self->tpm->staged, 0, 0, 0) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot change the owner of “%s”",
+    return vmp_error_set_errno (error, errno, _ ("Cannot change the owner of “%s”"),
                                 self->tpm->staged);
   if (fchmodat (self->tpm->room->fd, self->tpm->staged, TPM_FOLDER_MODE, 0) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot set the mode of “%s”", self->tpm->staged);
+    return vmp_error_set_errno (error, errno, _ ("Cannot set the mode of “%s”"), self->tpm->staged);
   return TRUE;
 }
 
@@ -413,7 +414,7 @@ identify (VmpPlaceItem *item, GError **error)
   struct stat st;
 
   if (fstatat (item->room->fd, item->staged, &st, AT_SYMLINK_NOFOLLOW) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot examine “%s/%s”", item->room->path,
+    return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s/%s”"), item->room->path,
                                 item->staged);
   item->device = st.st_dev;
   item->inode = st.st_ino;
@@ -480,6 +481,7 @@ vmp_libvirt_place_describe (VmpPlace *self)
   g_variant_dict_insert (&dict, "Uuid", "s", self->uuid);
   g_variant_dict_insert_value (&dict, "Rooms", g_variant_builder_end (&rooms));
   g_variant_dict_insert_value (&dict, "Items", g_variant_builder_end (&items));
+  g_variant_dict_insert (&dict, "Process", "s", vmp_libvirt_link_get_process (self->link));
   g_variant_dict_insert (&dict, "Defining", "b", self->domain != NULL);
   return g_variant_ref_sink (g_variant_dict_end (&dict));
 }
@@ -562,6 +564,7 @@ define_domain (VmpPlace *self, virConnectPtr connection, gboolean *autostart, GE
   vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_AUTOSTART, NULL);
   vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_JOB, self->token);
   xml = vmp_domain_to_xml (domain);
+  vmp_libvirt_link_note_attempt (self->link, self->token);
   defined = virDomainDefineXMLFlags (connection, xml, VIR_DOMAIN_DEFINE_VALIDATE);
   if (defined == NULL)
     vmp_libvirt_error_set (error, _ ("libvirt does not take the configuration"));

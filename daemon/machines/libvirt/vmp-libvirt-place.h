@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-VmpPlace *vmp_libvirt_place_new (VmpLibvirtHost *host, const char *token, const char *uuid,
+VmpPlace *vmp_libvirt_place_new (VmpLibvirtLink *link, VmpLibvirtHost *host, const char *token, const char *uuid,
                                  const char *name, GError **error);
 void vmp_libvirt_place_free (VmpPlace *self);
 int vmp_libvirt_place_create (VmpPlace *self, const char *member, char **final_path,

@@ -236,16 +236,33 @@ list_files (VmpLibvirtHost *host, const char *uuid, const char *name, const char
   return files;
 }
 
-/* libvirt names the file for UEFI variables when a machine is defined, and makes it at its first
- * start. Until then there is nothing that could be lost. */
+/* The file for UEFI variables that libvirt makes for a machine whose firmware it chooses: it goes by
+ * the machine's name, and no configuration says so (tried with libvirt 9.0). NULL for none. */
+static char *
+find_own_nvram (VmpDomain *domain, VmpLibvirtHost *host)
+{
+  VmpRoom *room = vmp_libvirt_host_find_room (host, VMP_ROOM_NVRAM);
+  g_autofree char *base = g_strdup_printf ("%s_VARS.fd", vmp_domain_get_name (domain));
+
+  if (room == NULL || g_strcmp0 (vmp_domain_get_firmware (domain), "efi") != 0
+      || !vmp_at_exists (room->fd, base))
+    return NULL;
+  return g_build_filename (room->path, base, NULL);
+}
+
+/* Where libvirt does name the file for UEFI variables, it does so when a machine is defined, and
+ * makes it at its first start. Until then there is nothing that could be lost. */
 static void
-drop_missing_nvram (VmpDomain *domain, VmpLibvirtHost *host)
+find_nvram (VmpDomain *domain, VmpLibvirtHost *host)
 {
   const char *path = vmp_domain_get_file (domain, VMP_DOMAIN_FILE_NVRAM);
+  g_autofree char *own = path == NULL ? find_own_nvram (domain, host) : NULL;
   const char *beneath;
   VmpRoom *room = path != NULL ? vmp_libvirt_host_find_path (host, path, &beneath) : NULL;
 
-  if (room != NULL && !vmp_at_exists (room->fd, beneath))
+  if (own != NULL)
+    vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, own);
+  else if (room != NULL && !vmp_at_exists (room->fd, beneath))
     vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, NULL);
 }
 
@@ -310,7 +327,7 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
     }
   for (guint i = 0; i < vmp_domain_get_n_disks (model); i++)
     complete_chain (model, i, virDomainGetConnect (domain));
-  drop_missing_nvram (model, host);
+  find_nvram (model, host);
   note_autostart (domain, model);
   scope = vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE);
   return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",

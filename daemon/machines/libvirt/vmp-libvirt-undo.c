@@ -165,7 +165,7 @@ vmp_libvirt_place_undo (VmpLibvirtLink *link, GVariant *description, GError **er
   g_autoptr (GVariant) rooms = NULL;
   g_autoptr (GVariant) items = NULL;
   g_autofree char *staging = NULL;
-  const char *token, *uuid;
+  const char *token, *uuid, *process = "";
   gboolean defining = FALSE, gone = TRUE;
 
   if (!g_variant_lookup (description, "Token", "&s", &token) || !vmp_name_is_token (token))
@@ -176,7 +176,9 @@ vmp_libvirt_place_undo (VmpLibvirtLink *link, GVariant *description, GError **er
       || !vmp_name_is_uuid (uuid))
     return TRUE;
   g_variant_lookup (description, "Defining", "b", &defining);
-  if (defining && !undefine (link, uuid, token, items, &gone, error))
+  g_variant_lookup (description, "Process", "&s", &process);
+  if (defining && vmp_libvirt_link_may_have_defined (link, process, token)
+      && !undefine (link, uuid, token, items, &gone, error))
     return FALSE;
   staging = g_strconcat (VMP_PLACE_STAGING_PREFIX, token, NULL);
   return (!gone || take_back_items (items, staging, error))

@@ -446,7 +446,7 @@ unlink_image (VmpLibvirtHost *host, const char *path, GError **error)
   if (room == NULL || !vmp_libvirt_host_owns (host, path))
     return TRUE;
   if (unlinkat (room->fd, beneath, 0) < 0 && errno != ENOENT)
-    return vmp_error_set_errno (error, errno, "Cannot remove “%s”", path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), path);
   return TRUE;
 }
 
@@ -503,9 +503,10 @@ static VmpPlace *
 vmp_libvirt_begin (VmpMachines *machines, const char *token, const char *uuid, const char *name,
                    GError **error)
 {
+  VmpLibvirtLink *link = VMP_LIBVIRT (machines)->link;
   g_autoptr (VmpLibvirtHost) host = take_host (VMP_LIBVIRT (machines), error);
 
-  return host != NULL ? vmp_libvirt_place_new (host, token, uuid, name, error) : NULL;
+  return host != NULL ? vmp_libvirt_place_new (link, host, token, uuid, name, error) : NULL;
 }
 
 static int

@@ -6,6 +6,7 @@ from .loop import DEADLINE, drain, wait_for
 
 NAME = 'org.vmport'
 STORE = '/org/vmport/Manager/store'
+QEMU = '/org/vmport/Manager/qemu'
 MANAGER = 'org.vmport.Manager'
 MACHINE = 'org.vmport.VirtualMachine'
 JOB = 'org.vmport.Job'

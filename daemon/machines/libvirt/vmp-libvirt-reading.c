@@ -297,6 +297,16 @@ note_autostart (virDomainPtr domain, VmpDomain *model)
   vmp_domain_set_note (model, VMP_DOMAIN_NOTE_AUTOSTART, autostart != 0 ? "yes" : NULL);
 }
 
+/* libvirt finds a managed save that was put there only when it starts the machine, or is restarted. */
+static gboolean
+has_save (VmpLibvirtHost *host, const char *name)
+{
+  VmpRoom *save = vmp_libvirt_host_find_room (host, VMP_ROOM_SAVE);
+  g_autofree char *base = g_strdup_printf ("%s.save", name);
+
+  return save != NULL && vmp_at_exists (save->fd, base);
+}
+
 /* A machine whose configuration vmport cannot take in is one all the same; its flaw says why.
  * NULL where the domain is gone or libvirt is. Blocking. */
 VmpMachine *
@@ -315,6 +325,8 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
       vmp_libvirt_error_set (error, "Cannot ask for the machine's id");
       return NULL;
     }
+  if (strcmp (state, "off") == 0 && has_save (host, virDomainGetName (domain)))
+    state = "saved";
   model = vmp_libvirt_read_domain (domain, &flaw);
   if (model == NULL)
     {

@@ -421,6 +421,15 @@ vmp_machines_examine (VmpMachines *self, VmpDomain *domain, gboolean saved, GPtr
   return iface->examine == NULL || iface->examine (self, domain, saved, findings, error);
 }
 
+/* Writes the scope of a machine into its configuration, for people. Blocking. */
+gboolean
+vmp_machines_note_scope (VmpMachines *self, const char *uuid, const char *scope, GError **error)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+
+  return iface->note_scope == NULL || iface->note_scope (self, uuid, scope, error);
+}
+
 gboolean
 vmp_machines_check_available (VmpMachines *self, GError **error)
 {
@@ -570,6 +579,17 @@ gboolean
 vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path, GError **error)
 {
   return VMP_MACHINES_GET_IFACE (self)->set_state_path (self, place, path, error);
+}
+
+/* Where the manager's saved states are libvirt's save files: the ways in which their memory may be
+ * packed, as VmpSaveImage names them. An import then reads what the state says, and writes it anew
+ * for the machine that it makes, in the manager's own place. NULL where states are mere bytes. */
+const char *const *
+vmp_machines_get_state_formats (VmpMachines *self)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+
+  return iface->get_state_formats != NULL ? iface->get_state_formats (self) : NULL;
 }
 
 gboolean

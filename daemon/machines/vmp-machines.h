@@ -45,6 +45,8 @@ struct _VmpMachinesInterface
   gboolean (*confirm) (VmpMachines *self, VmpMachine *machine, GError **error); /* may be NULL */
   gboolean (*examine) (VmpMachines *self, VmpDomain *domain, gboolean saved, GPtrArray *findings,
                        GError **error); /* may be NULL */
+  gboolean (*note_scope) (VmpMachines *self, const char *uuid, const char *scope,
+                          GError **error); /* may be NULL */
   int (*open_file) (VmpMachines *self, const char *path, GError **error);
   gboolean (*owns_path) (VmpMachines *self, const char *path);
   gboolean (*remove) (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
@@ -59,6 +61,7 @@ struct _VmpMachinesInterface
                                    GError **error);
   gboolean (*set_state_path) (VmpMachines *self, VmpPlace *place, const char *path,
                               GError **error);
+  const char *const *(*get_state_formats) (VmpMachines *self); /* may be NULL */
   gboolean (*sync) (VmpMachines *self, VmpPlace *place, GError **error);
   GVariant *(*describe) (VmpMachines *self, VmpPlace *place);
   gboolean (*define) (VmpMachines *self, VmpPlace *place, GError **error);
@@ -103,6 +106,8 @@ gboolean vmp_machines_is_reserved (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_check_available (VmpMachines *self, GError **error);
 
 gboolean vmp_machines_confirm (VmpMachines *self, VmpMachine *machine, GError **error);
+gboolean vmp_machines_note_scope (VmpMachines *self, const char *uuid, const char *scope,
+                                  GError **error);
 gboolean vmp_machines_examine (VmpMachines *self, VmpDomain *domain, gboolean saved,
                                GPtrArray *findings, GError **error);
 
@@ -120,6 +125,7 @@ gboolean vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, V
                                            GError **error);
 gboolean vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path,
                                       GError **error);
+const char *const *vmp_machines_get_state_formats (VmpMachines *self);
 gboolean vmp_machines_sync (VmpMachines *self, VmpPlace *place, GError **error);
 GVariant *vmp_machines_describe (VmpMachines *self, VmpPlace *place);
 gboolean vmp_machines_define (VmpMachines *self, VmpPlace *place, GError **error);

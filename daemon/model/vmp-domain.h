@@ -116,6 +116,9 @@ typedef enum
 
 const char *vmp_domain_get_note (VmpDomain *self, VmpDomainNote note);
 void vmp_domain_set_note (VmpDomain *self, VmpDomainNote note, const char *text);
+#define VMP_DOMAIN_NOTE_PREFIX "vmport"
+#define VMP_DOMAIN_NOTE_URI "urn:vmport:metadata:1"
+char *vmp_domain_note_scope_to_xml (const char *scope);
 
 /* Where a volume is: an absolute path, or NULL with @error set. */
 typedef char *(*VmpVolumeFunc) (const char *pool, const char *volume, gpointer data,
@@ -125,5 +128,10 @@ char *vmp_domain_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpoint
 
 const char *vmp_domain_get_file (VmpDomain *self, VmpDomainFile file);
 void vmp_domain_set_file (VmpDomain *self, VmpDomainFile file, const char *path);
+
+/* A saved state's configuration (@self) beside that of its machine. */
+char *vmp_domain_find_difference (VmpDomain *self, VmpDomain *other);
+gboolean vmp_domain_has_other_identity (VmpDomain *self, VmpDomain *other);
+void vmp_domain_take_identity (VmpDomain *self, VmpDomain *from);
 
 G_END_DECLS

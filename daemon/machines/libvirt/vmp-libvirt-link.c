@@ -366,41 +366,6 @@ take_down (VmpLibvirtLink *self, virConnectPtr connection, gboolean was_up)
     }
 }
 
-static void read_host (VmpLibvirtLink *self, virConnectPtr connection);
-
-/* libvirt makes its folder for TPMs with the first of them. */
-static gboolean
-has_new_folder (VmpLibvirtHost *host)
-{
-  return host->tpm_folder != NULL && vmp_libvirt_host_find_room (host, VMP_ROOM_TPM) == NULL
-         && g_file_test (host->tpm_folder, G_FILE_TEST_IS_DIR);
-}
-
-static void
-read_one (VmpLibvirtLink *self, virConnectPtr connection, const char *uuid)
-{
-  g_autoptr (VmpVirDomain) domain = virDomainLookupByUUIDString (connection, uuid);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VmpMachine) machine = NULL;
-  Word *word;
-
-  if (domain == NULL && !vmp_libvirt_error_is_gone ())
-    return;
-  if (has_new_folder (self->host))
-    read_host (self, connection);
-  if (domain != NULL)
-    machine = vmp_libvirt_read_machine (domain, self->host, &error);
-  if (error != NULL && !g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
-    {
-      g_info ("%s: %s", uuid, error->message);
-      return;
-    }
-  word = word_new (self);
-  word->uuid = g_strdup (uuid);
-  word->machine = g_steal_pointer (&machine);
-  tell (word);
-}
-
 static void
 read_host (VmpLibvirtLink *self, virConnectPtr connection)
 {
@@ -419,6 +384,39 @@ read_host (VmpLibvirtLink *self, virConnectPtr connection)
   g_mutex_unlock (&self->lock);
   word = word_new (self);
   word->host = host;
+  tell (word);
+}
+
+/* swtpm's folder comes with the first TPM of a host, and no event tells of it. */
+static gboolean
+has_grown_a_tpm_folder (VmpLibvirtHost *host)
+{
+  return host->tpm_folder != NULL && vmp_libvirt_host_find_room (host, VMP_ROOM_TPM) == NULL
+         && g_file_test (host->tpm_folder, G_FILE_TEST_IS_DIR);
+}
+
+static void
+read_one (VmpLibvirtLink *self, virConnectPtr connection, const char *uuid)
+{
+  g_autoptr (VmpVirDomain) domain = virDomainLookupByUUIDString (connection, uuid);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmpMachine) machine = NULL;
+  Word *word;
+
+  if (domain == NULL && !vmp_libvirt_error_is_gone ())
+    return;
+  if (has_grown_a_tpm_folder (self->host))
+    read_host (self, connection);
+  if (domain != NULL)
+    machine = vmp_libvirt_read_machine (domain, self->host, &error);
+  if (error != NULL && !g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
+    {
+      g_info ("%s: %s", uuid, error->message);
+      return;
+    }
+  word = word_new (self);
+  word->uuid = g_strdup (uuid);
+  word->machine = g_steal_pointer (&machine);
   tell (word);
 }
 

@@ -2,10 +2,11 @@
  * wants them, and its definition.
  *
  *   <room>/.vmport-<token>/…        while it is made; a room is a pool's target, or libvirt's folder
- *                                   for UEFI variables or TPMs
+ *                                   for UEFI variables, TPMs or saved states
  *   <pool>/<name of the image>      then, moved there without replacing anything
  *   <nvram>/<name>_VARS.fd
  *   <swtpm>/<uuid>/
+ *   <save>/<name>.save
  *
  * Files are moved before the definition, and the definition bears the token, so that either can be
  * told from what is anybody else's. */
@@ -124,6 +125,9 @@ get_room (VmpPlace *self, VmpRoomKind kind, GError **error)
                    _ ("libvirt has no active storage pool of the type dir whose folder is root's "
                       "alone; make one (virsh pool-define-as default dir --target "
                       "/var/lib/libvirt/images), or name a place with the Target… settings"));
+  else if (kind == VMP_ROOM_SAVE)
+    vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                   _ ("libvirt's folder for saved states is not there, or others can write it"));
   else
     vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
                    _ ("libvirt's folder for UEFI variables is not there, or others can write it"));
@@ -135,7 +139,8 @@ VmpPlace *
 vmp_libvirt_place_new (VmpLibvirtLink *link, VmpLibvirtHost *host, const char *token,
                        const char *uuid, const char *name, GError **error)
 {
-  static const VmpRoomKind kinds[] = { VMP_ROOM_POOL, VMP_ROOM_NVRAM, VMP_ROOM_TPM };
+  static const VmpRoomKind kinds[] = { VMP_ROOM_POOL, VMP_ROOM_NVRAM, VMP_ROOM_TPM,
+                                       VMP_ROOM_SAVE };
   VmpPlace *self = g_new0 (VmpPlace, 1);
 
   self->link = link;
@@ -275,8 +280,16 @@ add_member (VmpPlace *self, const char *member, GError **error)
     }
   else if (strcmp (member + strlen (own), STATE_FILE) == 0)
     {
-      vmp_error_set (error, VMPORT_ERROR_NOT_COMPATIBLE,
-                     _ ("libvirt cannot be given a saved state; import with DropSavedState"));
+      /* By this name libvirt finds it at the first start, and by no other. */
+      final = g_strdup_printf ("%s.save", self->name);
+      room = get_room (self, VMP_ROOM_SAVE, error);
+      if (room != NULL && !is_taken (self, room, final))
+        return add_item (self, room, member, final);
+      if (room != NULL)
+        vmp_error_set (error, VMPORT_ERROR_EXISTS,
+                       _ ("libvirt still has a saved state of a machine called “%s”; move “%s/%s” "
+                          "away, or import under another name"),
+                       self->name, room->path, final);
       return NULL;
     }
   else

@@ -124,11 +124,31 @@ resolve_volume (const char *pool_name, const char *name, gpointer data, GError *
   return get_volume_path (volume, pool, name, error);
 }
 
+/* The model has no network disks and the like: without them a package would not be the machine. */
+static gboolean
+check_disks (GPtrArray *unsafe, GError **error)
+{
+  for (guint i = 0; i < unsafe->len; i++)
+    {
+      VmpUnsafe *found = g_ptr_array_index (unsafe, i);
+
+      if (!found->keepable && g_str_has_prefix (found->location, "devices/disk")
+          && strchr (found->location + strlen ("devices/"), '/') == NULL)
+        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                              _ ("The configuration's %s is of a type that vmport does not copy: %s "
+                                 "Move it to a file first."),
+                              found->location, found->reason);
+    }
+  return TRUE;
+}
+
 /* The secrets of a configuration stay with libvirt: they are not asked for. Blocking. */
 VmpDomain *
 vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
 {
   char *xml = virDomainGetXMLDesc (domain, VIR_DOMAIN_XML_INACTIVE);
+  g_autoptr (GPtrArray) unsafe = NULL;
+  g_autoptr (VmpDomain) model = NULL;
   g_autofree char *resolved = NULL;
 
   if (xml == NULL)
@@ -138,8 +158,10 @@ vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
     }
   resolved = vmp_domain_resolve_volumes (xml, resolve_volume, domain, error);
   free (xml);
-  return resolved != NULL ? vmp_domain_new_from_xml (resolved, strlen (resolved), NULL, error)
-                          : NULL;
+  if (resolved == NULL)
+    return NULL;
+  model = vmp_domain_new_from_xml (resolved, strlen (resolved), &unsafe, error);
+  return model != NULL && check_disks (unsafe, error) ? g_steal_pointer (&model) : NULL;
 }
 
 /* The volume at @path. A pool hears of an image that was put into its folder beside it when it is
@@ -253,32 +275,34 @@ list_files (VmpLibvirtHost *host, const char *uuid, const char *name, const char
   return files;
 }
 
-/* libvirt makes the file for UEFI variables at the first start; until then there is nothing that
- * could be lost. Where it chooses the firmware the configuration does not name the file, which goes
- * by the machine's name. */
+/* The file for UEFI variables that libvirt makes for a machine whose firmware it chooses: it goes by
+ * the machine's name, and no configuration says so (tried with libvirt 9.0). NULL for none. */
+static char *
+find_own_nvram (VmpDomain *domain, VmpLibvirtHost *host)
+{
+  VmpRoom *room = vmp_libvirt_host_find_room (host, VMP_ROOM_NVRAM);
+  g_autofree char *base = g_strdup_printf ("%s_VARS.fd", vmp_domain_get_name (domain));
+
+  if (room == NULL || g_strcmp0 (vmp_domain_get_firmware (domain), "efi") != 0
+      || !vmp_at_exists (room->fd, base))
+    return NULL;
+  return g_build_filename (room->path, base, NULL);
+}
+
+/* Where libvirt does name the file for UEFI variables, it does so when a machine is defined, and
+ * makes it at its first start. Until then there is nothing that could be lost. */
 static void
-settle_nvram (VmpDomain *domain, VmpLibvirtHost *host)
+find_nvram (VmpDomain *domain, VmpLibvirtHost *host)
 {
   const char *path = vmp_domain_get_file (domain, VMP_DOMAIN_FILE_NVRAM);
+  g_autofree char *own = path == NULL ? find_own_nvram (domain, host) : NULL;
   const char *beneath;
-  VmpRoom *room;
+  VmpRoom *room = path != NULL ? vmp_libvirt_host_find_path (host, path, &beneath) : NULL;
 
-  if (path != NULL)
-    {
-      room = vmp_libvirt_host_find_path (host, path, &beneath);
-      if (room != NULL && !vmp_at_exists (room->fd, beneath))
-        vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, NULL);
-      return;
-    }
-  room = vmp_libvirt_host_find_room (host, VMP_ROOM_NVRAM);
-  if (room != NULL && g_strcmp0 (vmp_domain_get_firmware (domain), "efi") == 0)
-    {
-      g_autofree char *base = g_strdup_printf ("%s_VARS.fd", vmp_domain_get_name (domain));
-      g_autofree char *implied = g_build_filename (room->path, base, NULL);
-
-      if (vmp_at_exists (room->fd, base))
-        vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, implied);
-    }
+  if (own != NULL)
+    vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, own);
+  else if (room != NULL && !vmp_at_exists (room->fd, beneath))
+    vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, NULL);
 }
 
 static VmpMachine *
@@ -312,6 +336,16 @@ note_autostart (virDomainPtr domain, VmpDomain *model)
   vmp_domain_set_note (model, VMP_DOMAIN_NOTE_AUTOSTART, autostart != 0 ? "yes" : NULL);
 }
 
+/* libvirt finds a managed save that was put there only when it starts the machine, or is restarted. */
+static gboolean
+has_save (VmpLibvirtHost *host, const char *name)
+{
+  VmpRoom *save = vmp_libvirt_host_find_room (host, VMP_ROOM_SAVE);
+  g_autofree char *base = g_strdup_printf ("%s.save", name);
+
+  return save != NULL && vmp_at_exists (save->fd, base);
+}
+
 /* A machine whose configuration vmport cannot take in is one all the same; its flaw says why.
  * NULL where the domain is gone or libvirt is. Blocking. */
 VmpMachine *
@@ -330,6 +364,8 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
       vmp_libvirt_error_set (error, "Cannot ask for the machine's id");
       return NULL;
     }
+  if (strcmp (state, "off") == 0 && has_save (host, virDomainGetName (domain)))
+    state = "saved";
   model = vmp_libvirt_read_domain (domain, &flaw);
   if (model == NULL)
     {
@@ -342,7 +378,7 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
     }
   for (guint i = 0; i < vmp_domain_get_n_disks (model); i++)
     complete_chain (model, i, virDomainGetConnect (domain));
-  settle_nvram (model, host);
+  find_nvram (model, host);
   note_autostart (domain, model);
   scope = vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE);
   return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",

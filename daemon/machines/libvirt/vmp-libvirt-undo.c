@@ -2,7 +2,7 @@
  *
  * A definition goes only where its id and its token are the job's and it has never run, and without
  * UEFI variables and TPM: those are files like the others, which go only where their inode is in the
- * journal. */
+ * journal. A managed save goes with it where it is the job's own. */
 #include "config.h"
 
 #include <errno.h>
@@ -48,6 +48,26 @@ has_run (GVariant *items)
   return FALSE;
 }
 
+/* Is the managed save the one that the job made? */
+static gboolean
+is_own_save (GVariant *items)
+{
+  GVariantIter iter;
+  const char *path;
+  guint64 device, inode;
+
+  g_variant_iter_init (&iter, items);
+  while (g_variant_iter_next (&iter, "(&sttxx)", &path, &device, &inode, NULL, NULL))
+    {
+      struct stat st;
+
+      if (g_str_has_suffix (path, ".save") && lstat (path, &st) == 0 && st.st_dev == device
+          && st.st_ino == inode)
+        return TRUE;
+    }
+  return FALSE;
+}
+
 /* FALSE in @ours where the domain is somebody else's, or somebody has used it. */
 static gboolean
 examine (virDomainPtr domain, const char *token, GVariant *items, gboolean *ours, GError **error)
@@ -61,7 +81,9 @@ examine (virDomainPtr domain, const char *token, GVariant *items, gboolean *ours
   if (state == NULL)
     return FALSE;
   *ours = g_strcmp0 (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_JOB), token) == 0
-          && strcmp (state, "off") == 0 && !has_run (items);
+          && (strcmp (state, "off") == 0
+              || (strcmp (state, "saved") == 0 && is_own_save (items)))
+          && !has_run (items);
   return TRUE;
 }
 
@@ -90,7 +112,8 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
       return TRUE;
     }
   if (virDomainUndefineFlags (domain,
-                              VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM)
+                              VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM
+                                  | VIR_DOMAIN_UNDEFINE_MANAGED_SAVE)
           < 0
       && !vmp_libvirt_error_is_gone ())
     return vmp_libvirt_error_set (error, "Cannot undefine the machine %s", uuid);

@@ -404,7 +404,30 @@ vmp_libvirt_examine (VmpMachines *machines, VmpDomain *domain, gboolean saved,
       = vmp_libvirt_link_take (VMP_LIBVIRT (machines)->link, NULL, error);
 
   return connection != NULL
-         && vmp_libvirt_check_domain (connection, domain, saved, findings, error);
+         && vmp_libvirt_check_domain (connection, domain, findings, error);
+}
+
+static gboolean
+vmp_libvirt_note_scope (VmpMachines *machines, const char *uuid, const char *scope,
+                        GError **error)
+{
+  g_autoptr (VmpVirConnect) connection
+      = vmp_libvirt_link_take (VMP_LIBVIRT (machines)->link, NULL, error);
+  g_autoptr (VmpVirDomain) domain = NULL;
+  g_autofree char *xml = scope[0] != '\0' ? vmp_domain_note_scope_to_xml (scope) : NULL;
+
+  if (connection == NULL)
+    return FALSE;
+  domain = virDomainLookupByUUIDString (connection, uuid);
+  if (domain != NULL
+      && virDomainSetMetadata (domain, VIR_DOMAIN_METADATA_ELEMENT, xml, VMP_DOMAIN_NOTE_PREFIX,
+                               VMP_DOMAIN_NOTE_URI, VIR_DOMAIN_AFFECT_CONFIG)
+             == 0)
+    return TRUE;
+  /* There was none to remove. */
+  if (xml == NULL && virGetLastErrorCode () == VIR_ERR_NO_DOMAIN_METADATA)
+    return TRUE;
+  return vmp_libvirt_error_set (error, _ ("The virtual machine"));
 }
 
 static VmpLibvirtHost *
@@ -531,12 +554,21 @@ vmp_libvirt_write_configuration (VmpMachines *machines, VmpPlace *place, VmpDoma
   return TRUE;
 }
 
+/* With save files of libvirt's a state always goes into the manager's own place. */
 static gboolean
 vmp_libvirt_set_state_path (VmpMachines *machines, VmpPlace *place, const char *path,
                             GError **error)
 {
-  return vmp_error_set (error, VMPORT_ERROR_NOT_COMPATIBLE,
-                        _ ("libvirt cannot be given a saved state; import with DropSavedState"));
+  return vmp_error_set (error, VMPORT_ERROR_FAILED,
+                        "libvirt has a place of its own for the saved state “%s”", path);
+}
+
+static const char *const *
+vmp_libvirt_get_state_formats (VmpMachines *machines)
+{
+  static const char *const formats[] = { "none", "gzip", "bzip2", "xz", "lzop", NULL };
+
+  return formats;
 }
 
 static gboolean
@@ -597,6 +629,7 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->held = vmp_libvirt_held;
   iface->confirm = vmp_libvirt_confirm;
   iface->examine = vmp_libvirt_examine;
+  iface->note_scope = vmp_libvirt_note_scope;
   iface->open_file = vmp_libvirt_open_file;
   iface->owns_path = vmp_libvirt_owns_path;
   iface->remove = vmp_libvirt_remove;
@@ -605,6 +638,7 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->reopen_file = vmp_libvirt_reopen_file;
   iface->write_configuration = vmp_libvirt_write_configuration;
   iface->set_state_path = vmp_libvirt_set_state_path;
+  iface->get_state_formats = vmp_libvirt_get_state_formats;
   iface->sync = vmp_libvirt_sync;
   iface->describe = vmp_libvirt_describe;
   iface->define = vmp_libvirt_define;

@@ -10,9 +10,14 @@
 
 /* The ids are in stores; they never change. */
 static const VmpAzmanKnown known[] = {
-  { 1, "view", TRUE },          { 2, "export", TRUE },        { 3, "import", TRUE },
-  { 4, "import-in-place", TRUE }, { 5, "import-unsafe", TRUE }, { 6, "set-scope", TRUE },
-  { 7, "delete", TRUE },        { 8, "manage-jobs", FALSE },
+  { 1, "view", TRUE, "18e54707-ba6d-55e2-91bd-a37810681e8c" },
+  { 2, "export", TRUE, "ec99363f-2458-5a39-9754-4848cbe78a15" },
+  { 3, "import", TRUE, "8a29d68e-1488-5e28-a9b4-d95759e8695b" },
+  { 4, "import-in-place", TRUE, "2973f5e5-754a-566f-bc58-dbb36f5a3f9d" },
+  { 5, "import-unsafe", TRUE, "c7c8a33b-9a64-55d0-babe-210723a49113" },
+  { 6, "set-scope", TRUE, "c09d8df9-f883-5e2b-be6f-96ceac54dd46" },
+  { 7, "delete", TRUE, "2d3fec84-3674-53c9-b8fa-0afe1ffddd70" },
+  { 8, "manage-jobs", FALSE, "1e78ae2e-1799-5145-9bae-36b202ec4a4f" },
 };
 
 const VmpAzmanKnown *
@@ -153,6 +158,23 @@ check_operation (VmpAzmanReading *self, VmpAzmanOperation *operation, GError **e
   return TRUE;
 }
 
+static void
+note_unscoped (VmpAzman *store, const VmpAzmanScope *scope)
+{
+  guint64 jobs = vmp_azman_find_operation (store, "manage-jobs");
+
+  for (guint i = 0; i < scope->roles->len; i++)
+    {
+      const VmpAzmanRole *role = scope->roles->pdata[i];
+
+      if ((role->operations & jobs) != 0)
+        vmp_azman_note (store,
+                        _ ("AzRole “%s”: “manage-jobs” grants nothing in the scope “%s”, for jobs "
+                           "are in none; give the role to the application"),
+                        role->name, scope->name);
+    }
+}
+
 static gboolean
 check_own (VmpAzmanReading *self, GError **error)
 {
@@ -163,6 +185,7 @@ check_own (VmpAzmanReading *self, GError **error)
     {
       VmpAzmanScope *scope = self->store->scopes->pdata[i];
 
+      note_unscoped (self->store, scope);
       if (!vmp_name_is_scope (scope->name))
         return vmp_azman_error (self, 0, "AzScope", scope->name, error,
                                 _ ("that is no name of a security scope: 1 to %d bytes, no control "

@@ -416,11 +416,17 @@ read_group_type (VmpAzmanReading *self, xmlNode *xml, VmpAzmanGroup *group, GErr
   g_autofree char *type = get_attribute (xml, "GroupType");
 
   if (type == NULL || g_ascii_strcasecmp (type, "Basic") == 0)
-    return TRUE;
-  if (g_ascii_strcasecmp (type, "LdapQuery") == 0)
-    group->unsupported = g_strdup (_ ("it is an LDAP query, which is not supported"));
+    group->type = "Basic";
+  else if (g_ascii_strcasecmp (type, "LdapQuery") == 0)
+    {
+      group->type = "LdapQuery";
+      group->unsupported = g_strdup (_ ("it is an LDAP query, which is not supported"));
+    }
   else if (g_ascii_strcasecmp (type, "BizRule") == 0)
-    group->unsupported = g_strdup (_ ("it is a business rule, which is not supported"));
+    {
+      group->type = "BizRule";
+      group->unsupported = g_strdup (_ ("it is a business rule, which is not supported"));
+    }
   else
     return vmp_azman_error (self, xmlGetLineNo (xml), "AzApplicationGroup", group->name, error,
                             _ ("its GroupType is none of Basic, LdapQuery and BizRule"));

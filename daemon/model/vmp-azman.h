@@ -46,6 +46,7 @@ struct _VmpAzmanGroup
   char *name;
   long line;
   VmpAzmanScope *home; /* NULL for a group of the whole store */
+  const char *type;    /* Basic, LdapQuery or BizRule */
   char *unsupported;   /* why it has no members, or NULL */
   GPtrArray *members;  /* of VmpAzmanMember */
   GPtrArray *non_members;
@@ -119,8 +120,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpAzmanMember, vmp_azman_member_free)
 typedef struct
 {
   guint id;
-  const char *name;  /* also of the polkit action */
-  gboolean scoped;   /* has an action for named scopes too */
+  const char *name; /* also of the polkit action */
+  gboolean scoped;  /* has an action for named scopes too */
+  const char *guid; /* in stores that vmport makes */
 } VmpAzmanKnown;
 
 const VmpAzmanKnown *vmp_azman_get_known (gsize *n);

@@ -21,6 +21,7 @@ typedef struct
   guint retention_seconds;
   guint worker_timeout_seconds;
   char *store_root;
+  char *authorization_store;
   GStrv networks;
   GStrv scopes;
   GPtrArray *managers; /* of VmpConfigManager */

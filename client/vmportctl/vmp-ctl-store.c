@@ -44,21 +44,47 @@ open_folder (const char *path, char **name, GError **error)
   return vmp_at_open_absolute (folder, O_RDONLY | O_DIRECTORY, error);
 }
 
+static GBytes *
+read_absolute (const char *path, gsize max, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open_absolute (path, O_RDONLY, error);
+  g_autofree char *what = g_strdup_printf ("“%s”", path);
+
+  return fd >= 0 ? vmp_fd_read_all (fd, max, what, error) : NULL;
+}
+
 /* Reads the store; one that is not there is NotFound. */
 gboolean
 vmp_ctl_store_read (VmpCtlStore *self, GError **error)
 {
   if (self->path == NULL)
     self->path = g_strdup (VMP_AUTHORIZATION_STORE);
-  if (self->dirfd < 0)
-    self->dirfd = open_folder (self->path, &self->name, error);
-  if (self->dirfd < 0)
-    return FALSE;
   g_clear_pointer (&self->content, g_bytes_unref);
-  self->content = vmp_at_read (self->dirfd, self->name, VMP_AZMAN_MAX_BYTES, error);
+  self->content = self->dirfd >= 0
+                      ? vmp_at_read (self->dirfd, self->name, VMP_AZMAN_MAX_BYTES, error)
+                      : read_absolute (self->path, VMP_AZMAN_MAX_BYTES, error);
   if (self->content == NULL)
     g_prefix_error (error, _ ("The authorization store, “%s”: "), self->path);
   return self->content != NULL;
+}
+
+static gboolean
+take_lock (VmpCtlStore *self, GError **error)
+{
+  self->dirfd = open_folder (self->path, &self->name, error);
+  if (self->dirfd < 0)
+    return FALSE;
+  self->rules_dirfd = open_folder (self->rules_path, &self->rules_name, error);
+  if (self->rules_dirfd < 0)
+    return FALSE;
+  if (flock (self->dirfd, LOCK_EX | LOCK_NB) == 0)
+    return TRUE;
+  if (errno == EWOULDBLOCK)
+    g_printerr ("%s\n", _ ("Waiting for another vmportctl that changes the store"));
+  while (flock (self->dirfd, LOCK_EX) < 0)
+    if (errno != EINTR)
+      return vmp_error_set_errno (error, errno, "Cannot lock “%s”", self->path);
+  return TRUE;
 }
 
 /* Keeps others from changing the store until the end, and reads it. One that is not there is no
@@ -68,29 +94,12 @@ vmp_ctl_store_lock (VmpCtlStore *self, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
 
+  if (self->path == NULL)
+    self->path = g_strdup (VMP_AUTHORIZATION_STORE);
   if (self->rules_path == NULL)
     self->rules_path = g_strdup (VMP_POLKIT_RULES);
-  if (!vmp_ctl_store_read (self, &local_error)
-      && (self->dirfd < 0
-          || !g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND)))
-    {
-      g_propagate_error (error, g_steal_pointer (&local_error));
-      return FALSE;
-    }
-  if (self->dry_run)
-    return TRUE;
-  self->rules_dirfd = open_folder (self->rules_path, &self->rules_name, error);
-  if (self->rules_dirfd < 0)
+  if (!self->dry_run && !take_lock (self, error))
     return FALSE;
-  if (flock (self->dirfd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-    {
-      g_printerr ("%s\n", _ ("Waiting for another vmportctl that changes the store"));
-      while (flock (self->dirfd, LOCK_EX) < 0)
-        if (errno != EINTR)
-          return vmp_error_set_errno (error, errno, "Cannot lock “%s”", self->path);
-    }
-  /* Somebody may have changed it until now. */
-  g_clear_error (&local_error);
   if (vmp_ctl_store_read (self, &local_error)
       || g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
     return TRUE;
@@ -147,9 +156,7 @@ static gboolean
 read_rules (VmpCtlStore *self, char **rules)
 {
   g_autoptr (GError) error = NULL;
-  vmp_autofd int fd = vmp_at_open_absolute (self->rules_path, O_RDONLY, &error);
-  g_autoptr (GBytes) bytes
-      = fd >= 0 ? vmp_fd_read_all (fd, G_MAXINT32, self->rules_path, &error) : NULL;
+  g_autoptr (GBytes) bytes = read_absolute (self->rules_path, G_MAXINT32, &error);
 
   *rules = to_text (bytes);
   if (bytes != NULL || g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))

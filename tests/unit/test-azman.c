@@ -95,6 +95,32 @@ test_default_store (void)
     }
 }
 
+/* The order, the attributes and the scripts of real stores, which do not keep to the published
+ * schema. */
+static void
+test_shape_of_real_stores (void)
+{
+  g_autofree char *path = g_test_build_filename (G_TEST_DIST, "..", "fuzz", "corpus", "azman",
+                                                 "sample-shape.xml", NULL);
+  g_autofree char *text = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmpAzman) store = NULL;
+  VmpAzmanRole *role;
+  gsize size;
+
+  g_file_get_contents (path, &text, &size, &error);
+  g_assert_no_error (error);
+  bytes = g_bytes_new (text, size);
+  store = vmp_azman_parse (bytes, "Hyper-V services", "the store", &error);
+  g_assert_no_error (error);
+  role = store->root->roles->pdata[0];
+  g_assert_cmphex (role->operations, ==, 1);
+  g_assert_cmpuint (role->groups->len, ==, 1);
+  g_assert_nonnull (((VmpAzmanGroup *) role->groups->pdata[0])->unsupported);
+  g_assert_true (((VmpAzmanTask *) store->root->tasks->pdata[1])->has_rule);
+}
+
 static void
 test_scopes (void)
 {
@@ -340,6 +366,7 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/azman/default-store", test_default_store);
+  g_test_add_func ("/azman/shape-of-real-stores", test_shape_of_real_stores);
   g_test_add_func ("/azman/scopes", test_scopes);
   g_test_add_func ("/azman/groups", test_groups);
   g_test_add_func ("/azman/unsupported", test_unsupported);

@@ -104,7 +104,7 @@ make_state_directory (Daemon *self, GError **error)
 
   /* The store beneath it has a mode of its own, and has to be reached by a hypervisor's user. */
   if (g_mkdir_with_parents (path, 0711) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot make the state directory “%s”", path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot make the state directory “%s”"), path);
   if (stat (path, &st) < 0 || st.st_uid != geteuid () || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
     return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
                           _ ("The state directory “%s” can be changed by others"), path);

@@ -4,6 +4,7 @@
 #include "vmp-export-plan.h"
 
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "vmp-error.h"
@@ -345,7 +346,7 @@ check_chain (VmpExportPlan *self, VmpExportMember *member, GError **error)
   return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                         _ ("The backing chain of the disk “%s” is not the one that its images name "
                            "(“%s”)"),
-                        member->target, backing != NULL ? backing : "none");
+                        member->target, backing != NULL ? backing : _ ("none"));
 }
 
 static gboolean
@@ -487,8 +488,8 @@ check_space (VmpExportPlan *self, GError **error)
   if (needed <= free_bytes)
     return TRUE;
   finding = vmp_finding_new (VMP_FINDING_NOT_ENOUGH_SPACE, "", -1,
-                             _ ("The export needs %" G_GUINT64_FORMAT " bytes in “%s”; %"
-                                G_GUINT64_FORMAT " are free"),
+                             _ ("The export needs %" PRIu64 " bytes in “%s”; %" PRIu64
+                                " are free"),
                              needed, vmp_folder_get_label (self->request->folder), free_bytes);
   finding->bytes = needed;
   add_finding (self, finding);

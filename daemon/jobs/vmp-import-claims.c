@@ -54,7 +54,7 @@ find_staying (Claims *self, GError **error)
       if (fd < 0)
         continue;
       if (fstat (fd, &st) < 0)
-        return vmp_error_set_errno (error, errno, "Cannot examine “%s”", file->found);
+        return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), file->found);
       staying.id.device = st.st_dev;
       staying.id.inode = st.st_ino;
       g_array_append_val (self->staying, staying);

@@ -296,6 +296,17 @@ name_data (VmpImportPlan *self, VmpPackageFile *file)
   return g_strdup (beneath);
 }
 
+/* No more than a manager will read of it again. */
+static gboolean
+is_tpm_file (const char *name, guint before)
+{
+  guint folders = 0;
+
+  for (const char *slash = strchr (name, '/'); slash != NULL; slash = strchr (slash + 1, '/'))
+    folders++;
+  return before < VMP_PACKAGE_MAX_TPM_FILES && folders <= VMP_PACKAGE_MAX_TPM_DEPTH;
+}
+
 /* What belongs to the machine and is not named by its configuration. */
 static gboolean
 add_data (VmpImportPlan *self, GError **error)
@@ -317,7 +328,8 @@ add_data (VmpImportPlan *self, GError **error)
       if (listed->role != VMP_ROLE_STATE && listed->role != VMP_ROLE_TPM)
         continue;
       base = name_data (self, listed);
-      if (base == NULL)
+      if (base == NULL
+          || (listed->role == VMP_ROLE_TPM && !is_tpm_file (base, self->data->len)))
         return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                               _ ("“%s” does not lie where a package has its saved state or TPM"),
                               listed->name);

@@ -296,6 +296,7 @@ settle_identity (gpointer data)
     settle_mac (self, i, policy);
 }
 
+/* The first of all, as an import is refused for it before it reads anything. */
 static void
 check_scope (VmpImportPlan *self, VmpSettings *settings)
 {
@@ -382,6 +383,7 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
 {
   Identity identity = { self, settings };
 
+  check_scope (self, settings);
   if (!vmp_settings_fill (settings, self->prefilled, error)
       || !vmp_settings_check_supported (settings, error))
     return FALSE;
@@ -396,7 +398,6 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
     return FALSE;
   eject_media (self);
   vmp_run_in_main (settle_identity, &identity);
-  check_scope (self, settings);
   if (!vmp_import_plan_settle_targets (self, settings, error))
     return FALSE;
   note_size (self, settings);

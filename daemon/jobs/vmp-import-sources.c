@@ -5,6 +5,7 @@
 #include "vmp-import-plan-private.h"
 
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "vmp-error.h"
@@ -415,8 +416,7 @@ check_size (VmpImportPlan *plan, VmpImportFile *file, VmpSettings *settings, GEr
   if (vmp_settings_get_boolean (settings, "VerifyChecksums") && file->size != G_MAXUINT64
       && file->size != size)
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                          _ ("“%s” has %" G_GUINT64_FORMAT " bytes; the package states %"
-                             G_GUINT64_FORMAT),
+                          _ ("“%s” has %" PRIu64 " bytes; the package states %" PRIu64),
                           file->found, size, file->size);
   return TRUE;
 }
@@ -442,7 +442,7 @@ check_backing (VmpImportPlan *plan, VmpImportDisk *disk, guint index, GError **e
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                           _ ("The backing chain of the disk “%s” is not the one that its images "
                              "name (“%s”)"),
-                          disk->target, backing != NULL ? backing : "none");
+                          disk->target, backing != NULL ? backing : _ ("none"));
   named = g_path_get_basename (backing);
   wanted = g_path_get_basename (plan->bare || below->member == NULL ? below->path : below->member);
   if (strcmp (named, wanted) != 0)

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "vmp-at.h"
@@ -181,6 +182,9 @@ place_drives (Targets *self)
 {
   const char *root = get_root (self, "TargetVhdDataRoot");
 
+  /* It has to be there even if every disk has a path of its own. */
+  if (root != NULL)
+    add_folder (self, root, "TargetVhdDataRoot");
   for (guint i = 0; i < self->plan->disks->len; i++)
     {
       const char *given = get_given_path (self, i);
@@ -193,7 +197,8 @@ place_drives (Targets *self)
     place_drive (self, g_ptr_array_index (self->plan->media, i), root, "TargetVhdDataRoot");
 }
 
-/* In a folder of its own, so that the files of two machines can lie beneath one root. */
+/* In a folder of its own, so that the files of two machines can lie beneath one root. A TPM's state
+ * has no path that a configuration could name: it stays with the manager. */
 static void
 place_data (Targets *self)
 {
@@ -211,8 +216,8 @@ place_data (Targets *self)
       VmpImportFile *file = g_ptr_array_index (files, i);
       char *base;
 
-      if (file->format != NULL || file->stays || file->role == VMP_ROLE_DISK
-          || file->role == VMP_ROLE_MEDIA)
+      if (file->stays || file->role == VMP_ROLE_DISK || file->role == VMP_ROLE_MEDIA
+          || file->role == VMP_ROLE_TPM)
         continue;
       base = g_build_filename (uuid, file->base, NULL);
       g_free (file->base);
@@ -234,6 +239,14 @@ nth_name (const char *base, guint n)
 
 /* All names that a file could have there are asked about at once. */
 static void
+ask_about_name (Folder *folder, const char *base)
+{
+  g_ptr_array_add (folder->names, g_strdup (base));
+  for (guint i = 2; i < MAX_NAMES; i++)
+    g_ptr_array_add (folder->names, nth_name (base, i));
+}
+
+static void
 ask_about_images (Targets *self, VmpImportDisk *disk)
 {
   for (guint n = 0; n < disk->images->len; n++)
@@ -241,12 +254,34 @@ ask_about_images (Targets *self, VmpImportDisk *disk)
       VmpImportFile *image = g_ptr_array_index (disk->images, n);
       Folder *folder = image->folder != NULL ? find_folder (self, image->folder) : NULL;
 
-      if (folder == NULL)
-        continue;
-      g_ptr_array_add (folder->names, g_strdup (image->base));
-      for (guint i = 2; i < MAX_NAMES; i++)
-        g_ptr_array_add (folder->names, nth_name (image->base, i));
+      if (folder != NULL)
+        ask_about_name (folder, image->base);
     }
+}
+
+/* The name that the top image would have without a path of its own, or NULL. */
+static char *
+get_own_name (Targets *self, guint position)
+{
+  VmpImportDisk *disk = g_ptr_array_index (self->plan->disks, position);
+  VmpImportFile *top = g_ptr_array_index (disk->images, 0);
+  g_autoptr (GHashTable) taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  return top->format != NULL ? vmp_package_name_image (top->member != NULL ? top->member
+                                                                           : top->path,
+                                                       top->format, taken)
+                             : NULL;
+}
+
+/* A path that cannot be used may have to be left to the root. */
+static void
+ask_about_root (Targets *self, guint position)
+{
+  const char *root = get_root (self, "TargetVhdDataRoot");
+  g_autofree char *base = get_own_name (self, position);
+
+  if (root != NULL && base != NULL && get_given_path (self, position) != NULL)
+    ask_about_name (find_folder (self, root), base);
 }
 
 static gboolean
@@ -449,6 +484,30 @@ check_data_folder (Targets *self)
                                                           g_variant_new_string ("")));
 }
 
+/* A path that is mended to nothing leaves the disk to the root, where its own name may be taken. */
+static void
+mend_by_root (Targets *self)
+{
+  const char *root = get_root (self, "TargetVhdDataRoot");
+  Folder *folder = root != NULL ? find_folder (self, root) : NULL;
+
+  for (guint i = 0; i < self->plan->disks->len && folder != NULL; i++)
+    {
+      g_autofree char *base = get_own_name (self, i);
+      g_autofree char *other = NULL;
+      g_autofree char *path = NULL;
+
+      if (get_given_path (self, i) == NULL || self->paths[i][0] != '\0' || base == NULL
+          || !is_taken (folder, base))
+        continue;
+      other = find_free_name (folder, base);
+      if (other == NULL)
+        continue;
+      path = g_build_filename (root, other, NULL);
+      mend_path (self, i, path);
+    }
+}
+
 /* What is to be written on one file system, and where. */
 typedef struct
 {
@@ -529,8 +588,8 @@ check_space (Targets *self, GError **error)
       if (volume->needed <= volume->space.free_bytes)
         continue;
       finding = vmp_finding_new (VMP_FINDING_NOT_ENOUGH_SPACE, "", -1,
-                                 _ ("The import needs %" G_GUINT64_FORMAT " bytes in “%s”; %"
-                                    G_GUINT64_FORMAT " are free"),
+                                 _ ("The import needs %" PRIu64 " bytes in “%s”; %" PRIu64
+                                    " are free"),
                                  volume->needed, volume->path, volume->space.free_bytes);
       finding->bytes = volume->needed;
       vmp_import_plan_add_finding (self->plan, finding, NULL);
@@ -603,7 +662,10 @@ vmp_import_plan_settle_targets (VmpImportPlan *plan, VmpSettings *settings, GErr
       if (snapshots != NULL)
         add_folder (&self, snapshots, "TargetSnapshotDataRoot");
       for (guint i = 0; i < plan->disks->len; i++)
-        ask_about_images (&self, g_ptr_array_index (plan->disks, i));
+        {
+          ask_about_images (&self, g_ptr_array_index (plan->disks, i));
+          ask_about_root (&self, i);
+        }
       for (guint i = 0; i < plan->media->len; i++)
         ask_about_images (&self, g_ptr_array_index (plan->media, i));
     }
@@ -615,6 +677,8 @@ vmp_import_plan_settle_targets (VmpImportPlan *plan, VmpSettings *settings, GErr
   if (!check_names (&self, error) || !check_chains (&self, error))
     return FALSE;
   check_data_folder (&self);
+  if (copies)
+    mend_by_root (&self);
   for (guint i = 0; i < self.about_paths->len; i++)
     vmp_finding_set_resolution (
         g_ptr_array_index (self.about_paths, i),

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n-lib.h>
 #include <string.h>
 
 #include "vmp-at.h"
@@ -52,7 +53,7 @@ vmp_records_open (const char *state_directory, GError **error)
   self->dirfd = -1;
   if (g_mkdir_with_parents (path, 0700) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot make “%s”", path);
+      vmp_error_set_errno (error, errno, _ ("Cannot make “%s”"), path);
       return NULL;
     }
   self->dirfd = vmp_at_open_absolute (path, O_RDONLY | O_DIRECTORY, error);

@@ -4,6 +4,7 @@
 #include "vmp-verify.h"
 
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 
 #include "vmp-error.h"
 #include "vmp-finding.h"
@@ -75,8 +76,7 @@ check_reading (Verify *self, VmpPackageFile *file, guint source, GError **error)
   g_variant_lookup (vmp_source_list_get_reading (self->sources, source), "Size", "t", &size);
   if (size != file->size)
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                          _ ("“%s” has %" G_GUINT64_FORMAT " bytes; the package states %"
-                             G_GUINT64_FORMAT),
+                          _ ("“%s” has %" PRIu64 " bytes; the package states %" PRIu64),
                           file->name, size, file->size);
   self->bytes += vmp_source_list_get_payload (self->sources, source);
   return TRUE;

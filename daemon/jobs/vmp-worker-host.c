@@ -117,22 +117,29 @@ on_exited (GObject *source, GAsyncResult *result, gpointer data)
   self->exited = TRUE;
 }
 
+/* The language, since what a worker says is shown to people; and GLib's own switch. */
+static char **
+make_environment (void)
+{
+  static const char *const handed_on[] = { "LANG",        "LANGUAGE", "LC_ALL",
+                                           "LC_MESSAGES", "LC_CTYPE", "G_DEBUG" };
+  char **environment = g_environ_setenv (NULL, "PATH", "/usr/bin:/bin", TRUE);
+
+  environment = g_environ_setenv (environment, "LANG", "C.UTF-8", TRUE);
+  for (gsize i = 0; i < G_N_ELEMENTS (handed_on); i++)
+    if (g_getenv (handed_on[i]) != NULL)
+      environment = g_environ_setenv (environment, handed_on[i], g_getenv (handed_on[i]), TRUE);
+  return environment;
+}
+
 static gboolean
 spawn (VmpWorkerHost *self, const char *program, int child_end, GError **error)
 {
   g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (
       G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
-  const char *environment[] = { "PATH=/usr/bin:/bin", NULL, NULL, NULL };
-  g_autofree char *language = g_strdup_printf ("LANG=%s", g_getenv ("LANG") != NULL
-                                                              ? g_getenv ("LANG")
-                                                              : "C.UTF-8");
-  g_autofree char *debug = g_strdup_printf ("G_DEBUG=%s", g_getenv ("G_DEBUG") != NULL
-                                                              ? g_getenv ("G_DEBUG")
-                                                              : "");
+  g_auto (GStrv) environment = make_environment ();
 
-  environment[1] = language;
-  environment[2] = debug;
-  g_subprocess_launcher_set_environ (launcher, (char **) environment);
+  g_subprocess_launcher_set_environ (launcher, environment);
   g_subprocess_launcher_take_fd (launcher, child_end, WORKER_SOCKET);
   self->process = g_subprocess_launcher_spawn (launcher, error, program, NULL);
   if (self->process == NULL)
@@ -225,7 +232,7 @@ vmp_worker_host_start (const char *program, guint timeout_seconds, VmpIdentity *
   self->cancellable = g_object_ref (cancellable);
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot make a socket pair");
+      vmp_error_set_errno (error, errno, _ ("Cannot make a socket pair"));
       return NULL;
     }
   if (!spawn (self, program, ends[1], error) || !send_identity (ends[0], identity, error))

@@ -241,7 +241,7 @@ vmp_findings_new_from_variant (GVariant *variant, GError **error)
       if (finding == NULL)
         {
           vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                         _ ("Finding %" G_GSIZE_FORMAT " of a list is malformed"), i);
+                         _ ("Finding %zu of a list is malformed"), i);
           return NULL;
         }
       g_ptr_array_add (findings, finding);

@@ -162,7 +162,7 @@ vmp_node_variant_to_xml (GVariant *variant, GError **error)
   if (n == 0 || n > MAX_VARIANT_NODES)
     {
       vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                     _ ("The configuration's data has %" G_GSIZE_FORMAT " elements"), n);
+                     _ ("The configuration's data has %zu elements"), n);
       return NULL;
     }
   doc = xmlNewDoc (BAD_CAST "1.0");
@@ -178,7 +178,7 @@ vmp_node_variant_to_xml (GVariant *variant, GError **error)
           || (i == 0 ? depth != 0 : depth == 0 || depth > last_depth + 1))
         {
           vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                         _ ("The configuration's data is malformed at element %" G_GSIZE_FORMAT),
+                         _ ("The configuration's data is malformed at element %zu"),
                          i);
           return NULL;
         }
@@ -189,8 +189,7 @@ vmp_node_variant_to_xml (GVariant *variant, GError **error)
       if (!add_attributes (last, attributes))
         {
           vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                         _ ("The configuration's data has malformed attributes at element "
-                            "%" G_GSIZE_FORMAT),
+                         _ ("The configuration's data has malformed attributes at element %zu"),
                          i);
           return NULL;
         }

@@ -285,7 +285,7 @@ read_files (VmpPackage *self, GVariant *files, GError **error)
 
   if (n > VMP_PACKAGE_MAX_FILES)
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                          _ ("The package has %" G_GSIZE_FORMAT " files; at most %d are read"), n,
+                          _ ("The package has %zu files; at most %d are read"), n,
                           VMP_PACKAGE_MAX_FILES);
   for (gsize i = 0; i < n; i++)
     {
@@ -298,7 +298,7 @@ read_files (VmpPackage *self, GVariant *files, GError **error)
                            &sha256);
       if (!vmp_role_from_string (role_name, &role))
         return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                              _ ("File %" G_GSIZE_FORMAT " of the package has an unknown role"),
+                              _ ("File %zu of the package has an unknown role"),
                               i + 1);
       file = vmp_package_add_file (self, name, role);
       file->size = size;
@@ -316,7 +316,7 @@ read_disks (VmpPackage *self, GVariant *disks, GError **error)
 
   if (n > VMP_PACKAGE_MAX_FILES)
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                          _ ("The package has %" G_GSIZE_FORMAT " disks; at most %d are read"), n,
+                          _ ("The package has %zu disks; at most %d are read"), n,
                           VMP_PACKAGE_MAX_FILES);
   for (gsize i = 0; i < n; i++)
     {
@@ -328,7 +328,7 @@ read_disks (VmpPackage *self, GVariant *disks, GError **error)
       disk = vmp_package_add_disk (self, target);
       if (g_variant_n_children (images) > VMP_PACKAGE_MAX_IMAGES)
         return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                              _ ("Disk %" G_GSIZE_FORMAT " of the package has more than %d images"),
+                              _ ("Disk %zu of the package has more than %d images"),
                               i + 1, VMP_PACKAGE_MAX_IMAGES);
       for (gsize j = 0; j < g_variant_n_children (images); j++)
         {

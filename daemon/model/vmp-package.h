@@ -16,6 +16,10 @@ G_BEGIN_DECLS
 #define VMP_PACKAGE_MAX_FILES 4096
 #define VMP_PACKAGE_MAX_IMAGES 256 /* in one backing chain */
 
+/* swtpm has a handful of files, in one folder: guards, not limits that anyone meets. */
+#define VMP_PACKAGE_MAX_TPM_FILES 128
+#define VMP_PACKAGE_MAX_TPM_DEPTH 4 /* folders, that of the TPM included */
+
 typedef enum
 {
   VMP_ROLE_CONFIGURATION, /* Virtual Machines/<uuid>.xml, exactly one */

@@ -398,8 +398,7 @@ fill_array (VmpSettings *self, const Row *row, GVariant *value, GVariant *prefil
     }
   if (length != wanted)
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                          _ ("%s has %" G_GSIZE_FORMAT " elements; this machine has %" G_GSIZE_FORMAT
-                             " positions"),
+                          _ ("%s has %zu elements; this machine has %zu positions"),
                           row->key, length, wanted);
   return TRUE;
 }

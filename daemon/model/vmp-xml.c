@@ -171,7 +171,7 @@ vmp_xml_parse (const char *xml, gsize size, gsize max_bytes, guint max_depth, co
   if (size > max_bytes || size > G_MAXINT)
     {
       vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                     _ ("%s has %" G_GSIZE_FORMAT " bytes; at most %" G_GSIZE_FORMAT " are read"),
+                     _ ("%s has %zu bytes; at most %zu are read"),
                      what, size, max_bytes);
       return NULL;
     }

@@ -6,6 +6,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -45,7 +47,7 @@ vmp_at_open (int dirfd, const char *path, int flags, mode_t mode, GError **error
   int fd = openat2_retry (dirfd, path, &how);
 
   if (fd < 0)
-    vmp_error_set_errno (error, errno, "Cannot open “%s”", path);
+    vmp_error_set_errno (error, errno, _ ("Cannot open “%s”"), path);
   return fd;
 }
 
@@ -61,7 +63,7 @@ vmp_at_open_absolute (const char *path, int flags, GError **error)
   int fd = openat2_retry (AT_FDCWD, path, &how);
 
   if (fd < 0)
-    vmp_error_set_errno (error, errno, "Cannot open “%s”", path);
+    vmp_error_set_errno (error, errno, _ ("Cannot open “%s”"), path);
   return fd;
 }
 
@@ -89,7 +91,7 @@ gboolean
 vmp_at_mkdir (int dirfd, const char *name, mode_t mode, GError **error)
 {
   if (mkdirat (dirfd, name, mode) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot make the folder “%s”", name);
+    return vmp_error_set_errno (error, errno, _ ("Cannot make the folder “%s”"), name);
   return TRUE;
 }
 
@@ -106,7 +108,7 @@ vmp_at_mkdir_parents (int dirfd, const char *path, mode_t mode, GError **error)
       int next;
 
       if (mkdirat (parent, parts[i], mode) < 0 && errno != EEXIST)
-        return vmp_error_set_errno (error, errno, "Cannot make the folder “%s”", path);
+        return vmp_error_set_errno (error, errno, _ ("Cannot make the folder “%s”"), path);
       next = vmp_at_open (parent, parts[i], O_RDONLY | O_DIRECTORY, 0, error);
       if (next < 0)
         return FALSE;
@@ -129,7 +131,7 @@ vmp_at_rename_noreplace (int from_dirfd, const char *from, int to_dirfd, const c
                          GError **error)
 {
   if (renameat2 (from_dirfd, from, to_dirfd, to, RENAME_NOREPLACE) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot move “%s” to its place", to);
+    return vmp_error_set_errno (error, errno, _ ("Cannot move “%s” to its place"), to);
   return TRUE;
 }
 
@@ -151,14 +153,14 @@ remove_children (int dirfd, guint depth, GError **error)
       if (unlinkat (dirfd, name, 0) == 0 || errno == ENOENT)
         continue;
       if (errno != EISDIR && errno != EPERM)
-        return vmp_error_set_errno (error, errno, "Cannot remove “%s”", name);
+        return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), name);
       if (depth >= MAX_DEPTH)
-        return vmp_error_set (error, VMPORT_ERROR_FAILED, "“%s” is too deep to remove", name);
+        return vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("“%s” is too deep to remove"), name);
       child = vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, error);
       if (child < 0 || !remove_children (child, depth + 1, error))
         return FALSE;
       if (unlinkat (dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        return vmp_error_set_errno (error, errno, "Cannot remove the folder “%s”", name);
+        return vmp_error_set_errno (error, errno, _ ("Cannot remove the folder “%s”"), name);
     }
   return TRUE;
 }
@@ -172,12 +174,12 @@ vmp_at_remove_tree (int dirfd, const char *name, GError **error)
   if (unlinkat (dirfd, name, 0) == 0 || errno == ENOENT)
     return TRUE;
   if (errno != EISDIR && errno != EPERM)
-    return vmp_error_set_errno (error, errno, "Cannot remove “%s”", name);
+    return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), name);
   fd = vmp_at_open (dirfd, name, O_RDONLY | O_DIRECTORY, 0, error);
   if (fd < 0 || !remove_children (fd, 0, error))
     return FALSE;
   if (unlinkat (dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-    return vmp_error_set_errno (error, errno, "Cannot remove the folder “%s”", name);
+    return vmp_error_set_errno (error, errno, _ ("Cannot remove the folder “%s”"), name);
   return TRUE;
 }
 
@@ -214,7 +216,7 @@ remove_empty (int dirfd, const char *name, guint depth, GError **error)
         return FALSE;
     }
   if (unlinkat (dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != ENOENT)
-    return vmp_error_set_errno (error, errno, "Cannot remove the folder “%s”", name);
+    return vmp_error_set_errno (error, errno, _ ("Cannot remove the folder “%s”"), name);
   return TRUE;
 }
 
@@ -249,7 +251,7 @@ vmp_at_sync (int dirfd, const char *path, GError **error)
   if (fd < 0)
     return FALSE;
   if (fsync (fd) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot flush “%s”"), path);
   return TRUE;
 }
 
@@ -272,7 +274,7 @@ vmp_at_sync_folders (int dirfd, const char *path, GError **error)
         return FALSE;
     }
   if (fsync (fd) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot flush “%s”"), path);
   return TRUE;
 }
 
@@ -298,7 +300,7 @@ vmp_at_list (int dirfd, const char *path, guint max, GError **error)
   dir = fdopendir (fd);
   if (dir == NULL)
     {
-      vmp_error_set_errno (error, errno, "Cannot list “%s”", path);
+      vmp_error_set_errno (error, errno, _ ("Cannot list “%s”"), path);
       return NULL;
     }
   vmp_fd_steal (&fd);
@@ -309,7 +311,8 @@ vmp_at_list (int dirfd, const char *path, guint max, GError **error)
       if (names->len >= max)
         {
           closedir (dir);
-          vmp_error_set (error, VMPORT_ERROR_CORRUPT, "“%s” has more than %u entries", path, max);
+          vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("“%s” has more than %u entries"), path,
+                         max);
           return NULL;
         }
       g_ptr_array_add (names, g_strdup (entry->d_name));
@@ -318,7 +321,7 @@ vmp_at_list (int dirfd, const char *path, guint max, GError **error)
   closedir (dir);
   if (saved_errno != 0)
     {
-      vmp_error_set_errno (error, saved_errno, "Cannot list “%s”", path);
+      vmp_error_set_errno (error, saved_errno, _ ("Cannot list “%s”"), path);
       return NULL;
     }
   g_ptr_array_sort (names, compare_names);
@@ -336,13 +339,13 @@ vmp_fd_read_all (int fd, gsize max, const char *what, GError **error)
     return NULL;
   if (fstat (fd, &st) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot examine %s", what);
+      vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), what);
       return NULL;
     }
   if ((guint64) st.st_size > max)
     {
       vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                     "%s has %" G_GUINT64_FORMAT " bytes; at most %" G_GSIZE_FORMAT " are read", what,
+                     _ ("%s has %" PRIu64 " bytes; at most %zu are read"), what,
                      (guint64) st.st_size, max);
       return NULL;
     }
@@ -355,14 +358,14 @@ vmp_fd_read_all (int fd, gsize max, const char *what, GError **error)
         continue;
       if (n < 0)
         {
-          vmp_error_set_errno (error, errno, "Cannot read %s", what);
+          vmp_error_set_errno (error, errno, _ ("Cannot read %s"), what);
           return NULL;
         }
       if (n == 0)
         break;
       if (content->len + (gsize) n > max)
         {
-          vmp_error_set (error, VMPORT_ERROR_CORRUPT, "%s grew while it was read", what);
+          vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("%s grew while it was read"), what);
           return NULL;
         }
       g_byte_array_append (content, buffer, (guint) n);
@@ -375,7 +378,7 @@ GBytes *
 vmp_at_read (int dirfd, const char *path, gsize max, GError **error)
 {
   vmp_autofd int fd = vmp_at_open (dirfd, path, O_RDONLY, 0, error);
-  g_autofree char *what = g_strdup_printf ("“%s”", path);
+  g_autofree char *what = g_strdup_printf (_ ("“%s”"), path);
 
   return fd < 0 ? NULL : vmp_fd_read_all (fd, max, what, error);
 }
@@ -392,7 +395,7 @@ vmp_fd_write_all (int fd, const void *data, gsize size, const char *what, GError
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0)
-        return vmp_error_set_errno (error, errno, "Cannot write %s", what);
+        return vmp_error_set_errno (error, errno, _ ("Cannot write %s"), what);
       at += n;
       size -= (gsize) n;
     }
@@ -410,7 +413,7 @@ vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError 
   if (fd < 0 || !vmp_fd_write_all (fd, data, size, path, error))
     return FALSE;
   if (fsync (fd) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot flush “%s”"), path);
   return TRUE;
 }
 
@@ -429,7 +432,7 @@ vmp_at_replace (int dirfd, const char *name, GBytes *content, mode_t mode, GErro
     }
   if (renameat (dirfd, temporary, dirfd, name) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot replace “%s”", name);
+      vmp_error_set_errno (error, errno, _ ("Cannot replace “%s”"), name);
       unlinkat (dirfd, temporary, 0);
       return FALSE;
     }
@@ -487,7 +490,7 @@ vmp_fd_get_space (int fd, VmpSpace *space, GError **error)
   struct stat st;
 
   if (fstatfs (fd, &fs) < 0 || fstat (fd, &st) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot tell how much space is left");
+    return vmp_error_set_errno (error, errno, _ ("Cannot tell how much space is left"));
   space->free_bytes = (guint64) fs.f_bavail * (guint64) fs.f_bsize;
   space->device = st.st_dev;
   space->can_share = fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC;

@@ -4,6 +4,7 @@
 #include "vmp-error.h"
 
 #include <errno.h>
+#include <glib/gi18n-lib.h>
 
 static GError *
 error_for_errno (int errnum, const char *message)
@@ -39,12 +40,12 @@ error_for_errno (int errnum, const char *message)
     case EXDEV:
       /* What openat2 says of a symbolic link, or of a way out of the directory. */
       return g_error_new (VMPORT_ERROR, VMPORT_ERROR_UNSAFE,
-                          "%s: a symbolic link or a path that leads elsewhere is not followed",
+                          _ ("%s: a symbolic link or a path that leads elsewhere is not followed"),
                           message);
     case ENXIO:
       /* What open says of a socket, and of a device without a driver. */
-      return g_error_new (VMPORT_ERROR, VMPORT_ERROR_UNSAFE, "%s: it is not a regular file",
-                          message);
+      return g_error_new (VMPORT_ERROR, VMPORT_ERROR_UNSAFE,
+                          _ ("%s: it is not a regular file"), message);
     case EMFILE:
     case ENFILE:
     case EAGAIN:

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n-lib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -17,7 +18,7 @@ vmp_fd_dup (int fd, GError **error)
   int copy = fcntl (fd, F_DUPFD_CLOEXEC, 3);
 
   if (copy < 0)
-    vmp_error_set_errno (error, errno, "Cannot duplicate a file descriptor");
+    vmp_error_set_errno (error, errno, _ ("Cannot duplicate a file descriptor"));
   return copy;
 }
 
@@ -29,12 +30,12 @@ vmp_fd_check_regular (int fd, const char *what, GError **error)
   int flags = fcntl (fd, F_GETFL);
 
   if (flags < 0 || fstat (fd, &st) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot examine %s", what);
+    return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), what);
   if ((flags & O_PATH) != 0)
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                          "%s was opened with O_PATH and cannot be read", what);
+                          _ ("%s was opened with O_PATH and cannot be read"), what);
   if (!S_ISREG (st.st_mode))
-    return vmp_error_set (error, VMPORT_ERROR_UNSAFE, "%s is not a regular file", what);
+    return vmp_error_set (error, VMPORT_ERROR_UNSAFE, _ ("%s is not a regular file"), what);
   return TRUE;
 }
 
@@ -62,17 +63,17 @@ vmp_fd_check_directory (int fd, const char *what, GError **error)
   int flags = fcntl (fd, F_GETFL);
 
   if (flags < 0)
-    return vmp_error_set_errno (error, errno, "Cannot examine %s", what);
+    return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), what);
   if (!recall (fd, STATX_TYPE, &st))
     {
       if (errno != EACCES)
-        return vmp_error_set_errno (error, errno, "Cannot examine %s", what);
+        return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), what);
     }
   else if (!S_ISDIR (st.stx_mode))
-    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "%s is not a directory", what);
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, _ ("%s is not a directory"), what);
   if ((flags & O_PATH) != 0)
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                          "%s was opened with O_PATH; open it for reading", what);
+                          _ ("%s was opened with O_PATH; open it for reading"), what);
   return TRUE;
 }
 
@@ -116,7 +117,7 @@ vmp_fd_write_all_to_socket (int fd, const void *data, gsize size, GError **error
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0)
-        return vmp_error_set_errno (error, errno, "Cannot write to a socket");
+        return vmp_error_set_errno (error, errno, _ ("Cannot write to a socket"));
       at += n;
       size -= (gsize) n;
     }

@@ -68,7 +68,7 @@ read_domain (int dirfd, const char *name, GPtrArray **unsafe, char **verity, GEr
   domain = vmp_domain_new_from_xml (xml, size, unsafe, error);
   if (domain == NULL)
     {
-      g_prefix_error (error, "“%s”: ", name);
+      g_prefix_error (error, _ ("“%s”: "), name);
       return NULL;
     }
   if (verity != NULL)

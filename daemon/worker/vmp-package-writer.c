@@ -118,7 +118,7 @@ find_place (VmpPackageWriter *self, const char *directory, int directory_fd,
                               | (directory_fd >= 0 ? O_NOFOLLOW : 0));
   self->in_the_way = self->package < 0 && errno == ENOTDIR;
   if (self->package < 0 && errno != ENOENT && errno != ENOTDIR)
-    return vmp_error_set_errno (error, errno, "Cannot open “%s”", self->path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot open “%s”"), self->path);
   return TRUE;
 }
 
@@ -150,12 +150,13 @@ make_staging (VmpPackageWriter *self, GError **error)
     return FALSE;
   self->made = self->package < 0;
   if (mkdirat (where, self->temporary, 0700) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot write into the folder of “%s”", self->path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot write into the folder of “%s”"),
+                                self->path);
   self->staging = openat (where, self->temporary,
                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (self->staging < 0 || fstat (self->staging, &self->staging_st) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot open the new folder for “%s”", self->path);
+      vmp_error_set_errno (error, errno, _ ("Cannot open the new folder for “%s”"), self->path);
       unlinkat (where, self->temporary, AT_REMOVEDIR);
       return FALSE;
     }
@@ -196,7 +197,7 @@ vmp_package_writer_examine (const char *directory, int directory_fd, const char 
   where = self->package >= 0 ? self->package : self->parent;
   if (faccessat (where, ".", W_OK | X_OK, AT_EACCESS) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot write into the folder of “%s”", self->path);
+      vmp_error_set_errno (error, errno, _ ("Cannot write into the folder of “%s”"), self->path);
       return NULL;
     }
   if (!vmp_fd_get_space (where, &space, error))
@@ -268,7 +269,7 @@ write_member (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant
 {
   g_auto (VmpCopierResult) result = { 0 };
   g_autoptr (GBytes) patch_bytes = NULL;
-  g_autofree char *quoted = g_strdup_printf ("“%s”", file->name);
+  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
   VmpCopierPatch patch = { .before_digest = TRUE };
   vmp_autofd int target = -1;
   const char *backing, *backing_format = NULL;
@@ -371,7 +372,7 @@ list_entries (VmpPackageWriter *self, GVariantDict *result, GError **error)
       if (fstatat (self->staging, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         {
           g_variant_builder_clear (&entries);
-          return vmp_error_set_errno (error, errno, "Cannot examine “%s”", name);
+          return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), name);
         }
       g_variant_builder_add (&entries, "(stt)", name, (guint64) st.st_dev, (guint64) st.st_ino);
     }
@@ -464,7 +465,7 @@ publish_as_folder (VmpPackageWriter *self, GError **error)
   /* EBADF: a parent that one may not read cannot be flushed; its file system still journals the
    * rename in order with what was flushed before. */
   if (fsync (self->parent) < 0 && errno != EBADF)
-    return vmp_error_set_errno (error, errno, "Cannot flush the folder of “%s”", self->path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot flush the folder of “%s”"), self->path);
   return TRUE;
 }
 
@@ -482,15 +483,15 @@ vmp_package_writer_publish (VmpPackageWriter *self, GError **error)
         return FALSE;
     }
   if (fsync (self->package) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", self->path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot flush “%s”"), self->path);
   if (!vmp_at_rename_noreplace (self->staging, VMP_PACKAGE_DESCRIPTOR, self->package,
                                 VMP_PACKAGE_DESCRIPTOR, error))
     return FALSE;
   if (unlinkat (self->package, self->temporary, AT_REMOVEDIR) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot remove the staging folder in “%s”",
+    return vmp_error_set_errno (error, errno, _ ("Cannot remove the staging folder in “%s”"),
                                 self->path);
   if (fsync (self->package) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot flush “%s”", self->path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot flush “%s”"), self->path);
   return TRUE;
 }
 
@@ -564,7 +565,7 @@ remove_file (GVariant *left, int directory_fd, const char *path, GError **error)
       && g_variant_lookup (left, "Inode", "t", &inode) && !is_inode (dirfd, name, device, inode))
     return TRUE;
   if (unlinkat (dirfd, name, 0) < 0 && errno != ENOENT)
-    return vmp_error_set_errno (error, errno, "Cannot remove “%s”", path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), path);
   return TRUE;
 }
 
@@ -637,7 +638,7 @@ remove_package (GVariant *left, int directory_fd, GError **error)
       /* The folder that the export itself made goes too, unless someone has put something in. */
       if (self->parent >= 0 && inode != 0 && is_inode (self->parent, self->name, device, inode)
           && unlinkat (self->parent, self->name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY)
-        return vmp_error_set_errno (error, errno, "Cannot remove “%s”", self->path);
+        return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), self->path);
     }
   return self->parent < 0 || vmp_at_remove_tree (self->parent, self->temporary, error);
 }

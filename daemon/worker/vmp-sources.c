@@ -191,7 +191,7 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
             GUnixFDList *fds_out, GVariantDict *reading, GError **error)
 {
   vmp_autofd int fd = open_source (package_fd, options, fds, O_RDONLY, error);
-  const char *what = "the file", *format = NULL;
+  const char *what = _ ("the file"), *format = NULL;
   g_autofree char *quoted = NULL;
   guint64 size, payload;
   struct stat st;
@@ -206,12 +206,12 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
   if (!g_variant_lookup (options, "Member", "&s", &what))
     g_variant_lookup (options, "Path", "&s", &what);
   g_variant_lookup (options, "Name", "&s", &what);
-  quoted = g_strdup_printf ("“%s”", what);
+  quoted = g_strdup_printf (_ ("“%s”"), what);
   if (!vmp_fd_check_regular (fd, quoted, error)
       || !vmp_copier_measure (fd, &size, &payload, error))
     return FALSE;
   if (fstat (fd, &st) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot examine %s", quoted);
+    return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), quoted);
   g_variant_dict_insert (reading, "Size", "t", size);
   g_variant_dict_insert (reading, "Payload", "t", payload);
   g_variant_dict_insert (reading, "Device", "t", (guint64) st.st_dev);
@@ -322,7 +322,7 @@ make_target (Target *target, int package_fd, GVariant *options, GUnixFDList *fds
   if (reader < 0)
     return FALSE;
   if (fstat (target->fd, &st) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot examine “%s”", name);
+    return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), name);
   target->device = st.st_dev;
   target->inode = st.st_ino;
   handle = g_unix_fd_list_append (fds_out, reader, error);
@@ -397,7 +397,7 @@ examine_folder (int package_fd, const char *path, const char *const *names, GVar
   if (folder < 0)
     return FALSE;
   if (faccessat (folder, ".", W_OK | X_OK, AT_EACCESS) < 0)
-    return vmp_error_set_errno (error, errno, "Cannot write into “%s”", path);
+    return vmp_error_set_errno (error, errno, _ ("Cannot write into “%s”"), path);
   if (!vmp_fd_get_space (folder, &space, error))
     return FALSE;
   for (gsize i = 0; names[i] != NULL; i++)
@@ -477,7 +477,7 @@ copy_item (VmpSources *self, guint32 id, GVariant *options, GVariantDict *outcom
                               target_id);
     }
   g_variant_lookup (options, "Name", "&s", &name);
-  quoted = g_strdup_printf ("“%s”", name);
+  quoted = g_strdup_printf (_ ("“%s”"), name);
   if (g_variant_lookup (options, "Verity", "&s", &verity))
     flags |= VMP_COPIER_VERITY;
   if (g_variant_lookup (options, "Sha256", "&s", &sha256))
@@ -517,7 +517,8 @@ sync_targets (VmpSources *self, GError **error)
     {
       Target *target = value;
 
-      if (!vmp_copier_sync (target->fd, target->name != NULL ? target->name : "the copy", error))
+      if (!vmp_copier_sync (target->fd, target->name != NULL ? target->name : _ ("the copy"),
+                            error))
         return FALSE;
       vmp_fd_clear (&target->fd);
     }
@@ -573,7 +574,8 @@ vmp_sources_publish_targets (VmpSources *self, GError **error)
                                     target->name, error))
         return FALSE;
       if (fsync (target->folder) < 0)
-        return vmp_error_set_errno (error, errno, "Cannot flush the folder of “%s”", target->name);
+        return vmp_error_set_errno (error, errno, _ ("Cannot flush the folder of “%s”"),
+                                    target->name);
     }
   return TRUE;
 }

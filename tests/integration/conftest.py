@@ -3,8 +3,9 @@
 import os
 import pathlib
 import shutil
-import subprocess
 import tempfile
+from collections import Counter
+from contextlib import ExitStack
 
 import gi
 import pytest
@@ -12,7 +13,7 @@ import pytest
 gi.require_version('Gio', '2.0')
 
 # pylint: disable=wrong-import-position
-from rig.bus import Bus, Polkit
+from rig.bus import Bus, Polkit, SessionBus
 from rig.caller import Caller, STORE
 from rig.daemon import Daemon
 from rig.folder import Held
@@ -20,6 +21,7 @@ from rig.loop import drain
 from rig.machines import bare_directory
 from rig.recorder import Recorder
 from rig.users import make_users
+from rig.world import open_area, open_world
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -34,6 +36,38 @@ def pytest_runtest_makereport(item, call):
     log = folder / 'daemon/vmportd.log' if folder else None
     if report.failed and log and log.exists():
         report.sections.append(('vmportd', log.read_text(errors='replace')[-8000:]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The table of settings with what was seen of each value, and how their combinations ended."""
+    properties = [(report, name, value) for outcome in ('passed', 'failed')
+                  for report in terminalreporter.getreports(outcome) if report.when == 'call'
+                  for name, value in report.user_properties]
+    lines = sorted(((line['kind'], line['key'], line['value'], line['seen'],
+                     'ok' if report.outcome == 'passed' else 'WRONG')
+                    for report, name, line in properties if name == 'settings-table'),
+                   key=lambda line: line[0])
+    if lines:
+        terminalreporter.section('settings')
+        widths = [max(len(line[column]) for line in lines) for column in range(4)]
+        for line in lines:
+            terminalreporter.write_line('  '.join(cell.ljust(width) for cell, width
+                                                  in zip(line, (*widths, 0))).rstrip())
+    tallies = [value for _, name, value in properties if name == 'settings-tally']
+    if tallies:
+        ends = sum((Counter(tally) for _, tally in tallies), Counter())
+        terminalreporter.section(f'{sum(ends.values())} combinations of settings, '
+                                 f'VMPORT_SEED={tallies[0][0]}')
+        for (kind, end), count in sorted(ends.items()):
+            terminalreporter.write_line(f'{kind:6}  {end:20}  {count:4}')
+
+
+def pytest_generate_tests(metafunc):
+    """A test that needs a daemon and has the mark runs once in each mode."""
+    marker = metafunc.definition.get_closest_marker('modes')
+    if marker and marker.args != ('system',):
+        assert 'bus_kind' in metafunc.fixturenames, f'{metafunc.definition.nodeid} needs no daemon'
+        metafunc.parametrize('bus_kind', marker.args, indirect=True)
 
 
 def pytest_collection_modifyitems(items):
@@ -66,57 +100,70 @@ def session_folder():
     assert not left, f'mounts were left: {left}'
 
 
+@pytest.fixture
+def bus_kind(request):
+    """`system`: a daemon of root's, polkit, many users. `session`: a daemon of alice's, and she is
+    everybody who calls."""
+    return getattr(request, 'param', 'system')
+
+
 @pytest.fixture(scope='session')
-def bus(session_folder, prefix, users):
+def system_bus(session_folder, prefix, users):
     folder = session_folder / 'bus'
     folder.mkdir()
-    bus = Bus(folder, prefix)
+    bus = Bus(folder, prefix, users['root'])
     yield bus
     bus.stop()
 
 
 @pytest.fixture(scope='session')
-def polkitd(bus, session_folder):
-    polkit = Polkit(bus, session_folder)
+def session_bus(session_folder, prefix, users):
+    folder = session_folder / 'session-bus'
+    folder.mkdir()
+    users['alice'].own(folder)
+    bus = SessionBus(folder, prefix, users['alice'])
+    yield bus
+    bus.stop()
+
+
+@pytest.fixture
+def bus(request, bus_kind):
+    return request.getfixturevalue(f'{bus_kind}_bus')
+
+
+@pytest.fixture(scope='session')
+def polkitd(system_bus, session_folder):
+    polkit = Polkit(system_bus, session_folder)
     yield polkit
     polkit.stop()
 
 
 @pytest.fixture
-def polkit(polkitd):
+def polkit(polkitd, bus_kind):
     """polkitd, for a test that changes the rules: the standard ones come back afterwards."""
+    assert bus_kind == 'system', 'nobody asks polkit on a session bus'
     yield polkitd
     polkitd.rules()
 
 
 @pytest.fixture
 def area(session_folder, users):
-    """A folder for this test: area/alice is alice's home, mode 0700, and so on; area itself is
-    root's. At the end nothing of the daemon's own temporary names may be left in it."""
-    folder = pathlib.Path(tempfile.mkdtemp(dir=session_folder))
-    folder.chmod(0o711)
-    for user in users.values():
-        home = folder / user.name
-        home.mkdir(mode=0o700)
-        user.own(home)
-    yield folder
-    left = [path for path in folder.rglob('.vmport-*')]
-    for mount in reversed([line.split()[4] for line in
-                           pathlib.Path('/proc/self/mountinfo').read_text().splitlines()]):
-        if mount.startswith(f'{folder}/'):
-            subprocess.run(('umount', mount), check=True)
-    shutil.rmtree(folder)
-    assert not left, f'the daemon left {left}'
+    """A folder for this test, see open_area()."""
+    with open_area(session_folder, users) as folder:
+        yield folder
 
 
 @pytest.fixture
-def make_daemon(bus, polkitd, prefix, area):
+def make_daemon(request, bus, prefix, area):
     """Makes the daemon with keys for its vmport.conf."""
     made = []
+    if not bus.session:
+        request.getfixturevalue('polkitd')
 
     def make(**keys):
         folder = area / 'daemon'
         folder.mkdir()
+        bus.user.own(folder)
         daemon = Daemon(bus, prefix, folder, **keys)
         made.append(daemon)
         return daemon
@@ -138,6 +185,7 @@ def connect(bus, users):
     made = []
 
     def make(name):
+        assert not bus.session or name == bus.user.name, f"a session bus of {bus.user}'s"
         caller = Caller(bus, users[name])
         made.append(caller)
         return caller
@@ -149,8 +197,9 @@ def connect(bus, users):
 
 
 @pytest.fixture
-def root(connect):
-    return connect('root')
+def root(connect, bus):
+    """Who may do everything: root, or whose the session is."""
+    return connect(bus.user.name)
 
 
 @pytest.fixture
@@ -161,6 +210,18 @@ def alice(connect):
 @pytest.fixture
 def bob(connect):
     return connect('bob')
+
+
+@pytest.fixture
+def anyone(connect, bus):
+    """Somebody who was given no rights, where there is such a person."""
+    return connect('alice' if bus.session else 'bob')
+
+
+@pytest.fixture
+def operator(connect, bus):
+    """Somebody who was given all rights, and is not root."""
+    return connect('alice' if bus.session else 'carol')
 
 
 @pytest.fixture
@@ -185,7 +246,7 @@ def recorder(root):
 def make_vm(root, area):
     """make_vm('web', [Disk(...)], networks=['user']): a machine in the store; its object path."""
     def make(name='web', disks=None, networks=(), manager=STORE, **options):
-        folder = bare_directory(area / f'made-{name}', name, disks, networks, **options)
+        folder = bare_directory(area / f'made-{name}', name, disks, networks, root.user, **options)
         result = root.wait(root.import_(folder, {'Name': name}, manager))
         shutil.rmtree(folder)
         return result['ImportedVirtualMachine']
@@ -213,3 +274,11 @@ def lent(area, users):
     folder.mkdir(mode=0o700)
     users['alice'].own(folder)
     return folder
+
+
+@pytest.fixture(scope='module')
+def make_world(session_folder, system_bus, polkitd, prefix, users):
+    """Makes what many small checks of a module share, with keys for the daemon's vmport.conf."""
+    with ExitStack() as stack:
+        yield lambda **keys: stack.enter_context(
+            open_world(session_folder, system_bus, prefix, users, **keys))

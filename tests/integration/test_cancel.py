@@ -4,9 +4,11 @@ import pytest
 
 from rig.caller import ERROR, refused
 from rig.jobs import Gate, Hold
-from rig.loop import wait_for
+from rig.loop import wait_on_disk
 from rig.machines import names, random_disk
 from rig.recorder import COMPLETED, TERMINAL, TERMINATED, WITH_WARNINGS, Recorder
+
+pytestmark = pytest.mark.modes('system', 'session')
 
 MIB = 160   # long enough on disk that a phase can be caught
 
@@ -146,4 +148,4 @@ def test_an_ended_job(daemon, alice, make_vm, area):
     alice.wait(job)
     alice.cancel(job)
     assert alice.job(job)['JobState'] == COMPLETED, 'no error when the job has just ended'
-    wait_for(lambda: (area / 'alice/package/vmport.xml').exists(), 'the package')
+    wait_on_disk(lambda: (area / 'alice/package/vmport.xml').exists(), 'the package')

@@ -14,6 +14,8 @@ from rig.jobs import Hold, job_failure
 from rig.machines import Disk, names, random_disk
 from rig.recorder import WITH_WARNINGS
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 
 def check(caller, machine, folder, settings=None):
     return caller.call(STORE, MANAGER, 'CheckExport', '(osa{sv})',
@@ -85,6 +87,7 @@ def test_excluded_disk(machine, alice, area, by):
     assert alice.import_settings(area / 'alice/package')['SourceResourcePaths'][1] == ''
 
 
+@pytest.mark.modes('system')   # bob is another user
 @pytest.mark.parametrize('unknown', ['vdz', '', '/no/such/disk', 'sda'])
 def test_unknown_excluded_disk(daemon, make_vm, alice, bob, dave, area, unknown):
     """Known without reading the directory, so the call fails; a drive is no disk. Only those who

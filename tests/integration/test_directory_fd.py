@@ -14,9 +14,11 @@ from gi.repository import Gio, GLib
 from rig.caller import ACCESS_DENIED, ERROR, JOB, MANAGER, STORE, refused, variants
 from rig.folder import DIRECTORY, ask, errors, export, import_, verify
 from rig.jobs import Hold, findings, job_failure, owned_by
-from rig.loop import wait_for
+from rig.loop import wait_on_disk
 from rig.machines import MIB, Disk, bare_directory, names, random_disk, same_content, tree
 from rig.recorder import Recorder
+
+pytestmark = pytest.mark.modes('system', 'session')
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def test_export_into_a_subdirectory(machine, alice, area, opened):
     assert (area / 'alice/web/vmport.xml').is_file()
 
 
-def test_everything_where_no_path_leads(machine, alice, area, lent, opened):
+def test_everything_where_no_path_leads(machine, alice, lent, opened):
     """The descriptor is the authority: no path to the folder is open to alice."""
     held = opened(lent)
     assert job_failure(alice, alice.export, machine, lent / 'package').name == ACCESS_DENIED
@@ -123,7 +125,7 @@ def test_the_settings_handed_back(package, alice, opened):
         assert os.path.relpath(by_path[key], package) == settings[key]
 
 
-def test_relative_sources(machine, package, alice, lent, opened, users):
+def test_relative_sources(package, alice, lent, opened):
     """Disks elsewhere beneath the directory, by path and by root."""
     shutil.copytree(package, lent / 'config')
     (lent / 'config/disks').mkdir()
@@ -138,7 +140,7 @@ def test_relative_sources(machine, package, alice, lent, opened, users):
     alice.wait(import_(alice, held, Name='copy2', SourceVhdDataRoot='disks'))
 
 
-def test_absolute_sources_are_paths(package, alice, area, lent, opened, users):
+def test_absolute_sources_are_paths(package, alice, lent, opened):
     """An absolute path in the settings is what it always is: resolved with alice's own rights."""
     shutil.copytree(package, lent / 'config')
     (lent / 'config/Virtual Hard Disks/web.qcow2').unlink()
@@ -185,7 +187,7 @@ def test_paths_that_lead_up_fail_the_call(package, alice, opened, key, value):
 
 
 @pytest.mark.parametrize('where', ['path', 'root', 'member', 'descriptor'])
-def test_links_that_lead_out(package, alice, area, opened, users, where):
+def test_links_that_lead_out(package, alice, area, opened, where):
     """alice could read what they lead to; it is not what she passed."""
     disk = package / 'Virtual Hard Disks/web.qcow2'
     outside = area / 'alice/outside'
@@ -214,7 +216,7 @@ def test_links_that_lead_out(package, alice, area, opened, users, where):
         assert set(findings(alice, job)) >= {'UnsafeImage'}
 
 
-def test_link_in_the_place_of_the_subdirectory(machine, alice, area, opened, users):
+def test_link_in_the_place_of_the_subdirectory(machine, alice, area, opened):
     """By a path alice may have her folder elsewhere; beneath a descriptor there is no elsewhere."""
     (area / 'alice/elsewhere').mkdir()
     (area / 'alice/web').symlink_to(area / 'alice/elsewhere')
@@ -234,7 +236,7 @@ METHODS = ('Export', 'CheckExport', 'Import', 'CheckImport', 'GetImportSettings'
 
 
 @pytest.mark.parametrize('method', METHODS)
-def test_what_is_no_open_directory_fails_the_call(machine, alice, area, users, opened, method):
+def test_what_is_no_open_directory_fails_the_call(machine, alice, area, opened, method):
     first = (machine,) if 'Export' in method else ()
     signature = '(osa{sv})' if first else '(sa{sv})'
     before = alice.jobs()
@@ -268,7 +270,7 @@ def test_what_is_no_open_directory_fails_the_call(machine, alice, area, users, o
     assert names(area / 'alice') == ['file']
 
 
-def test_the_number_counts(package, alice, area, opened):
+def test_the_number_counts(package, alice, opened):
     """The second descriptor of a message, after one of something else."""
     both = Gio.UnixFDList.new()
     for held in (opened('/dev/null', os.O_RDONLY), opened(package)):
@@ -298,6 +300,7 @@ def test_errors_of_the_directory_itself(machine, alice, area, opened, users):
 
 # Rights
 
+@pytest.mark.modes('system')
 def test_the_right_is_asked_for_all_the_same(machine, bob, area, opened):
     held = opened(area / 'bob')
     assert refused(export, bob, machine, held).name \
@@ -305,6 +308,7 @@ def test_the_right_is_asked_for_all_the_same(machine, bob, area, opened):
     assert names(area / 'bob') == []
 
 
+@pytest.mark.modes('system')
 def test_what_a_prompt_says(machine, polkit, bob, area, opened):
     """No path is claimed, so none is shown."""
     polkit.rules('''
@@ -330,14 +334,14 @@ def open_in(daemon, *paths):
     return count
 
 
-def test_the_daemon_keeps_no_descriptor(machine, daemon, alice, area, lent, opened):
+def test_the_daemon_keeps_no_descriptor(machine, daemon, alice, lent, opened):
     held = opened(lent)
     refused(export, alice, machine, held, NoSuchKey=True)
     refused(ask, alice, 'CheckImport', held)
     alice.wait(export(alice, machine, held))
     alice.wait(verify(alice, held))
     refused(alice.wait, export(alice, machine, held))
-    wait_for(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
+    wait_on_disk(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
 
 
 def test_a_call_that_waits_keeps_no_descriptor(daemon, alice, root, make_vm, area, opened):
@@ -351,7 +355,7 @@ def test_a_call_that_waits_keeps_no_descriptor(daemon, alice, root, make_vm, are
     held = opened(other)
     waiting = [alice.start(job, JOB, 'Wait', '(a{sv})', ({},), fds=held.list) for _ in range(4)]
     alice.job(job)   # the daemon has had the calls before this one
-    wait_for(lambda: open_in(daemon, other) == 0, 'the daemon to let go of what came with Wait')
+    wait_on_disk(lambda: open_in(daemon, other) == 0, 'the daemon to let go of what came with Wait')
     hold_copy.release()
     for pending in waiting:
         assert pending.result()['ExportPath']
@@ -489,7 +493,7 @@ def test_killed_where_no_path_leads(daemon, alice, root, make_vm, area, lent, op
     assert not staging.exists()
     assert alice.describe(job)['Leftovers'] == []
     refused(alice.wait, job)
-    wait_for(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
+    wait_on_disk(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
 
 
 def test_killed_and_moved(daemon, alice, root, make_vm, area, users, opened):
@@ -513,8 +517,8 @@ def test_killed_and_moved(daemon, alice, root, make_vm, area, users, opened):
     assert names(folder) == [] and alice.describe(job)['Leftovers'] == []
 
 
-def test_rolled_back_when_the_folder_can_be_written_again(daemon, alice, root, make_vm, area,
-                                                          lent, opened):
+def test_rolled_back_when_the_folder_can_be_written_again(daemon, alice, root, make_vm, lent,
+                                                          opened):
     """While the daemon lives: the folder was made unwritable in the middle."""
     daemon.fatal = 'fatal-criticals'
     daemon.restart()
@@ -529,7 +533,7 @@ def test_rolled_back_when_the_folder_can_be_written_again(daemon, alice, root, m
     assert refused(alice.wait, job).name == f'{ERROR}Cancelled'
     staging, = lent.rglob('.vmport-*')
     assert alice.describe(job)['Leftovers'] == [staging.name]
-    wait_for(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
+    wait_on_disk(lambda: open_in(daemon, lent) == 0, 'the daemon to let go of the folder')
     lent.chmod(0o700)
     alice.wait(export(alice, machine, held))
     assert not staging.exists() and alice.describe(job)['Leftovers'] == []

@@ -1,4 +1,5 @@
-"""DirectoryFd from programs of alice's own: the manual page's example, and libvmport's calls."""
+"""DirectoryFd from programs of alice's own: the manual page's example, libvmport's calls, and a
+file system of hers."""
 
 import os
 import pathlib
@@ -7,6 +8,9 @@ import textwrap
 
 import pytest
 
+from rig.caller import ERROR, JOB, refused
+from rig.folder import verify
+from rig.fuse import Fuse
 from rig.machines import Disk, names
 
 MANUAL = pathlib.Path(__file__).parents[2] / 'data/man/org.vmport.7.rst'
@@ -131,3 +135,59 @@ def test_every_call_of_libvmport(daemon, alice, make_vm, lent, opened, run):
     assert {entry['Name'] for entry in alice.machines().values()} \
         == {'web', 'raw0', 'raw1', 'typed0', 'typed1'}
     assert names(lent) == []
+
+
+# What a sandboxed application is given by its portal is a file system of the user's own.
+
+@pytest.fixture
+def mounted(area, users):
+    made = []
+
+    def make(**options):
+        folder = area / 'alice/fuse'
+        folder.mkdir()
+        made.append(Fuse(folder, users['alice'], **options))
+        return folder, made[-1]
+
+    yield make
+    for fuse in made:
+        fuse.close()
+
+
+ASK = """
+import os
+import sys
+from gi.repository import Gio, GLib
+
+bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
+fds = Gio.UnixFDList()
+options = {'DirectoryFd': GLib.Variant('h', fds.append(os.open(sys.argv[1], os.O_RDONLY)))}
+try:
+    bus.call_with_unix_fd_list_sync(
+        'org.vmport', '/org/vmport/Manager/store', 'org.vmport.Manager', 'GetImportSettings',
+        GLib.Variant('(sa{sv})', ('', options)), None, 0, 60000, fds)
+except GLib.Error as error:
+    print(error.message)
+"""
+
+
+def test_file_system_that_is_hidden_from_root(daemon, run, mounted):
+    """Root may not even look at it; alice's worker may."""
+    folder, _ = mounted()
+    with pytest.raises(PermissionError):
+        os.stat(folder)
+    said = run(ASK, str(folder))
+    assert f'{ERROR}NotFound' in said and 'DirectoryFd' in said, said
+
+
+def test_file_system_that_does_not_answer(daemon, alice, mounted, opened):
+    """It is the job's worker that waits, and that can be ended."""
+    folder, fuse = mounted(everybody=True)
+    held = opened(folder)
+    fuse.fall_silent()
+    job = verify(alice, held)
+    assert alice.machines() == {} and alice.jobs() == [job], 'the daemon goes on'
+    assert refused(alice.wait, job, 200000).name == f'{ERROR}Timeout'
+    alice.cancel(job)
+    assert refused(alice.wait, job).name == f'{ERROR}Cancelled'
+    assert alice.get(job, JOB, 'JobState') == 8

@@ -7,6 +7,8 @@ from rig.caller import ACCESS_DENIED, ERROR, MANAGER, STORE, UNKNOWN_OBJECT, ref
 from rig.jobs import failure, job_failure
 from rig.machines import Disk, bare_directory
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 # interface.md, "Errors": what is knowable without reading the directory fails the call.
 NEVER = '/org/vmport/VirtualMachine/store/00000000_0000_4000_8000_000000000000'
 

@@ -13,6 +13,8 @@ from rig.jobs import failure, job_failure, owned_by
 from rig.machines import MIB, Disk, names, same_content, tree
 from rig.recorder import COMPLETED
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 # interface.md, "Export": the table.
 EXPORT_SETTINGS = {
     'Caption': 'Virtual System Export Setting Data',

@@ -14,6 +14,8 @@ from rig.machines import (MIB, Disk, bare_directory, domain_xml, make_image, nam
                           tree)
 from rig.recorder import COMPLETED, WITH_WARNINGS
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 # interface.md, "Import": the table, for a package of one disk and no adapter.
 IMPORT_SETTINGS = {
     'Caption': 'Virtual System Import Setting Data',
@@ -64,7 +66,7 @@ def test_settings_are_complete(package, alice):
     }, 'GetImportSettings gives every key of the table, pre-filled from that directory'
 
 
-def test_import_under_a_new_name(package, daemon, alice):
+def test_import_under_a_new_name(package, daemon, alice, bus):
     before = tree(package)
     machine, result = import_(alice, package, Name='web2')
     assert set(result) == {'ImportedVirtualMachine', 'BytesCopied', 'BytesCloned', 'Files',
@@ -80,7 +82,7 @@ def test_import_under_a_new_name(package, daemon, alice):
     for path in new['ResourcePaths']:
         assert path.startswith(f'{daemon.store}/{new["Uuid"]}/'), \
             "the directory store keeps each VM in <root>/<uuid>/"
-        assert os.stat(path).st_uid == 0 and os.stat(path).st_mode & 0o077 == 0
+        assert os.stat(path).st_uid == bus.user.uid and os.stat(path).st_mode & 0o077 == 0
 
 
 def test_read_only_package_many_times(package, alice, users):
@@ -124,23 +126,23 @@ def test_new_ids_mean_new_macs(daemon, alice, make_vm, area):
     assert first != second and second.startswith('52:54:00:')
 
 
-def test_target_folder(package, carol, area, users):
+def test_target_folder(package, operator, area):
     """TargetVhdDataRoot=/x puts disk.qcow2 at /x/disk.qcow2."""
-    shutil.move(package, area / 'carol/package')
-    for path in (area / 'carol/package', *(area / 'carol/package').rglob('*')):
-        users['carol'].own(path)
-    folder = area / 'carol/disks'
+    user = operator.user
+    package = package.rename(area / user.name / 'to-import')
+    folder = area / user.name / 'disks'
     folder.mkdir()
-    users['carol'].own(folder)
-    machine, _ = import_(carol, area / 'carol/package', Name='web2', TargetVhdDataRoot=str(folder))
-    assert carol.machines()[machine]['ResourcePaths'] == [str(folder / 'web.qcow2')]
+    for path in (package, *package.rglob('*'), folder):
+        user.own(path)
+    machine, _ = import_(operator, package, Name='web2', TargetVhdDataRoot=str(folder))
+    assert operator.machines()[machine]['ResourcePaths'] == [str(folder / 'web.qcow2')]
     assert names(folder) == ['web.qcow2']
-    assert (folder / 'web.qcow2').stat().st_uid == users['carol'].uid
-    error = job_failure(carol, carol.import_, area / 'carol/package',
+    assert (folder / 'web.qcow2').stat().st_uid == user.uid
+    error = job_failure(operator, operator.import_, package,
                         {'Name': 'web3', 'TargetVhdDataRoot': str(folder)})
     assert error.name == f'{ERROR}Exists', 'TargetExists'
-    error = job_failure(carol, carol.import_, area / 'carol/package',
-                        {'Name': 'web3', 'TargetVhdDataRoot': str(area / 'carol/none')})
+    error = job_failure(operator, operator.import_, package,
+                        {'Name': 'web3', 'TargetVhdDataRoot': str(folder / 'none')})
     assert error.name == f'{ERROR}InvalidParameter', 'TargetMissing: folders must exist'
 
 

@@ -5,9 +5,11 @@ from gi.repository import GLib
 
 from rig.caller import DAEMON, ERROR, JOB, MACHINE, MANAGER, STORE, UNKNOWN_OBJECT, refused
 from rig.jobs import Gate, Hold, failure
-from rig.loop import wait_for
+from rig.loop import wait_for, wait_on_disk
 from rig.machines import names, random_disk
 from rig.recorder import COMPLETED, EXCEPTION, TERMINAL, Recorder
+
+pytestmark = pytest.mark.modes('system', 'session')
 
 JOB_PROPERTIES = {'Manager', 'Operation', 'OwnerUid', 'JobState', 'PercentComplete', 'Phase',
                   'BytesDone', 'BytesTotal', 'BandwidthLimit', 'StartTime', 'EndTime',
@@ -70,6 +72,7 @@ def test_client_leaves_in_the_middle(daemon, connect, recorder, make_vm, area):
     assert (area / 'alice/package/vmport.xml').exists()
 
 
+@pytest.mark.modes('system')
 def test_client_leaves_before_its_job_is_made(daemon, connect, root, area, make_vm):
     """One that has left gets no job, or one that runs to its end; never half of one."""
     machine = make_vm('web')
@@ -170,7 +173,7 @@ def test_export_interrupted(daemon, alice, root, make_vm, area):
     assert list((area / 'alice').rglob('.vmport-*')), \
         'everything is written under .vmport-<token>/'
     interrupted(daemon, alice, job)
-    wait_for(lambda: names(area / 'alice') == [], 'the rollback')
+    wait_on_disk(lambda: names(area / 'alice') == [], 'the rollback')
     alice.wait(alice.export(machine, area / 'alice/package'))
 
 
@@ -284,6 +287,7 @@ def test_side_by_side(make_daemon, alice, root, make_vm, area, prefix):
         assert call.result()['ExportPath']
 
 
+@pytest.mark.modes('system')
 def test_limit_for_one_user(make_daemon, alice, carol, root, make_vm, area):
     """Limits fail the call; other people are not concerned."""
     daemon = make_daemon(MaxJobs=1, MaxJobsPerUser=2)

@@ -8,6 +8,8 @@ from rig.loop import run_for
 from rig.machines import MIB, Disk, random_disk
 from rig.recorder import COMPLETED, TERMINATED, WITH_WARNINGS
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 PHASES = ['Queued', 'Reading', 'Copying', 'Verifying', 'Syncing', 'Defining', 'Done']
 
 
@@ -48,6 +50,7 @@ def test_progress(finished, alice, recorder):
     assert len(set(done)) > 2, 'it tells of bytes between the first and the last'
 
 
+@pytest.mark.modes('system')
 def test_rate(finished, recorder):
     """At most ten a second, and one for each change of phase."""
     job = finished
@@ -67,6 +70,7 @@ def test_rate(finished, recorder):
         'PropertiesChanged with values at the same rate'
 
 
+@pytest.mark.modes('system')
 def test_finished_once_and_last(finished, alice, recorder):
     job = finished
     run_for(0.3)

@@ -10,18 +10,20 @@ from rig.loop import run_for
 from rig.machines import Disk
 from rig.recorder import Recorder
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 MACHINE_PROPERTIES = {'Manager', 'Uuid', 'Name', 'State', 'SecurityScope', 'ResourcePaths',
                       'NetworkConnections', 'Snapshots', 'ActiveJob'}
 
 
-def test_daemon_object(daemon, bob):
-    properties = bob.get_all('/org/vmport', DAEMON)
+def test_daemon_object(daemon, anyone):
+    properties = anyone.get_all('/org/vmport', DAEMON)
     assert STORE in properties['Managers']
     assert properties['Version']
 
 
-def test_store_manager(daemon, bob):
-    properties = bob.get_all(STORE, MANAGER)
+def test_store_manager(daemon, anyone):
+    properties = anyone.get_all(STORE, MANAGER)
     assert set(properties) == {'Id', 'Driver', 'Uri', 'Version', 'Available', 'Features',
                                'NetworkConnections', 'StorageRoots', 'JobRetentionUSec'}
     assert properties['Id'] == 'store' and properties['Driver'] == 'directory'
@@ -31,32 +33,32 @@ def test_store_manager(daemon, bob):
     assert 'live' not in properties['Features']
 
 
-def test_networks_of_the_configuration(make_daemon, bob):
+def test_networks_of_the_configuration(make_daemon, anyone):
     make_daemon(Networks='bridge:br0;network:lab')
     assert {'user', 'bridge:br0', 'network:lab'} <= set(
-        bob.get(STORE, MANAGER, 'NetworkConnections'))
+        anyone.get(STORE, MANAGER, 'NetworkConnections'))
 
 
-def test_machine_properties(daemon, bob, make_vm):
+def test_machine_properties(daemon, anyone, make_vm):
     machine = make_vm('web', [Disk(name='a.qcow2'), Disk(name='b.raw', format='raw')],
                       networks=['user'])
-    listed = bob.machines()[machine]
+    listed = anyone.machines()[machine]
     assert set(listed) == MACHINE_PROPERTIES
     assert listed['Manager'] == STORE and listed['Name'] == 'web' and listed['State'] == 'off'
     assert listed['SecurityScope'] == '' and listed['Snapshots'] == []
     assert listed['ActiveJob'] == '/' and listed['NetworkConnections'] == ['user']
     assert [path.rsplit('/', 1)[1] for path in listed['ResourcePaths']] == ['a.qcow2', 'b.raw']
-    assert bob.get_all(machine, MACHINE) == listed
+    assert anyone.get_all(machine, MACHINE) == listed
     for name, value in listed.items():
-        assert bob.get(machine, MACHINE, name) == value
-    assert bob.find('web') == bob.find(listed['Uuid']) == machine
+        assert anyone.get(machine, MACHINE, name) == value
+    assert anyone.find('web') == anyone.find(listed['Uuid']) == machine
 
 
-def test_configuration(daemon, bob, make_vm):
+def test_configuration(daemon, anyone, make_vm):
     machine = make_vm('web', [Disk(name='a.qcow2')])
-    domain = ElementTree.fromstring(bob.configuration(machine))
+    domain = ElementTree.fromstring(anyone.configuration(machine))
     assert domain.tag == 'domain' and domain.findtext('name') == 'web'
-    listed = bob.machines()[machine]
+    listed = anyone.machines()[machine]
     assert domain.findtext('uuid') == listed['Uuid']
     disk = domain.find('devices/disk')
     assert [disk.find('source').get('file')] == listed['ResourcePaths']
@@ -64,10 +66,10 @@ def test_configuration(daemon, bob, make_vm):
     assert len(disk.find('backingStore')) == 0, 'a chain is spelled out and ended'
 
 
-def test_list_of_a_few(daemon, bob, make_vm):
+def test_list_of_a_few(daemon, anyone, make_vm):
     first, _ = make_vm('first'), make_vm('second')
     never = '/org/vmport/VirtualMachine/store/00000000_0000_4000_8000_000000000000'
-    chosen = bob.call(STORE, MANAGER, 'ListVirtualMachines', '(a{sv})',
+    chosen = anyone.call(STORE, MANAGER, 'ListVirtualMachines', '(a{sv})',
                       ({'Paths': GLib.Variant('ao', [first, never])},))
     assert list(chosen) == [first], 'option Paths for a few of them'
 
@@ -85,6 +87,7 @@ def test_objects_that_never_were(daemon, root, path):
             if 'store/' not in path else error.name == UNKNOWN_OBJECT, error
 
 
+@pytest.mark.modes('system')
 def test_property_reads_are_authorised(daemon, dave, alice, polkit, make_vm):
     """A user without view gets UnknownObject, with the words for a VM that never was."""
     machine = make_vm('web')
@@ -105,6 +108,7 @@ def test_property_reads_are_authorised(daemon, dave, alice, polkit, make_vm):
     assert alice.get(machine, MACHINE, 'Name') == 'web'
 
 
+@pytest.mark.modes('system')
 def test_view_by_name(daemon, polkit, bob, make_vm):
     """A rule may look at a name: each machine that is called is asked about for itself. A listing
     asks once for each scope, whose rules hold for all machines in it."""
@@ -115,6 +119,7 @@ def test_view_by_name(daemon, polkit, bob, make_vm):
     assert refused(bob.get, db, MACHINE, 'Uuid').name == UNKNOWN_OBJECT
 
 
+@pytest.mark.modes('system')
 def test_signals_carry_no_secrets(daemon, dave, alice, root, area, make_vm):
     """Signals are broadcast and carry numbers and UUID paths alone."""
     recorder = Recorder(dave)

@@ -190,3 +190,14 @@ def test_snapshot_modes_are_still_refused(saved, alice, area):
         error = refused(check, alice, saved, area / 'alice/package',
                         {'CopySnapshotConfiguration': GLib.Variant('y', mode)})
         assert error.name == f'{ERROR}NotSupported'
+
+
+@pytest.mark.parametrize('files', [{f'tpm2/{number}': b'x' for number in range(130)},
+                                   {'a/b/c/d/e': b'x'}], ids=['many', 'deep'])
+def test_more_of_a_tpm_than_would_be_read_again(daemon, alice, make_vm, area, files):
+    """Such a package is broken; it must not become a machine that the store cannot read."""
+    package = area / 'alice/package'
+    alice.wait(alice.export(make_vm(), package))
+    packages.add_tpm(package, files)
+    assert job_failure(alice, alice.import_, package, {'Name': 'copy'}).name == f'{ERROR}Corrupt'
+    assert len(alice.machines()) == 1

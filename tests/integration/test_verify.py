@@ -11,6 +11,8 @@ from rig.jobs import job_failure
 from rig.machines import Disk, bare_directory, random_disk, tree
 from rig.recorder import COMPLETED
 
+pytestmark = pytest.mark.modes('system', 'session')
+
 MANAGER = 'org.vmport.Manager'
 STORE = '/org/vmport/Manager/store'
 

@@ -53,14 +53,16 @@ class Terminal:
 
 @pytest.fixture
 def environment(bus, prefix):
-    return {'DBUS_SYSTEM_BUS_ADDRESS': bus.address, 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb',
-            'PATH': f'{prefix}/bin:/usr/bin:/bin', 'LD_LIBRARY_PATH': f'{prefix}/lib'}
+    return {**bus.environment, 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb', 'PATH':
+            f'{prefix}/bin:/usr/bin:/bin', 'LD_LIBRARY_PATH': f'{prefix}/lib'}
 
 
 @pytest.fixture
-def ctl(environment):
+def ctl(environment, bus):
+    options = ('--session',) if bus.session else ()
+
     def run(user, *arguments, status=0):
-        done = user.run(('vmportctl', *map(str, arguments)), env=environment)
+        done = user.run(('vmportctl', *options, *map(str, arguments)), env=environment)
         assert done.returncode == status, f'{arguments}: {done.stdout}{done.stderr}'
         return done.stdout
     return run
@@ -94,6 +96,7 @@ def test_nobody_is_asked_where_that_is_not_wanted(daemon, make_vm, area, users, 
         terminal.close()
 
 
+@pytest.mark.modes('system', 'session')
 def test_options_reach_the_job(daemon, alice, make_vm, area, users, ctl):
     make_vm('web')
     package = area / 'alice/package'
@@ -111,6 +114,7 @@ def test_a_refused_setting_names_itself(daemon, users, area, ctl):
     ctl(users['alice'], 'import', folder, '--mac-addresses=odd', status=1)
 
 
+@pytest.mark.modes('system', 'session')
 def test_the_printed_command_line_mends_it(daemon, make_vm, area, users, ctl, environment):
     make_vm('web')
     package = area / 'alice/package'
@@ -152,6 +156,7 @@ def test_scopes(make_daemon, polkit, make_vm, area, users, ctl):
     assert 'ScopeUnknown' in report and '--security-scope=' in report, report
 
 
+@pytest.mark.modes('system', 'session')
 def test_verify(daemon, make_vm, area, users, ctl):
     make_vm('web')
     package = area / 'alice/package'

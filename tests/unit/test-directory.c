@@ -308,7 +308,7 @@ test_tpm (Store *store, gconstpointer data)
 static void
 make_many (Store *store)
 {
-  for (guint i = 0; i < 300; i++)
+  for (guint i = 0; i < 600; i++)
     {
       g_autofree char *name = g_strdup_printf (OWN_FOLDER "tpm/%u", i);
 

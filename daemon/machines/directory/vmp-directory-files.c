@@ -22,9 +22,8 @@
 #define STATE_PATH_MAX_BYTES 4097 /* the longest path and the end of its line */
 #define TPM_FOLDER "tpm"
 
-/* swtpm has a handful of files, in one folder: a guard, not a limit that anyone meets. */
-#define MAX_TPM_ENTRIES 256
-#define MAX_TPM_DEPTH 4
+/* Of files and the folders that they lie in. */
+#define MAX_TPM_ENTRIES (VMP_PACKAGE_MAX_TPM_FILES * VMP_PACKAGE_MAX_TPM_DEPTH)
 
 typedef struct
 {
@@ -45,7 +44,7 @@ add (Listing *self, VmpRole role, const char *name)
 static gboolean
 check_regular (Listing *self, const char *name, GError **error)
 {
-  g_autofree char *quoted = g_strdup_printf ("“%s/%s”", self->path, name);
+  g_autofree char *quoted = g_strdup_printf (_ ("“%s/%s”"), self->path, name);
   vmp_autofd int fd = vmp_at_open (self->fd, name, O_RDONLY, 0, error);
 
   if (fd < 0)
@@ -67,7 +66,7 @@ add_state_elsewhere (Listing *self, GError **error)
 
   if (content == NULL)
     {
-      g_prefix_error (error, "“%s/" STATE_PATH_FILE "”: ", self->path);
+      g_prefix_error (error, _ ("“%s/%s”: "), self->path, STATE_PATH_FILE);
       return FALSE;
     }
   text = g_bytes_get_data (content, &size);
@@ -108,7 +107,7 @@ add_tpm_folder (Listing *self, const char *folder, guint depth, GError **error)
 
   if (names == NULL)
     {
-      g_prefix_error (error, "“%s/%s”: ", self->path, folder);
+      g_prefix_error (error, _ ("“%s/%s”: "), self->path, folder);
       return FALSE;
     }
   self->budget -= names->len;
@@ -123,14 +122,14 @@ add_tpm_folder (Listing *self, const char *folder, guint depth, GError **error)
                                  "control characters"),
                               self->path, folder);
       if (fstatat (self->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return vmp_error_set_errno (error, errno, "Cannot examine “%s/%s”", self->path, name);
+        return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s/%s”"), self->path, name);
       if (!S_ISDIR (st.st_mode))
         {
           if (!check_regular (self, name, error))
             return FALSE;
           add (self, VMP_ROLE_TPM, name);
         }
-      else if (depth >= MAX_TPM_DEPTH)
+      else if (depth >= VMP_PACKAGE_MAX_TPM_DEPTH)
         return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                               _ ("“%s/%s” lies deeper than any file of a TPM"), self->path, name);
       else if (!add_tpm_folder (self, name, depth + 1, error))

@@ -89,7 +89,7 @@ check_writers (const char *path, GError **error)
       gboolean shared;
 
       if (lstat (at[0] != '\0' ? at : "/", &st) < 0)
-        return vmp_error_set_errno (error, errno, "Cannot examine “%s”", at);
+        return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), at);
       shared = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0
                && ((st.st_mode & S_ISVTX) == 0 || strcmp (at, path) == 0);
       if (S_ISLNK (st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid ()) || shared)
@@ -119,7 +119,7 @@ vmp_directory_new (const char *id, const char *root, const char *const *networks
     }
   if (g_mkdir_with_parents (root, 0711) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot make the store “%s”", root);
+      vmp_error_set_errno (error, errno, _ ("Cannot make the store “%s”"), root);
       return NULL;
     }
   if (!check_writers (root, error))
@@ -411,7 +411,7 @@ vmp_directory_begin (VmpMachines *machines, const char *token, const char *uuid,
     return NULL;
   if (fstat (fd, &st) < 0)
     {
-      vmp_error_set_errno (error, errno, "Cannot examine “%s”", staging);
+      vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), staging);
       close (fd);
       return NULL;
     }

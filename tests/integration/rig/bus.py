@@ -1,4 +1,5 @@
-"""A system bus of the tests' own with the project's bus policy, and the real polkitd on it."""
+"""Buses of the tests' own: a system bus with the project's bus policy and the real polkitd on it, and
+a session bus of one user's."""
 
 import os
 import pathlib
@@ -41,15 +42,22 @@ RULE_FILE = '''polkit.addRule(function(action, subject) {{
 
 
 class Bus:
-    def __init__(self, folder, prefix):
+    """The system bus: everybody connects as who they are, and the daemon is root's."""
+
+    session = False
+    template = 'bus.conf.in'
+    variable = 'DBUS_SYSTEM_BUS_ADDRESS'
+
+    def __init__(self, folder, prefix, owner):
+        self.user = owner
         self.address = f'unix:path={folder}/bus'
         config = folder / 'bus.conf'
-        template = pathlib.Path(__file__).parents[2] / 'lib/bus.conf.in'
+        template = pathlib.Path(__file__).parents[2] / 'lib' / self.template
         config.write_text(template.read_text().replace('@socket@', f'{folder}/bus')
                           .replace('@prefix@', prefix))
         self.log = open(folder / 'bus.log', 'w+')
         read, write = os.pipe()
-        self.process = subprocess.Popen(
+        self.process = owner.popen(
             ('dbus-daemon', f'--config-file={config}', '--nofork', '--nopidfile', '--nosyslog',
              f'--print-address={write}'), pass_fds=(write,), stderr=self.log)
         os.close(write)
@@ -58,8 +66,16 @@ class Bus:
         if not said:
             self.process.wait(DEADLINE)
             raise AssertionError(f'dbus-daemon did not start:\n{self.read_log()}')
-        os.environ['DBUS_SYSTEM_BUS_ADDRESS'] = self.address
-        self.root = self.connect()
+        os.environ[self.variable] = self.address
+        with owner.effective():
+            self.root = self.connect()
+
+    @property
+    def environment(self):
+        """Where a program finds this bus, and no other."""
+        nowhere = {'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=/nonexistent/system',
+                   'DBUS_SESSION_BUS_ADDRESS': 'unix:path=/nonexistent/session'}
+        return {**nowhere, self.variable: self.address}
 
     def connect(self):
         """A connection for whoever is effective now."""
@@ -109,7 +125,15 @@ class Bus:
         self.process.terminate()
         self.process.wait(DEADLINE)
         self.log.close()
-        os.environ.pop('DBUS_SYSTEM_BUS_ADDRESS', None)
+        os.environ.pop(self.variable, None)
+
+
+class SessionBus(Bus):
+    """A session bus: it and the daemon are one user's, and so is who calls."""
+
+    session = True
+    template = 'session-bus.conf.in'
+    variable = 'DBUS_SESSION_BUS_ADDRESS'
 
 
 class Polkit:
@@ -129,7 +153,8 @@ class Polkit:
 
     def start(self):
         self.log = open(self.folder / 'polkitd.log', 'a+')
-        self.process = subprocess.Popen((POLKITD, '--no-debug'), stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen((POLKITD, '--no-debug'), stdout=self.log, stderr=self.log,
+                                        env={**os.environ, **self.bus.environment})
         self.bus.wait_owned('org.freedesktop.PolicyKit1', self.process, self.read_log)
         self._wait_in_force()
 

@@ -72,7 +72,8 @@ def processes(name=None, parent=None):
 
 
 class Daemon:
-    """One vmportd with a state directory and a configuration of its own.
+    """One vmportd with a state directory and a configuration of its own: root's on the system bus,
+    that of the bus's owner with --session.
 
     It runs with G_DEBUG=fatal-warnings: whatever it or a library complains about ends it, and
     check() reports that with its log. Where a test makes a case that is worth a warning to an
@@ -89,6 +90,8 @@ class Daemon:
         self.worker = None
         self.fatal = 'fatal-warnings'
         self.keys = keys
+        self.environment = {}
+        self.options = ('--session',) if bus.session else ()
         self.managers = managers or {}   # further ones, {id: root}
         self.process = None
         self.killed = False
@@ -104,20 +107,30 @@ class Daemon:
                          for name, root in self.managers.items())
         self.config.write_text(f'[vmport]\n{lines}{groups}')
         # For somebody who looks for a mistake: VMPORT_WRAPPER='gdb -batch -ex run -ex bt --args'
-        command = [*os.environ.get('VMPORT_WRAPPER', '').split(), self.program,
+        command = [*os.environ.get('VMPORT_WRAPPER', '').split(), self.program, *self.options,
                    f'--config={self.config}', f'--state-directory={self.state}']
         if self.worker:
             command.append(f'--worker={self.worker}')
         environment = {key: value for key, value in os.environ.items() if key != 'LISTEN_FDS'}
-        environment.update(G_DEBUG=self.fatal, LC_ALL='C.UTF-8')
+        environment.update({**self.bus.environment, 'G_DEBUG': self.fatal, 'LC_ALL': 'C.UTF-8',
+                            **self.environment})
         with open(self.log_file, 'a') as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, cwd='/', env=environment)
+            self.process = self.bus.user.popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                               stderr=log, env=environment)
         self.killed = False
         self.name = self.bus.wait_owned('org.vmport', self.process, self.log)
 
     def log(self):
         return self.log_file.read_text(errors='replace')
+
+    @property
+    def proc(self):
+        """What the kernel says of it."""
+        return pathlib.Path('/proc', str(self.process.pid))
+
+    def processes(self):
+        """It, and its workers once they are running."""
+        return [Process(self.process.pid), *processes(parent=self.process.pid)]
 
     def workers(self, uid=None):
         """Its worker processes; with uid those that have become that user already."""

@@ -80,6 +80,7 @@ class Gate:
         self.program = folder / 'gated-worker'
         self.folder = folder / 'gate'
         self.folder.mkdir()
+        self.folder.chmod(0o1777)   # on a session bus the worker is the user's from the start
         self.program.write_text('#!/bin/sh\n'
                                 f': > {self.folder}/$$\n'
                                 'kill -STOP $$\n'

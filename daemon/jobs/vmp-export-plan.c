@@ -11,6 +11,7 @@
 #include "vmp-fd.h"
 #include "vmp-finding.h"
 #include "vmp-name.h"
+#include "vmp-save-cookie.h"
 #include "vmp-source-list.h"
 
 struct _VmpExportPlan
@@ -37,6 +38,8 @@ member_free (gpointer data)
   g_free (member->name);
   g_free (member->backing);
   g_free (member->backing_format);
+  g_free (member->state_xml);
+  g_free (member->state_cookie);
   g_clear_error (&member->failure);
   g_free (member);
 }
@@ -100,6 +103,9 @@ add_member (VmpExportPlan *self, VmpRole role, const char *path, const char *for
     }
   else
     member->source = vmp_source_list_add_path (self->sources, path, format);
+  if (role == VMP_ROLE_STATE && member->failure == NULL
+      && vmp_machines_get_state_formats (machines) != NULL)
+    vmp_source_list_set_flags (self->sources, member->source, VMP_SOURCE_SAVE_IMAGE);
   return member;
 }
 
@@ -349,6 +355,66 @@ check_chain (VmpExportPlan *self, VmpExportMember *member, GError **error)
                         member->target, backing != NULL ? backing : _ ("none"));
 }
 
+/* Something in the state that the model has no type for, and that the memory has all the same. */
+static char *
+find_lost_device (GVariant *reading)
+{
+  g_autoptr (GVariant) unsafe = g_variant_lookup_value (reading, "Unsafe",
+                                                        G_VARIANT_TYPE ("a(ssb)"));
+  GVariantIter iter;
+  const char *location, *reason;
+  gboolean keepable;
+
+  if (unsafe == NULL)
+    return NULL;
+  g_variant_iter_init (&iter, unsafe);
+  while (g_variant_iter_next (&iter, "(&s&sb)", &location, &reason, &keepable))
+    if (!keepable && g_str_has_prefix (location, "devices/"))
+      {
+        g_autofree char *where = vmp_name_clean (location, 200);
+        g_autofree char *why = vmp_name_clean (reason, 500);
+
+        return g_strdup_printf ("%s: %s", where, why);
+      }
+  return NULL;
+}
+
+/* A state that libvirt saved has the configuration in it, with its secrets: it is written afresh as
+ * the machine's own is. */
+static gboolean
+settle_state (VmpExportPlan *self, VmpExportMember *member, GError **error)
+{
+  GVariant *reading = vmp_source_list_get_reading (self->sources, member->source);
+  g_autoptr (GVariant) variant = NULL;
+  g_autoptr (VmpDomain) domain = NULL;
+  g_autofree char *lost = NULL;
+  const char *cookie;
+
+  if (member->role != VMP_ROLE_STATE || !g_variant_lookup (reading, "Domain", "v", &variant))
+    return TRUE;
+  domain = vmp_domain_new_from_variant (variant, error);
+  if (domain == NULL)
+    return FALSE;
+  lost = find_lost_device (reading);
+  if (lost != NULL)
+    add_problem (self, VMP_FINDING_SAVED_STATE_UNUSABLE, member, lost);
+  member->state_xml = vmp_domain_to_xml (domain);
+  if (!g_variant_lookup (reading, "Cookie", "&s", &cookie))
+    return TRUE;
+  member->state_cookie = vmp_save_cookie_rewrite (cookie, error);
+  return member->state_cookie != NULL;
+}
+
+/* Is the state not what libvirt would have saved? */
+static gboolean
+is_broken_state (VmpExportMember *member, const GError *error)
+{
+  return member->role == VMP_ROLE_STATE
+         && (g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_CORRUPT)
+             || g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_NOT_SUPPORTED)
+             || g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_UNSAFE));
+}
+
 static gboolean
 check_member (VmpExportPlan *self, VmpExportMember *member, GError **error)
 {
@@ -358,11 +424,13 @@ check_member (VmpExportPlan *self, VmpExportMember *member, GError **error)
   if (member->failure != NULL)
     local_error = g_error_copy (member->failure);
   else if (vmp_source_list_check (self->sources, member->source, &local_error))
-    return check_chain (self, member, error);
+    return check_chain (self, member, error) && settle_state (self, member, error);
   if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
     add_problem (self, VMP_FINDING_SOURCE_MISSING, member, local_error->message);
   else if (is_image && g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_UNSAFE))
     add_problem (self, VMP_FINDING_UNSAFE_IMAGE, member, local_error->message);
+  else if (is_broken_state (member, local_error))
+    add_problem (self, VMP_FINDING_SAVED_STATE_UNUSABLE, member, local_error->message);
   else
     {
       g_propagate_error (error, g_steal_pointer (&local_error));

@@ -17,6 +17,8 @@ typedef struct
   char *name;
   char *backing; /* what an overlay's header is to name, or NULL */
   char *backing_format;
+  char *state_xml; /* what a saved state is to say, or NULL */
+  char *state_cookie;
   const char *target; /* of the disk or drive whose image it is, or NULL */
   GError *failure;    /* why the manager could not open it, or NULL */
 } VmpExportMember;

@@ -154,6 +154,10 @@ members_to_variant (Export *self)
           g_variant_dict_insert (&options, "BackingFile", "s", member->backing);
           g_variant_dict_insert (&options, "BackingFormat", "s", member->backing_format);
         }
+      if (member->state_xml != NULL)
+        g_variant_dict_insert (&options, "StateXml", "s", member->state_xml);
+      if (member->state_cookie != NULL)
+        g_variant_dict_insert (&options, "StateCookie", "s", member->state_cookie);
       g_variant_builder_add (&builder, "(us@a{sv})", member->source, member->name,
                              g_variant_dict_end (&options));
     }

@@ -21,6 +21,7 @@ struct _VmpImportPlan
   GStrv names;         /* of a bare directory */
   GStrv folders;
   GStrv networks; /* of the manager */
+  const char *const *state_formats; /* of the manager; NULL where states are mere bytes */
   char *configuration_verity;
   GVariant *prefilled;
   VmpSourceList *sources;
@@ -28,6 +29,8 @@ struct _VmpImportPlan
   GPtrArray *media; /* of VmpImportDisk, drives whose medium is in the package */
   GPtrArray *data;  /* of VmpImportFile: what the configuration does not name */
   VmpImportFile *files[VMP_DOMAIN_N_FILES];
+  VmpDomain *state_domain; /* what the saved state says, where it is written anew */
+  char *state_cookie;
   GPtrArray *findings;
 };
 
@@ -41,6 +44,9 @@ gboolean vmp_import_plan_settle_sources (VmpImportPlan *self, VmpSettings *setti
 /* Where each file goes: vmp-import-targets.c. */
 gboolean vmp_import_plan_settle_targets (VmpImportPlan *self, VmpSettings *settings,
                                          GError **error);
+/* Whether the saved state can be taken on: vmp-import-state.c. */
+gboolean vmp_import_plan_settle_state (VmpImportPlan *self, VmpSettings *settings, GError **error);
+gboolean vmp_import_plan_report_state (VmpImportPlan *self, const GError *why);
 /* Whose the files are that are used where they lie: vmp-import-claims.c. */
 gboolean vmp_import_plan_check_claims (VmpImportPlan *self, GError **error);
 

@@ -77,6 +77,8 @@ vmp_import_plan_free (VmpImportPlan *self)
   g_clear_pointer (&self->disks, g_ptr_array_unref);
   g_clear_pointer (&self->media, g_ptr_array_unref);
   g_clear_pointer (&self->data, g_ptr_array_unref);
+  g_clear_object (&self->state_domain);
+  g_free (self->state_cookie);
   for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
     import_file_free (self->files[i]);
   g_clear_pointer (&self->findings, g_ptr_array_unref);
@@ -146,6 +148,8 @@ take_member (VmpImportPlan *self, VmpImportFile *file, const char *member)
   file->member = g_strdup (member);
   file->source = vmp_source_list_add_member (self->sources, member, file->format);
   file->member_source = file->source;
+  if (file->save_image)
+    vmp_source_list_set_flags (self->sources, file->source, VMP_SOURCE_SAVE_IMAGE);
   if (self->package == NULL || (listed = vmp_package_find_file (self->package, member)) == NULL)
     return;
   file->verity = g_strdup (listed->verity);
@@ -335,6 +339,7 @@ add_data (VmpImportPlan *self, GError **error)
                               listed->name);
       file = import_file_new (listed->role, listed->name, NULL);
       file->base = g_steal_pointer (&base);
+      file->save_image = listed->role == VMP_ROLE_STATE && self->state_formats != NULL;
       take_member (self, file, listed->name);
       g_ptr_array_add (self->data, file);
     }
@@ -499,6 +504,7 @@ vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, VmpFolder *folder, GEr
   self->data = g_ptr_array_new_with_free_func (import_file_free);
   self->findings = vmp_findings_new ();
   self->networks = vmp_machines_list_networks (vmp_run_get_machines (run));
+  self->state_formats = vmp_machines_get_state_formats (vmp_run_get_machines (run));
   g_variant_dict_init (&options, NULL);
   report = vmp_folder_call_worker (folder, worker, "OpenPackage", &options, error);
   if (report == NULL || !take_report (self, report, error) || !add_disks (self, error)

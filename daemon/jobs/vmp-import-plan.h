@@ -23,6 +23,7 @@ typedef struct
   char *found;     /* where it is read: absolute, or beneath the directory */
   gboolean stays;  /* used where it lies, and not copied */
   gboolean written; /* and the machine will write it there */
+  gboolean save_image; /* a state that is written anew, for the machine that is made */
   char *folder;    /* of the caller's choice that it goes into, or NULL for the manager's place */
   char *base;      /* its name where it goes; may have folders of its own */
   char *verity;    /* what it must be, or NULL */
@@ -61,6 +62,9 @@ GStrv vmp_import_plan_get_macs (VmpImportPlan *self);
 /* Where the directory is on this host; NULL where nobody knows. */
 const char *vmp_import_plan_get_base (VmpImportPlan *self);
 char *vmp_import_plan_resolve (VmpImportPlan *self, const char *path);
+/* What the copy of the saved state is to say once the domain has all its paths; NULL where no state
+ * is written anew. @cookie is borrowed, and may be NULL. */
+char *vmp_import_plan_write_state (VmpImportPlan *self, const char **cookie);
 gboolean vmp_import_plan_claim_files (VmpImportPlan *self, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpImportPlan, vmp_import_plan_free)

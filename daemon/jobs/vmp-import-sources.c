@@ -59,6 +59,8 @@ base_of (VmpImportFile *file)
 static VmpSourceFlags
 flags_of (VmpImportFile *file)
 {
+  if (file->save_image)
+    return VMP_SOURCE_SAVE_IMAGE;
   if (!file->stays)
     return VMP_SOURCE_PLAIN;
   return file->written ? VMP_SOURCE_HAND_OVER | VMP_SOURCE_WRITABLE : VMP_SOURCE_HAND_OVER;
@@ -534,13 +536,19 @@ report_missing_data (VmpImportPlan *plan, VmpImportFile *file)
 static gboolean
 check_data (VmpImportPlan *plan, VmpImportFile *file, VmpSettings *settings, GError **error)
 {
+  g_autoptr (GError) why = NULL;
+
   if (is_missing (plan, file->source) && get_given_root (settings, "SourceVmDataRoot") != NULL)
     {
       report_missing_data (plan, file);
       return TRUE;
     }
-  return vmp_source_list_check (plan->sources, file->source, error)
-         && check_size (plan, file, settings, error);
+  if (vmp_source_list_check (plan->sources, file->source, &why))
+    return check_size (plan, file, settings, error);
+  if (file->save_image && vmp_import_plan_report_state (plan, why))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&why));
+  return FALSE;
 }
 
 /* A kernel that is not a member is a file of this host, which the machine's author has no claim
@@ -595,7 +603,7 @@ drop_state (VmpImportPlan *plan)
 }
 
 /* In place, disks, media and the state are used where they lie. What belongs to the configuration is
- * the manager's own copy. */
+ * the manager's own copy, and so is a state that is written anew. */
 static void
 mark_staying (VmpImportPlan *plan)
 {
@@ -606,7 +614,7 @@ mark_staying (VmpImportPlan *plan)
       VmpImportFile *file = g_ptr_array_index (files, i);
 
       file->stays = file->role == VMP_ROLE_DISK || file->role == VMP_ROLE_MEDIA
-                    || file->role == VMP_ROLE_STATE;
+                    || (file->role == VMP_ROLE_STATE && !file->save_image);
     }
   for (guint i = 0; i < plan->disks->len; i++)
     {

@@ -216,8 +216,9 @@ place_data (Targets *self)
       VmpImportFile *file = g_ptr_array_index (files, i);
       char *base;
 
-      if (file->stays || file->role == VMP_ROLE_DISK || file->role == VMP_ROLE_MEDIA
-          || file->role == VMP_ROLE_TPM)
+      /* libvirt looks for a state in its own folder alone. */
+      if (file->stays || file->save_image || file->role == VMP_ROLE_DISK
+          || file->role == VMP_ROLE_MEDIA || file->role == VMP_ROLE_TPM)
         continue;
       base = g_build_filename (uuid, file->base, NULL);
       g_free (file->base);

@@ -38,6 +38,8 @@ typedef struct
   VmpImportPlan *plan;
   VmpPlace *place;
   GPtrArray *targets;
+  char *state_xml;          /* what the copy of a saved state is to say, or NULL */
+  const char *state_cookie; /* the plan's */
   guint place_slot; /* of @place in the undo list */
   char *path; /* of the new machine's object */
 } Import;
@@ -90,6 +92,7 @@ import_clear (Import *self)
   g_clear_object (&self->inspector);
   if (self->place != NULL)
     vmp_machines_end (vmp_run_get_machines (self->run), self->place);
+  g_free (self->state_xml);
   g_clear_pointer (&self->plan, vmp_import_plan_free);
   g_clear_pointer (&self->targets, g_ptr_array_unref);
   g_free (self->path);
@@ -494,6 +497,12 @@ describe_item (Import *self, guint id, GVariantDict *options)
       g_variant_dict_insert (options, "BackingFile", "s", target->backing);
       g_variant_dict_insert (options, "BackingFormat", "s", target->backing_format);
     }
+  if (file->save_image)
+    {
+      g_variant_dict_insert (options, "StateXml", "s", self->state_xml);
+      if (self->state_cookie != NULL)
+        g_variant_dict_insert (options, "StateCookie", "s", self->state_cookie);
+    }
   return TRUE;
 }
 
@@ -597,14 +606,17 @@ inspect (Import *self, GError **error)
   for (guint i = 0; i < self->targets->len; i++)
     {
       Target *target = g_ptr_array_index (self->targets, i);
+      guint number;
       int fd;
 
-      if (target->file->format == NULL)
+      if (target->file->format == NULL && !target->file->save_image)
         continue;
       fd = vmp_fd_dup (get_reader (self, target), error);
       if (fd < 0)
         return FALSE;
-      vmp_source_list_add_fd (images, fd, target->final_path, target->file->format);
+      number = vmp_source_list_add_fd (images, fd, target->final_path, target->file->format);
+      if (target->file->save_image)
+        vmp_source_list_set_state (images, number, self->state_xml, self->state_cookie);
       g_array_append_val (numbers, i);
     }
   if (!vmp_source_list_send (images, self->inspector, error))
@@ -696,7 +708,6 @@ define (Import *self, GError **error)
 {
   VmpMachines *machines = vmp_run_get_machines (self->run);
 
-  point_domain_at_files (self);
   vmp_job_post_progress (vmp_run_get_job (self->run), 0, "Syncing", "");
   return vmp_machines_write_configuration (machines, self->place,
                                            vmp_import_plan_get_domain (self->plan), error)
@@ -756,6 +767,8 @@ vmp_import_work (VmpRun *run, gpointer request, GError **error)
   if (!make_plan (&self, error) || !reserve (&self, error) || !make_place (&self, error)
       || !make_targets (&self, error))
     return NULL;
+  point_domain_at_files (&self);
+  self.state_xml = vmp_import_plan_write_state (self.plan, &self.state_cookie);
   copied = copy_all (&self, error);
   if (copied == NULL || !publish_targets (&self, error))
     return NULL;

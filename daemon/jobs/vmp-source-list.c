@@ -17,6 +17,8 @@ typedef struct
   VmpSourceFlags flags;
   char *backing;
   char *backing_format;
+  char *state_xml;
+  char *state_cookie;
   GVariant *reading;
   int handed; /* over by the worker, or -1 */
 } Entry;
@@ -38,6 +40,8 @@ entry_free (gpointer data)
   g_free (entry->format);
   g_free (entry->backing);
   g_free (entry->backing_format);
+  g_free (entry->state_xml);
+  g_free (entry->state_cookie);
   g_clear_pointer (&entry->reading, g_variant_unref);
   vmp_fd_clear (&entry->handed);
   g_free (entry);
@@ -121,6 +125,18 @@ vmp_source_list_set_backing (VmpSourceList *self, guint source, const char *back
   entry->backing_format = g_strdup (backing_format);
 }
 
+void
+vmp_source_list_set_state (VmpSourceList *self, guint source, const char *xml, const char *cookie)
+{
+  Entry *entry = g_ptr_array_index (self->entries, source);
+
+  entry->flags |= VMP_SOURCE_SAVE_IMAGE;
+  g_free (entry->state_xml);
+  g_free (entry->state_cookie);
+  entry->state_xml = g_strdup (xml);
+  entry->state_cookie = g_strdup (cookie);
+}
+
 static GVariant *
 entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
 {
@@ -147,6 +163,12 @@ entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
     g_variant_dict_insert (&options, "Writable", "b", TRUE);
   if ((entry->flags & VMP_SOURCE_HAND_OVER) != 0)
     g_variant_dict_insert (&options, "HandOver", "b", TRUE);
+  if ((entry->flags & VMP_SOURCE_SAVE_IMAGE) != 0)
+    g_variant_dict_insert (&options, "SaveImage", "b", TRUE);
+  if (entry->state_xml != NULL)
+    g_variant_dict_insert (&options, "StateXml", "s", entry->state_xml);
+  if (entry->state_cookie != NULL)
+    g_variant_dict_insert (&options, "StateCookie", "s", entry->state_cookie);
   if (entry->backing != NULL)
     {
       g_variant_dict_insert (&options, "NewBackingFile", "s", entry->backing);

@@ -12,6 +12,7 @@ typedef enum
   VMP_SOURCE_PLAIN = 0,
   VMP_SOURCE_WRITABLE = 1 << 0,  /* the worker must be able to write it, too */
   VMP_SOURCE_HAND_OVER = 1 << 1, /* the daemon wants the file itself */
+  VMP_SOURCE_SAVE_IMAGE = 1 << 2, /* it is a state that libvirt saved */
 } VmpSourceFlags;
 
 VmpSourceList *vmp_source_list_new (void);
@@ -29,6 +30,11 @@ int vmp_source_list_get_fd (VmpSourceList *self, guint source);
  * that cannot be. Before it is sent. */
 void vmp_source_list_set_backing (VmpSourceList *self, guint source, const char *backing,
                                   const char *backing_format);
+
+/* What the saved state @source must say, word by word (@cookie may be NULL): its reading is an error
+ * where it says anything else. Before it is sent. */
+void vmp_source_list_set_state (VmpSourceList *self, guint source, const char *xml,
+                                const char *cookie);
 
 gboolean vmp_source_list_send (VmpSourceList *self, VmpWorkerHost *worker, GError **error);
 /* What the worker says of it (a{sv}, borrowed), after it was sent. */

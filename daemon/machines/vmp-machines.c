@@ -572,6 +572,17 @@ vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *pat
   return VMP_MACHINES_GET_IFACE (self)->set_state_path (self, place, path, error);
 }
 
+/* Where the manager's saved states are libvirt's save files: the ways in which their memory may be
+ * packed, as VmpSaveImage names them. An import then reads what the state says, and writes it anew
+ * for the machine that it makes, in the manager's own place. NULL where states are mere bytes. */
+const char *const *
+vmp_machines_get_state_formats (VmpMachines *self)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+
+  return iface->get_state_formats != NULL ? iface->get_state_formats (self) : NULL;
+}
+
 gboolean
 vmp_machines_sync (VmpMachines *self, VmpPlace *place, GError **error)
 {

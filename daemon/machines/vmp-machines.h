@@ -59,6 +59,7 @@ struct _VmpMachinesInterface
                                    GError **error);
   gboolean (*set_state_path) (VmpMachines *self, VmpPlace *place, const char *path,
                               GError **error);
+  const char *const *(*get_state_formats) (VmpMachines *self); /* may be NULL */
   gboolean (*sync) (VmpMachines *self, VmpPlace *place, GError **error);
   GVariant *(*describe) (VmpMachines *self, VmpPlace *place);
   gboolean (*define) (VmpMachines *self, VmpPlace *place, GError **error);
@@ -120,6 +121,7 @@ gboolean vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, V
                                            GError **error);
 gboolean vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path,
                                       GError **error);
+const char *const *vmp_machines_get_state_formats (VmpMachines *self);
 gboolean vmp_machines_sync (VmpMachines *self, VmpPlace *place, GError **error);
 GVariant *vmp_machines_describe (VmpMachines *self, VmpPlace *place);
 gboolean vmp_machines_define (VmpMachines *self, VmpPlace *place, GError **error);

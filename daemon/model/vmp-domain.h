@@ -126,4 +126,9 @@ char *vmp_domain_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpoint
 const char *vmp_domain_get_file (VmpDomain *self, VmpDomainFile file);
 void vmp_domain_set_file (VmpDomain *self, VmpDomainFile file, const char *path);
 
+/* A saved state's configuration (@self) beside that of its machine. */
+char *vmp_domain_find_difference (VmpDomain *self, VmpDomain *other);
+gboolean vmp_domain_has_other_identity (VmpDomain *self, VmpDomain *other);
+void vmp_domain_take_identity (VmpDomain *self, VmpDomain *from);
+
 G_END_DECLS

@@ -44,6 +44,7 @@ static const struct
   WARNING_ROW (DISK_LEFT_BEHIND, "DiskLeftBehind"),
   WARNING_ROW (MEDIA_LEFT_BEHIND, "MediaLeftBehind"),
   WARNING_ROW (STATE_LEFT_BEHIND, "StateLeftBehind"),
+  WARNING_ROW (STATE_KEEPS_IDENTITY, "StateKeepsIdentity"),
   [VMP_FINDING_PACKAGE_SIZE] = { "PackageSize", VMP_SEVERITY_INFO, 0 },
 };
 

@@ -302,3 +302,8 @@ const VmpElement vmp_grammar_domain[] = {
         { "qemu:deprecation", VMP_GRAMMAR_REFUSE, .reason = REASON_COMMAND }) },
   { NULL },
 };
+
+const VmpElement vmp_grammar_save_cookie[] = {
+  { "cookie", VMP_CHILDREN (VMP_INCLUDE (cpu_rows), { "slirpHelper" }) },
+  { NULL },
+};

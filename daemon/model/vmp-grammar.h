@@ -83,8 +83,9 @@ struct _VmpElement
     (name_), VMP_VALUE_##type_, NULL, VMP_GRAMMAR_UNSAFE, (reason_) \
   }
 
-extern const VmpElement vmp_grammar_domain[];  /* one row: <domain> */
-extern const VmpElement vmp_grammar_devices[]; /* children of <devices> */
+extern const VmpElement vmp_grammar_domain[];      /* one row: <domain> */
+extern const VmpElement vmp_grammar_devices[];     /* children of <devices> */
+extern const VmpElement vmp_grammar_save_cookie[]; /* one row: <cookie> */
 
 /* The namespace for a prefix of ours, and the way back; NULL where there is none. */
 const char *vmp_grammar_prefix_to_uri (const char *prefix);

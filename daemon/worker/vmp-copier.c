@@ -18,6 +18,7 @@
 
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-size.h"
 #include "vmp-verity.h"
 
 /* Stays in a core's cache between reading, looking for zeros, hashing and writing. */
@@ -43,6 +44,8 @@ typedef struct
   int reader; /* where the bytes come from: the source, or the clone made of it */
   const char *what;
   guint64 size;
+  guint64 insert;  /* how much later everything is in the target… */
+  guint64 shifted; /* …and in @reader */
   struct stat before;
 
   const VmpCopierPatch *patches;
@@ -203,7 +206,8 @@ read_at (Copy *copy, guint64 size, guint64 offset, GError **error)
 
   while (have < size)
     {
-      ssize_t n = pread (copy->reader, copy->buffer + have, size - have, (off_t) (offset + have));
+      ssize_t n = pread (copy->reader, copy->buffer + have, size - have,
+                         (off_t) (offset + copy->shifted + have));
 
       if (n < 0 && errno == EINTR)
         continue;
@@ -291,7 +295,7 @@ take_buffer (Copy *copy, guint64 offset, guint64 size, gboolean write, GError **
         vmp_verity_update_zeros (copy->verity, length);
       else if (copy->verity != NULL)
         vmp_verity_update (copy->verity, data, length);
-      if (write && !zero && !write_at (copy, data, length, offset + pos, error))
+      if (write && !zero && !write_at (copy, data, length, offset + copy->insert + pos, error))
         return FALSE;
     }
   return TRUE;
@@ -306,21 +310,22 @@ drop_behind (Copy *copy, guint64 offset)
   off_t start = (off_t) copy->window;
   off_t length = (off_t) offset - start;
   off_t older = (off_t) copy->flushing;
+  off_t insert = (off_t) copy->insert;
 
   if (copy->size < BIG_FILE || length < DROP_WINDOW)
     return;
   if (copy->target >= 0 && !copy->cloned)
     {
-      sync_file_range (copy->target, start, length, SYNC_FILE_RANGE_WRITE);
+      sync_file_range (copy->target, insert + start, length, SYNC_FILE_RANGE_WRITE);
       if (older < start)
         {
-          sync_file_range (copy->target, older, start - older,
+          sync_file_range (copy->target, insert + older, start - older,
                            SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
                              | SYNC_FILE_RANGE_WAIT_AFTER);
-          posix_fadvise (copy->target, older, start - older, POSIX_FADV_DONTNEED);
+          posix_fadvise (copy->target, insert + older, start - older, POSIX_FADV_DONTNEED);
         }
     }
-  posix_fadvise (copy->reader, start, length, POSIX_FADV_DONTNEED);
+  posix_fadvise (copy->reader, (off_t) copy->shifted + start, length, POSIX_FADV_DONTNEED);
   copy->flushing = copy->window;
   copy->window = offset;
 }
@@ -337,8 +342,8 @@ read_extent (Copy *copy, guint64 start, guint64 end, GError **error)
       /* Instead of the kernel's own reading ahead, which would run on into allocated space that
        * was never written and thereby turn it into data. */
       if (pos + n < end)
-        posix_fadvise (copy->reader, (off_t) (pos + n), (off_t) MIN (BUFFER_SIZE, end - pos - n),
-                       POSIX_FADV_WILLNEED);
+        posix_fadvise (copy->reader, (off_t) (copy->shifted + pos + n),
+                       (off_t) MIN (BUFFER_SIZE, end - pos - n), POSIX_FADV_WILLNEED);
       if (!read_at (copy, n, pos, error))
         return FALSE;
       patch_buffer (copy, pos, n);
@@ -367,7 +372,7 @@ copy_extent (Copy *copy, guint64 start, guint64 end, GError **error)
   while (pos < end && copy->kernel_copies)
     {
       loff_t from = (loff_t) pos;
-      loff_t to = (loff_t) pos;
+      loff_t to = (loff_t) (pos + copy->insert);
       ssize_t n = copy_file_range (copy->source, &from, copy->target, &to,
                                    MIN (CHUNK_SIZE, end - pos), 0);
 
@@ -482,7 +487,7 @@ try_clone (Copy *copy, GError **error)
       struct file_clone_range range = {
         .src_fd = copy->source,
         .src_offset = pos,
-        .dest_offset = pos,
+        .dest_offset = pos + copy->insert,
       };
       gboolean last = copy->size - pos <= CLONE_SLICE;
 
@@ -539,6 +544,7 @@ check_unchanged (Copy *copy, GError **error)
 static gboolean
 check_arguments (Copy *copy, GError **error)
 {
+  guint64 after;
   struct stat st;
 
   if (!vmp_fd_check_regular (copy->source, copy->what, error))
@@ -546,11 +552,13 @@ check_arguments (Copy *copy, GError **error)
   if (fstat (copy->source, &copy->before) < 0)
     return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), copy->what);
   copy->size = (guint64) copy->before.st_size;
+  if (!vmp_size_add (&after, copy->size, copy->insert) || after > G_MAXINT64)
+    return vmp_error_set_errno (error, EFBIG, _ ("Cannot copy %s"), copy->what);
   for (gsize i = 0; i < copy->n_patches; i++)
     {
       gsize length = g_bytes_get_size (copy->patches[i].bytes);
 
-      if (copy->patches[i].offset > copy->size || length > copy->size - copy->patches[i].offset)
+      if (copy->patches[i].offset > after || length > after - copy->patches[i].offset)
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                               _ ("A change to %s lies beyond its end"), copy->what);
     }
@@ -631,15 +639,17 @@ finish_sha256 (Copy *copy, char **hex, GError **error)
 }
 
 gboolean
-vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
-                const VmpCopierPatch *patches, gsize n_patches, VmpCopierProgress progress,
-                gpointer user_data, VmpCopierResult *result, GError **error)
+vmp_copier_run_shifted (int source, int target, const char *what, VmpCopierFlags flags,
+                        guint64 insert, const VmpCopierPatch *patches, gsize n_patches,
+                        VmpCopierProgress progress, gpointer user_data, VmpCopierResult *result,
+                        GError **error)
 {
   g_auto (Copy) copy = {
     .source = source,
     .target = target,
     .reader = source,
     .what = what,
+    .insert = insert,
     .patches = patches,
     .n_patches = n_patches,
     .progress = progress,
@@ -648,6 +658,8 @@ vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
   };
   gboolean ok;
 
+  g_return_val_if_fail (insert % VMP_COPIER_INSERT_UNIT == 0, FALSE);
+
   memset (result, 0, sizeof *result);
   if (!check_arguments (&copy, error) || !prepare (&copy, flags, error))
     return FALSE;
@@ -655,11 +667,14 @@ vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
     {
       if (!try_clone (&copy, error))
         return FALSE;
-      if (!copy.cloned && ftruncate (target, (off_t) copy.size) < 0)
-        return write_failed (&copy, errno, copy.size, error);
+      if (!copy.cloned && ftruncate (target, (off_t) (copy.size + insert)) < 0)
+        return write_failed (&copy, errno, copy.size + insert, error);
       /* The digest of a clone is the clone's own: nobody but us can change that any more. */
       if (copy.cloned)
-        copy.reader = target;
+        {
+          copy.reader = target;
+          copy.shifted = insert;
+        }
     }
   posix_fadvise (copy.reader, 0, 0, POSIX_FADV_RANDOM); /* see read_extent() */
   ok = walk (&copy, error);
@@ -671,10 +686,19 @@ vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
     return FALSE;
   if (copy.verity != NULL)
     result->verity = vmp_verity_finish (copy.verity);
-  result->size = copy.size;
+  result->size = target >= 0 ? copy.size + insert : copy.size;
   result->cloned = copy.cloned ? copy.done : 0;
   result->copied = copy.cloned ? 0 : copy.done;
   return TRUE;
+}
+
+gboolean
+vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
+                const VmpCopierPatch *patches, gsize n_patches, VmpCopierProgress progress,
+                gpointer user_data, VmpCopierResult *result, GError **error)
+{
+  return vmp_copier_run_shifted (source, target, what, flags, 0, patches, n_patches, progress,
+                                 user_data, result, error);
 }
 
 gboolean

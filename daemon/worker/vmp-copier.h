@@ -13,9 +13,9 @@ typedef enum
   VMP_COPIER_SHA256 = 1 << 1, /* compute the linear SHA-256 */
 } VmpCopierFlags;
 
-/* Bytes that replace what the source has at @offset (an overlay's backing name). With
+/* Bytes that replace what the copy would have at @offset (an overlay's backing name). With
  * @before_digest the digests cover them (export), else they cover the source (import). A patch
- * lies within the source's size. */
+ * lies within the copy's size. */
 typedef struct
 {
   guint64 offset;
@@ -30,7 +30,7 @@ typedef gboolean (*VmpCopierProgress) (guint64 bytes, gpointer user_data, GError
 
 typedef struct
 {
-  guint64 size;      /* of the file */
+  guint64 size;      /* of the copy; of the source where nothing is written */
   guint64 copied;    /* payload bytes read and written, or copied in the kernel */
   guint64 cloned;    /* payload bytes shared with the source */
   char *verity;      /* hex, with VMP_COPIER_VERITY */
@@ -60,6 +60,15 @@ gboolean vmp_copier_run (int source, int target, const char *what, VmpCopierFlag
                          const VmpCopierPatch *patches, gsize n_patches,
                          VmpCopierProgress progress, gpointer user_data,
                          VmpCopierResult *result, GError **error);
+
+/* The same for a copy that has everything @insert bytes later than the source, a multiple of
+ * VMP_COPIER_INSERT_UNIT. What comes before it are holes, for patches to fill. The digests cover the
+ * source, and no patch has @before_digest. */
+#define VMP_COPIER_INSERT_UNIT (64 * 1024)
+gboolean vmp_copier_run_shifted (int source, int target, const char *what, VmpCopierFlags flags,
+                                 guint64 insert, const VmpCopierPatch *patches, gsize n_patches,
+                                 VmpCopierProgress progress, gpointer user_data,
+                                 VmpCopierResult *result, GError **error);
 
 gboolean vmp_copier_sync (int target, const char *what, GError **error);
 

@@ -20,6 +20,7 @@
 #include "vmp-fd.h"
 #include "vmp-image.h"
 #include "vmp-name.h"
+#include "vmp-state.h"
 #include "vmp-verity.h"
 
 struct _VmpPackageWriter
@@ -262,6 +263,31 @@ write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpC
   return TRUE;
 }
 
+/* Of a second look at what was counted already. */
+static gboolean
+step_uncounted (guint64 bytes, gpointer pace, GError **error)
+{
+  return vmp_pace_step (0, pace, error);
+}
+
+/* What moves within the file has its digests computed from the copy: they cover what the package
+ * holds. */
+static gboolean
+copy_shifted (int source, int target, const char *what, VmpCopierFlags flags, guint64 insert,
+              VmpCopierPatch *patch, VmpPace *pace, VmpCopierResult *result, GError **error)
+{
+  g_auto (VmpCopierResult) again = { 0 };
+
+  patch->before_digest = FALSE;
+  if (!vmp_copier_run_shifted (source, target, what, VMP_COPIER_NONE, insert, patch, 1,
+                               vmp_pace_step, pace, result, error)
+      || !vmp_copier_run (target, -1, what, flags, NULL, 0, step_uncounted, pace, &again, error))
+    return FALSE;
+  result->verity = g_steal_pointer (&again.verity);
+  result->sha256 = g_steal_pointer (&again.sha256);
+  return TRUE;
+}
+
 static gboolean
 write_member (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant *options,
               VmpCopierFlags flags, VmpPace *pace, guint64 *copied, guint64 *cloned,
@@ -273,6 +299,7 @@ write_member (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant
   VmpCopierPatch patch = { .before_digest = TRUE };
   vmp_autofd int target = -1;
   const char *backing, *backing_format = NULL;
+  guint64 insert = 0;
 
   if (g_variant_lookup (options, "BackingFile", "&s", &backing))
     {
@@ -280,14 +307,21 @@ write_member (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant
       if (!vmp_image_backing_patch (source, quoted, backing, backing_format, &patch.offset,
                                     &patch_bytes, error))
         return FALSE;
-      patch.bytes = patch_bytes;
     }
+  else if (!vmp_state_make_head (source, quoted, options, &patch_bytes, &insert, error))
+    return FALSE;
+  patch.bytes = patch_bytes;
   target = vmp_at_open (self->staging, file->name, O_RDWR | O_CREAT | O_EXCL, 0600, error);
   if (target < 0)
     return FALSE;
   vmp_pace_set_place (pace, "Copying", file->name);
-  if (!vmp_copier_run (source, target, quoted, flags, &patch, patch_bytes != NULL ? 1 : 0,
-                       vmp_pace_step, pace, &result, error))
+  if (insert > 0)
+    {
+      if (!copy_shifted (source, target, quoted, flags, insert, &patch, pace, &result, error))
+        return FALSE;
+    }
+  else if (!vmp_copier_run (source, target, quoted, flags, &patch, patch_bytes != NULL ? 1 : 0,
+                            vmp_pace_step, pace, &result, error))
     return FALSE;
   file->size = result.size;
   file->allocated = result.copied + result.cloned;

@@ -16,6 +16,7 @@
 #include "vmp-fd.h"
 #include "vmp-image.h"
 #include "vmp-name.h"
+#include "vmp-state.h"
 
 typedef struct
 {
@@ -187,6 +188,15 @@ describe_image (int fd, const char *format, const char *what, GVariant *options,
 }
 
 static gboolean
+describe_state (int fd, const char *what, GVariant *options, GVariantDict *reading, GError **error)
+{
+  gboolean wanted = FALSE;
+
+  g_variant_lookup (options, "SaveImage", "b", &wanted);
+  return !wanted || vmp_state_describe (fd, what, options, reading, error);
+}
+
+static gboolean
 add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUnixFDList *fds,
             GUnixFDList *fds_out, GVariantDict *reading, GError **error)
 {
@@ -218,6 +228,8 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
   g_variant_dict_insert (reading, "Inode", "t", (guint64) st.st_ino);
   if (g_variant_lookup (options, "Format", "&s", &format)
       && !describe_image (fd, format, quoted, options, reading, error))
+    return FALSE;
+  if (!describe_state (fd, quoted, options, reading, error))
     return FALSE;
   if (!check_writable (package_fd, options, fds, error)
       || !hand_over (fd, options, fds_out, reading, error))
@@ -465,6 +477,7 @@ copy_item (VmpSources *self, guint32 id, GVariant *options, GVariantDict *outcom
   VmpCopierFlags flags = VMP_COPIER_NONE;
   const char *name = "", *verity = NULL, *sha256 = NULL, *backing, *backing_format = NULL;
   g_autofree char *quoted = NULL;
+  guint64 insert = 0;
   guint32 target_id;
 
   if (source == NULL)
@@ -488,11 +501,14 @@ copy_item (VmpSources *self, guint32 id, GVariant *options, GVariantDict *outcom
       if (!vmp_image_backing_patch (source->fd, quoted, backing, backing_format, &patch.offset,
                                     &patch_bytes, error))
         return FALSE;
-      patch.bytes = patch_bytes;
     }
+  else if (!vmp_state_make_head (source->fd, quoted, options, &patch_bytes, &insert, error))
+    return FALSE;
+  patch.bytes = patch_bytes;
   vmp_pace_set_place (self->pace, target != NULL ? "Copying" : "Verifying", name);
-  if (!vmp_copier_run (source->fd, target != NULL ? target->fd : -1, quoted, flags, &patch,
-                       patch_bytes != NULL ? 1 : 0, vmp_pace_step, self->pace, &result, error))
+  if (!vmp_copier_run_shifted (source->fd, target != NULL ? target->fd : -1, quoted, flags, insert,
+                               &patch, patch_bytes != NULL ? 1 : 0, vmp_pace_step, self->pace,
+                               &result, error))
     return FALSE;
   if (!check_digest (verity, result.verity, name, error)
       || !check_digest (sha256, result.sha256, name, error))

@@ -30,6 +30,7 @@ static const struct
   { "DiskLeftBehind", "warning", NULL },
   { "MediaLeftBehind", "warning", NULL },
   { "StateLeftBehind", "warning", NULL },
+  { "StateKeepsIdentity", "warning", NULL },
   { "PackageSize", "info", NULL },
 };
 

@@ -382,6 +382,8 @@ note_size (VmpImportPlan *self, VmpSettings *settings)
                              copies ? _ ("%s are to be copied") : _ ("%s are used where they lie"),
                              size);
   finding->bytes = bytes;
+  finding->outdated
+      = !vmp_scopes_are_in_force (vmp_machines_get_scopes (vmp_run_get_machines (self->run)));
   vmp_import_plan_add_finding (self, finding, NULL);
 }
 

@@ -38,6 +38,7 @@ static const struct
   { "org.vmport.scoped.import-unsafe", "auth_admin" },
   { "org.vmport.scoped.set-scope", "auth_admin" },
   { "org.vmport.scoped.delete", "auth_admin" },
+  { "org.vmport.compiled", "no" },
 };
 
 /* And "Requests": what each member needs, then what may apply besides. */

@@ -410,8 +410,8 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
     return FALSE;
   eject_media (self);
   vmp_run_in_main (settle_identity, &identity);
-  if (!check_host (self, error) || !vmp_import_plan_settle_state (self, settings, error)
-      || !vmp_import_plan_settle_targets (self, settings, error))
+  if (!vmp_import_plan_settle_state (self, settings, error)
+      || !vmp_import_plan_settle_targets (self, settings, error) || !check_host (self, error))
     return FALSE;
   note_size (self, settings);
   return TRUE;

@@ -4,10 +4,10 @@ import subprocess
 
 import pytest
 
-from rig.caller import ACCESS_DENIED, DAEMON, STORE, Caller, refused
+from rig.caller import ACCESS_DENIED, DAEMON, MACHINE, STORE, Caller, refused
 from rig.jobs import Gate
 from rig.loop import DEADLINE
-from rig.machines import names
+from rig.machines import bare_directory, names
 
 pytestmark = pytest.mark.modes('session')
 
@@ -50,9 +50,10 @@ def test_nobody_else_is_served(daemon, alice, bus, users, make_vm):
     assert alice.machines()
 
 
-def test_all_rights_without_polkit(daemon, alice, make_vm, area):
-    """A target of the caller's choice takes import-in-place on the system bus. Here nobody is
-    asked, and there is nobody to ask."""
+def test_all_rights_without_polkit(make_daemon, alice, make_vm, area):
+    """Targets of the caller's choice, in place, unsafe devices, scopes: on the system bus each has
+    an action of its own. Here nobody is asked, and there is nobody to ask."""
+    daemon = make_daemon(Scopes='lab')
     assert 'DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent' in \
         (daemon.proc / 'environ').read_text()
     machine = make_vm('web')
@@ -63,6 +64,15 @@ def test_all_rights_without_polkit(daemon, alice, make_vm, area):
     alice.wait(alice.import_(area / 'alice/package',
                              {'Name': 'copy', 'TargetVhdDataRoot': str(folder)}))
     assert names(folder) == ['web.qcow2']
+    alice.call(machine, MACHINE, 'SetSecurityScope', '(sa{sv})', ('lab', {}))
+    bare = bare_directory(area / 'alice/bare', 'old', owner=alice.user, extra_devices=(
+        '<hostdev mode="subsystem" type="usb"><source><vendor id="0x1234"/><product id="0xbeef"/>'
+        '</source></hostdev>'))
+    alice.wait(alice.import_(bare, {'CreateCopy': False, 'UnsafeDevices': 'keep',
+                                    'SecurityScope': 'lab'}))
+    assert [alice.get(alice.find(name), MACHINE, 'SecurityScope')
+            for name in ('web', 'copy', 'old')] == ['lab', '', 'lab']
+    assert 'hostdev' in alice.configuration(alice.find('old'))
     alice.delete(machine)
 
 

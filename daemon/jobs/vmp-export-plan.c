@@ -591,6 +591,9 @@ plan_new (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *request)
   self->worker = worker;
   self->request = request;
   self->domain = vmp_domain_copy (vmp_machine_get_domain (machine));
+  /* Scopes are this host's. */
+  vmp_domain_set_note (self->domain, VMP_DOMAIN_NOTE_SCOPE, NULL);
+  vmp_domain_set_note (self->domain, VMP_DOMAIN_NOTE_JOB, NULL);
   self->package = vmp_package_new ();
   self->sources = vmp_source_list_new ();
   self->members = g_ptr_array_new_with_free_func (member_free);

@@ -703,11 +703,23 @@ announce_scope (Import *self, GError **error)
       vmp_settings_get_string (self->request->settings, "SecurityScope"), error);
 }
 
+/* What a package notes of the scope was so on another host, or somebody's wish. */
+static void
+note_scope (Import *self)
+{
+  VmpDomain *domain = vmp_import_plan_get_domain (self->plan);
+  const char *scope = vmp_settings_get_string (self->request->settings, "SecurityScope");
+
+  vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_SCOPE, scope[0] != '\0' ? scope : NULL);
+  vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_JOB, NULL);
+}
+
 static gboolean
 define (Import *self, GError **error)
 {
   VmpMachines *machines = vmp_run_get_machines (self->run);
 
+  note_scope (self);
   vmp_job_post_progress (vmp_run_get_job (self->run), 0, "Syncing", "");
   return vmp_machines_write_configuration (machines, self->place,
                                            vmp_import_plan_get_domain (self->plan), error)

@@ -38,10 +38,15 @@ vmp_scope_change_work (VmpRun *run, gpointer data, GError **error)
 {
   VmpMachines *machines = vmp_run_get_machines (run);
   VmpScopeChange *change = data;
+  g_autoptr (GError) local_error = NULL;
 
   if (!vmp_scopes_set (vmp_machines_get_scopes (machines), vmp_machines_get_id (machines),
                        change->uuid, change->scope, VMP_SCOPES_NO_JOB, error))
     return NULL;
+  /* The record holds; the note is for people. */
+  if (!vmp_machines_note_scope (machines, change->uuid, change->scope, &local_error))
+    g_message ("%s: the scope is not noted in the configuration: %s", change->uuid,
+               local_error->message);
   return g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0);
 }
 

@@ -421,6 +421,15 @@ vmp_machines_examine (VmpMachines *self, VmpDomain *domain, gboolean saved, GPtr
   return iface->examine == NULL || iface->examine (self, domain, saved, findings, error);
 }
 
+/* Writes the scope of a machine into its configuration, for people. Blocking. */
+gboolean
+vmp_machines_note_scope (VmpMachines *self, const char *uuid, const char *scope, GError **error)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+
+  return iface->note_scope == NULL || iface->note_scope (self, uuid, scope, error);
+}
+
 gboolean
 vmp_machines_check_available (VmpMachines *self, GError **error)
 {

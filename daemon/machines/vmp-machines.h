@@ -45,6 +45,8 @@ struct _VmpMachinesInterface
   gboolean (*confirm) (VmpMachines *self, VmpMachine *machine, GError **error); /* may be NULL */
   gboolean (*examine) (VmpMachines *self, VmpDomain *domain, gboolean saved, GPtrArray *findings,
                        GError **error); /* may be NULL */
+  gboolean (*note_scope) (VmpMachines *self, const char *uuid, const char *scope,
+                          GError **error); /* may be NULL */
   int (*open_file) (VmpMachines *self, const char *path, GError **error);
   gboolean (*owns_path) (VmpMachines *self, const char *path);
   gboolean (*remove) (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
@@ -104,6 +106,8 @@ gboolean vmp_machines_is_reserved (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_check_available (VmpMachines *self, GError **error);
 
 gboolean vmp_machines_confirm (VmpMachines *self, VmpMachine *machine, GError **error);
+gboolean vmp_machines_note_scope (VmpMachines *self, const char *uuid, const char *scope,
+                                  GError **error);
 gboolean vmp_machines_examine (VmpMachines *self, VmpDomain *domain, gboolean saved,
                                GPtrArray *findings, GError **error);
 

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "vmp-domain-private.h"
+#include "vmp-xml.h"
 
 static const char *const attributes[] = {
   [VMP_DOMAIN_NOTE_AUTOSTART] = "autostart",
@@ -39,4 +40,17 @@ vmp_domain_set_note (VmpDomain *self, VmpDomainNote note, const char *text)
   vmp_node_remove (vmp_node_find (self->root, "metadata"), "vmport:machine");
   if (vmp_node_find (self->root, "metadata")->children->len == 0)
     vmp_node_remove (self->root, "metadata");
+}
+
+/* The element alone, for who writes it into a configuration that he has not read. */
+char *
+vmp_domain_note_scope_to_xml (const char *scope)
+{
+  g_autoptr (VmpXmlDoc) doc = xmlNewDoc ((const xmlChar *) "1.0");
+  xmlNode *machine = xmlNewDocNode (doc, NULL, (const xmlChar *) "machine", NULL);
+
+  xmlDocSetRootElement (doc, machine);
+  xmlNewProp (machine, (const xmlChar *) attributes[VMP_DOMAIN_NOTE_SCOPE],
+              (const xmlChar *) scope);
+  return vmp_xml_write (doc, FALSE);
 }

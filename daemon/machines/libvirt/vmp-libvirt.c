@@ -407,6 +407,29 @@ vmp_libvirt_examine (VmpMachines *machines, VmpDomain *domain, gboolean saved,
          && vmp_libvirt_check_domain (connection, domain, saved, findings, error);
 }
 
+static gboolean
+vmp_libvirt_note_scope (VmpMachines *machines, const char *uuid, const char *scope,
+                        GError **error)
+{
+  g_autoptr (VmpVirConnect) connection
+      = vmp_libvirt_link_take (VMP_LIBVIRT (machines)->link, NULL, error);
+  g_autoptr (VmpVirDomain) domain = NULL;
+  g_autofree char *xml = scope[0] != '\0' ? vmp_domain_note_scope_to_xml (scope) : NULL;
+
+  if (connection == NULL)
+    return FALSE;
+  domain = virDomainLookupByUUIDString (connection, uuid);
+  if (domain != NULL
+      && virDomainSetMetadata (domain, VIR_DOMAIN_METADATA_ELEMENT, xml, VMP_DOMAIN_NOTE_PREFIX,
+                               VMP_DOMAIN_NOTE_URI, VIR_DOMAIN_AFFECT_CONFIG)
+             == 0)
+    return TRUE;
+  /* There was none to remove. */
+  if (xml == NULL && virGetLastErrorCode () == VIR_ERR_NO_DOMAIN_METADATA)
+    return TRUE;
+  return vmp_libvirt_error_set (error, _ ("The virtual machine"));
+}
+
 static VmpLibvirtHost *
 take_host (VmpLibvirt *self, GError **error)
 {
@@ -597,6 +620,7 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->held = vmp_libvirt_held;
   iface->confirm = vmp_libvirt_confirm;
   iface->examine = vmp_libvirt_examine;
+  iface->note_scope = vmp_libvirt_note_scope;
   iface->open_file = vmp_libvirt_open_file;
   iface->owns_path = vmp_libvirt_owns_path;
   iface->remove = vmp_libvirt_remove;

@@ -80,7 +80,7 @@ class Daemon:
     administrator, it sets fatal to 'fatal-criticals'.
     """
 
-    def __init__(self, bus, prefix, folder, managers=None, **keys):
+    def __init__(self, bus, prefix, folder, managers=None, groups='', **keys):
         self.bus, self.folder, self.prefix = bus, folder, prefix
         self.state = folder / 'state'
         self.store = self.state / 'store'
@@ -93,6 +93,7 @@ class Daemon:
         self.environment = {}
         self.options = ('--session',) if bus.session else ()
         self.managers = managers or {}   # further ones, {id: root}
+        self.groups = groups             # more of vmport.conf, as text
         self.process = None
         self.killed = False
         self.start()
@@ -105,7 +106,7 @@ class Daemon:
         lines = ''.join(f'{key}={value}\n' for key, value in self.keys.items())
         groups = ''.join(f'[manager {name}]\nDriver=directory\nRoot={root}\n'
                          for name, root in self.managers.items())
-        self.config.write_text(f'[vmport]\n{lines}{groups}')
+        self.config.write_text(f'[vmport]\n{lines}{groups}{self.groups}')
         # For somebody who looks for a mistake: VMPORT_WRAPPER='gdb -batch -ex run -ex bt --args'
         command = [*os.environ.get('VMPORT_WRAPPER', '').split(), self.program, *self.options,
                    f'--config={self.config}', f'--state-directory={self.state}']

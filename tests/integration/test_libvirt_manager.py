@@ -1,0 +1,117 @@
+"""The manager of libvirt's machines: it comes and goes with libvirtd, and knows what libvirtd knows."""
+
+import pytest
+
+from rig.caller import ERROR, MANAGER, Refused
+from rig.loop import wait_for
+
+QEMU = '/org/vmport/Manager/qemu'
+TEST = '/org/vmport/Manager/test'
+
+# Small, off, and with nothing that would have to be there.
+DOMAIN = '''<domain type='qemu'><name>{name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type></os><devices>{devices}</devices></domain>'''
+
+
+def define(libvirt, name='web', devices=''):
+    return libvirt.define(DOMAIN.format(name=name, devices=devices))
+
+
+def path_of(domain):
+    return f'/org/vmport/VirtualMachine/qemu/{domain.UUIDString().replace("-", "_")}'
+
+
+def wait_available(root, recorder, wanted=True, manager=QEMU):
+    heard = len(recorder.signals)
+    if root.get(manager, MANAGER, 'Available') is not wanted:
+        wait_for(lambda: any(signal.path == manager and signal.name == 'PropertiesChanged'
+                             and signal.arguments[1].get('Available') is wanted
+                             for signal in recorder.signals[heard:]),
+                 f'Available={wanted}', 40)
+
+
+def test_without_libvirtd_it_is_shown_and_not_available(daemon, alice):
+    assert QEMU in alice.get('/org/vmport', 'org.vmport.Daemon', 'Managers')
+    assert alice.get(QEMU, MANAGER, 'Available') is False
+    assert alice.get(QEMU, MANAGER, 'Driver') == 'libvirt'
+    assert alice.get(QEMU, MANAGER, 'Uri') == 'qemu:///system'
+    for call in (lambda: alice.machines(QEMU), lambda: alice.find('web', QEMU),
+                 lambda: alice.export_settings('/org/vmport/VirtualMachine/qemu/x', QEMU),
+                 lambda: alice.import_settings(daemon.folder, QEMU)):
+        with pytest.raises(Refused) as refused:
+            call()
+        assert refused.value.name == ERROR + 'NotAvailable'
+
+
+def test_it_comes_and_goes_with_libvirtd(libvirt, daemon, root, recorder):
+    domain = define(libvirt)
+    wait_available(root, recorder)
+    assert path_of(domain) in root.machines(QEMU)
+    libvirt.kill()
+    wait_available(root, recorder, False)
+    changes = [signal.arguments[1]['Available'] for signal in recorder.of(QEMU, 'PropertiesChanged')]
+    assert changes[-1] is False
+    with pytest.raises(Refused) as refused:
+        root.machines(QEMU)
+    assert refused.value.name == ERROR + 'NotAvailable'
+    libvirt.start()
+    later = define(libvirt, 'later')
+    wait_available(root, recorder)
+    recorder.wait(QEMU, 'VirtualMachineAdded', lambda arguments: arguments == (path_of(later),))
+    assert set(root.machines(QEMU)) == {path_of(domain), path_of(later)}
+
+
+def test_a_hung_libvirtd_is_noticed(libvirt, daemon, root, recorder):
+    wait_available(root, recorder)
+    libvirt.hold()
+    try:
+        wait_available(root, recorder, False)
+    finally:
+        libvirt.release()
+    wait_available(root, recorder)
+
+
+def test_the_inventory_follows_events(libvirt, daemon, root, recorder):
+    wait_available(root, recorder)
+    domain = define(libvirt)
+    machine = path_of(domain)
+    assert recorder.wait(QEMU, 'VirtualMachineAdded').arguments == (machine,)
+    state = lambda: root.machines(QEMU)[machine]['State']
+    assert state() == 'off'
+    domain.create()
+    wait_for(lambda: state() == 'running', 'the machine to run')
+    domain.suspend()
+    wait_for(lambda: state() == 'paused', 'the machine to be paused')
+    domain.resume()
+    wait_for(lambda: state() == 'running', 'the machine to run')
+    domain.managedSave(0)
+    wait_for(lambda: state() == 'saved', 'the machine to be saved')
+    domain.create()
+    wait_for(lambda: state() == 'running', 'the machine to run')
+    domain.destroy()
+    wait_for(lambda: state() == 'off', 'the machine to be off')
+    domain.rename('other')
+    wait_for(lambda: root.machines(QEMU)[machine]['Name'] == 'other', 'the new name')
+    domain.undefine()
+    assert recorder.wait(QEMU, 'VirtualMachineRemoved').arguments == (machine,)
+    assert root.machines(QEMU) == {}
+
+
+def test_what_it_offers(libvirt, daemon, root, recorder):
+    wait_available(root, recorder)
+    assert root.get(QEMU, MANAGER, 'StorageRoots') == ['/var/lib/libvirt/images']
+    networks = root.get(QEMU, MANAGER, 'NetworkConnections')
+    assert {'network:default', 'network:lab', 'user'} <= set(networks)
+    assert root.get(QEMU, MANAGER, 'Version').startswith('9.')
+
+
+def test_a_manager_of_the_configuration(make_daemon, root, recorder):
+    """libvirt's test driver, whose machine vmport cannot take in: it is there, and says why."""
+    make_daemon(groups='[manager test]\nDriver=libvirt\nUri=test:///default\n')
+    wait_available(root, recorder, manager=TEST)
+    (machine, properties), = root.machines(TEST).items()
+    assert (properties['Name'], properties['State']) == ('test', 'running')
+    with pytest.raises(Refused) as refused:
+        root.configuration(machine)
+    assert refused.value.name == ERROR + 'NotSupported'
+    assert 'QEMU and KVM' in refused.value.message

@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-gboolean vmp_libvirt_check_domain (virConnectPtr connection, VmpDomain *domain, gboolean saved,
+gboolean vmp_libvirt_check_domain (virConnectPtr connection, VmpDomain *domain,
                                    GPtrArray *findings, GError **error);
 
 G_END_DECLS

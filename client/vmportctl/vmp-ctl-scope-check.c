@@ -35,27 +35,36 @@ list_groups (const struct passwd *user)
   return g_strv_builder_end (names);
 }
 
-static void
-print_reason (const VmpAzmanReason *reason, const char *operation)
-{
-  g_autoptr (GString) text = g_string_new (NULL);
-  g_autofree char *clean = NULL;
+static void print_line (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
-  g_string_append_printf (text, _ ("%s is a member of "), reason->member->text);
-  for (guint i = reason->groups->len; i-- > 0;)
-    g_string_append_printf (text, _ ("the group “%s”, in "),
-                            ((VmpAzmanGroup *) reason->groups->pdata[i])->name);
+static void
+print_line (const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  g_autofree char *clean = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  clean = vmp_ctl_text_clean (text);
+  g_print ("%s\n", clean);
+}
+
+static void
+print_reason (const VmpAzmanReason *reason)
+{
   if (reason->scope->name[0] != '\0')
-    g_string_append_printf (text, _ ("the role “%s” in the scope “%s”"), reason->role->name,
-                            reason->scope->name);
+    print_line (_ ("  By the role “%s” in the scope “%s”"), reason->role->name,
+                reason->scope->name);
   else
-    g_string_append_printf (text, _ ("the role “%s” in every scope"), reason->role->name);
-  g_string_append_printf (text, _ (", which holds “%s”"), operation);
+    print_line (_ ("  By the role “%s” in every scope"), reason->role->name);
+  for (guint i = 0; i < reason->groups->len; i++)
+    print_line (_ ("    through the group “%s”"),
+                ((VmpAzmanGroup *) reason->groups->pdata[i])->name);
+  print_line (_ ("    as member %s"), reason->member->text);
   for (guint i = 0; i < reason->tasks->len; i++)
-    g_string_append_printf (text, i == 0 ? _ (" through the task “%s”") : _ (", in it “%s”"),
-                            ((VmpAzmanTask *) reason->tasks->pdata[i])->name);
-  clean = vmp_ctl_text_clean (text->str);
-  g_print ("  %s\n", clean);
+    print_line (_ ("    with the task “%s”"), ((VmpAzmanTask *) reason->tasks->pdata[i])->name);
 }
 
 /* What the store says; polkit may be asked afterwards. */
@@ -67,13 +76,13 @@ explain (const VmpAzman *azman, const struct passwd *user, const char *operation
   g_autoptr (GPtrArray) reasons = vmp_azman_check (azman, &subject, operation, scope);
 
   if (vmp_azman_find_scope (azman, scope) == NULL)
-    g_print (_ ("The store has no scope “%s”: nobody has a right in it\n"), scope);
+    print_line (_ ("By the store: there is no scope “%s”, so nobody has a right in it"), scope);
   else if (reasons->len == 0)
-    g_print (_ ("By the store: no role gives %s the right\n"), user->pw_name);
+    print_line (_ ("By the store: no role gives %s the right"), user->pw_name);
   else
-    g_print (_ ("By the store: granted\n"));
+    print_line (_ ("By the store: granted"));
   for (guint i = 0; i < reasons->len; i++)
-    print_reason (reasons->pdata[i], operation);
+    print_reason (reasons->pdata[i]);
   return reasons->len > 0;
 }
 
@@ -88,13 +97,14 @@ ask_polkit (const struct passwd *user, const VmpAzmanKnown *operation, const cha
 
   if (!vmp_ctl_polkit_check (user->pw_uid, action, "scope", scope, &verdict, &error))
     return vmp_ctl_fail (error);
-  g_print (_ ("By polkit, for %s: %s\n"), action,
-           verdict == VMP_CTL_VERDICT_YES   ? _ ("granted")
-           : verdict == VMP_CTL_VERDICT_ASK ? _ ("an administrator would have to authenticate")
-                                            : _ ("refused"));
+  print_line (verdict == VMP_CTL_VERDICT_YES   ? _ ("By polkit: %s is granted")
+              : verdict == VMP_CTL_VERDICT_ASK ? _ ("By polkit: an administrator would have to "
+                                                    "authenticate for %s")
+                                               : _ ("By polkit: %s is refused"),
+              action);
   if ((verdict == VMP_CTL_VERDICT_YES) != by_store)
-    g_print (_ ("They differ: by the action's defaults, by other rules of polkit's, or because the "
-                "store was not compiled\n"));
+    print_line (_ ("They differ: by the action's defaults, by other rules of polkit's, or because "
+                   "the store was not compiled"));
   return verdict == VMP_CTL_VERDICT_YES ? VMP_CTL_OK : VMP_CTL_DENIED;
 }
 

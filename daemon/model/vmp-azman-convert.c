@@ -166,7 +166,7 @@ list_others (Conversion *self, const VmpAzmanRole *role, const char *place)
         g_string_append_printf (others, "%s%s", others->len > 0 ? ", " : "", name);
     }
   if (others->len > 0)
-    decide (self, _ ("The role “%s” of %s: not vmport's, so not carried over: %s"), role->name,
+    decide (self, _ ("The role “%s” %s: not vmport's, so not carried over: %s"), role->name,
             place, others->str);
 }
 
@@ -191,14 +191,14 @@ add_role (Conversion *self, xmlNode *parent, const VmpAzmanRole *role, const cha
   list_others (self, role, place);
   if (said->len == 0)
     {
-      decide (self, _ ("The role “%s” of %s is not carried over: it has nothing to do with export "
+      decide (self, _ ("The role “%s” %s is not carried over: it has nothing to do with export "
                        "and import"),
               role->name, place);
       xmlUnlinkNode (task);
       xmlFreeNode (task);
       return;
     }
-  decide (self, _ ("The role “%s” of %s: %s"), role->name, place, said->str);
+  decide (self, _ ("The role “%s” %s: %s"), role->name, place, said->str);
   assignment = add_element (parent, "AzRole", role->guid, role->name);
   xmlNewTextChild (assignment, NULL, BAD_CAST "TaskLink", BAD_CAST guid);
   add_links (assignment, "AppMemberLink", role->groups);
@@ -210,7 +210,7 @@ add_scope (Conversion *self, xmlNode *parent, const VmpAzmanScope *scope, const 
 {
   for (guint i = 0; i < scope->tasks->len; i++)
     if (((VmpAzmanTask *) scope->tasks->pdata[i])->has_rule)
-      decide (self, _ ("The task “%s” of %s is not carried over: it has a script as its rule"),
+      decide (self, _ ("The task “%s” %s is not carried over: it has a script as its rule"),
               ((VmpAzmanTask *) scope->tasks->pdata[i])->name, place);
   add_groups (self, parent, scope->groups);
   for (guint i = 0; i < scope->roles->len; i++)
@@ -241,11 +241,11 @@ vmp_azman_convert (GBytes *store, const char *what, VmpAzmanSidFunc func, gpoint
   add_groups (&self, root, from->shared_groups);
   application = add_element (root, "AzApplication", from->root->guid, VMP_AZMAN_APPLICATION);
   add_operations (application);
-  add_scope (&self, application, from->root, _ ("the application"));
+  add_scope (&self, application, from->root, _ ("in the application"));
   for (guint i = 0; i < from->scopes->len; i++)
     {
       const VmpAzmanScope *scope = from->scopes->pdata[i];
-      g_autofree char *place = g_strdup_printf (_ ("the scope “%s”"), scope->name);
+      g_autofree char *place = g_strdup_printf (_ ("in the scope “%s”"), scope->name);
       xmlNode *node;
 
       if (!vmp_name_is_scope (scope->name))

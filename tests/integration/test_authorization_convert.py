@@ -64,11 +64,11 @@ def test_convert(convert, ctl, judge, people, store_file, snapshots):
             assert judge(people[name], operation, 'finance') == verdict, (name, operation)
     assert judge(people['alice'], 'export', '') == ASK
     second = SNAPSHOT if snapshots else RECONFIGURE
-    for words in (f'“Keeper” of the scope “finance”: view ({VIEW}), export ({VIEW} + {second})',
-                  f'“Maker” of the scope “finance”: import ({CREATE})',
-                  'The role “Starter” of the scope “finance” is not carried over', START,
-                  'The task “Scripted” of the application is not carried over',
-                  'The role “Remover” of the scope “finance” is not carried over',
+    for words in (f'“Keeper” in the scope “finance”: view ({VIEW}), export ({VIEW} + {second})',
+                  f'“Maker” in the scope “finance”: import ({CREATE})',
+                  'The role “Starter” in the scope “finance” is not carried over', START,
+                  'The task “Scripted” in the application is not carried over',
+                  'The role “Remover” in the scope “finance” is not carried over',
                   'The group “Directory” is not carried over', f'{ALICE} is user:alice',
                   'The scope “ odd ” is not carried over'):
         assert words in said, f'“{words}” is not in:\n{said}'

@@ -292,3 +292,46 @@ def test_not_for_everybody(put, ctl, store_file):
     ctl('create', 'mine', user='alice', status=4)
     ctl('compile', user='alice', status=4)
     assert (store_file.read_text(), RULES.read_text()) == before
+
+
+# What is installed
+
+def test_the_manuals_example(ctl, judge, people, store_file, prefix, bus):
+    """With the installed store and the real place of the rules."""
+    page = pathlib.Path(__file__).parents[2] / 'data/man/vmport-authorization.5.rst'
+    example = page.read_text().split('\nEXAMPLE\n')[1].split('\nFILES\n')[0]
+    lines = [line.strip() for line in example.splitlines() if line.startswith('    vmportctl')]
+    assert len(lines) == 4
+    installed = pathlib.Path(prefix, 'etc/vmport/authorization.xml')
+    before = installed.read_text()
+    assert before == pathlib.Path(prefix, 'share/vmport/authorization.xml').read_text()
+    subprocess.run(('groupadd', 'finance'), check=True)
+    subprocess.run(('gpasswd', '--add', 'alice', 'finance'), check=True, stdout=subprocess.DEVNULL)
+    try:
+        for line in lines:
+            done = subprocess.run(line, shell=True, text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, check=False, env={
+                                      'DBUS_SYSTEM_BUS_ADDRESS': bus.address,
+                                      'LC_ALL': 'C.UTF-8', 'LD_LIBRARY_PATH': f'{prefix}/lib',
+                                      'PATH': f'{prefix}/bin:/usr/bin:/bin'})
+            assert done.returncode == 0, f'{line}: {done.stdout}'
+        assert 'By polkit: org.vmport.scoped.export is granted' in done.stdout
+        assert judge(people['alice'], 'import', 'finance') == YES
+        assert judge(people['bob'], 'view', 'finance') == NO
+        assert installed.stat().st_mode & 0o777 == 0o644
+    finally:
+        installed.write_text(before)
+        subprocess.run(('groupdel', 'finance'), check=True)
+
+
+def test_an_install_leaves_the_store_alone(area):
+    """And brings one where there is none."""
+    source = pathlib.Path(__file__).parents[2] / 'policy'
+    target = area / 'root/etc/vmport/authorization.xml'
+    for content in (None, 'mine'):
+        if content:
+            target.write_text(content)
+        subprocess.run((source / 'install-store.sh', source / 'authorization.xml',
+                        '/etc/vmport/authorization.xml'), check=True,
+                       env={'DESTDIR': str(area / 'root'), 'PATH': '/usr/bin:/bin'})
+        assert target.read_text() == (content or (source / 'authorization.xml').read_text())

@@ -100,7 +100,7 @@ def test_the_shown_configuration_is_taken(make_daemon, data, bob):
     lines = [line[1:] for line in (data / 'etc/vmport/vmport.conf').read_text().splitlines()
              if line.startswith('#') and not line.startswith('# ')]
     keys = dict(line.split('=', 1) for line in lines if '=' in line)
-    assert len(keys) == 7
+    assert len(keys) == 8
     del keys['StoreRoot']
     make_daemon(**keys)
     assert bob.get(STORE, 'org.vmport.Manager', 'JobRetentionUSec') == 300000000

@@ -89,7 +89,11 @@ test_default_store (void)
       gboolean trusted = strcmp (known[i].name, "import-in-place") == 0
                          || strcmp (known[i].name, "import-unsafe") == 0;
 
-      g_assert_cmphex (vmp_azman_find_operation (store, known[i].name), !=, 0);
+      VmpAzmanOperation *operation = store->operations->pdata[i];
+
+      g_assert_cmpstr (operation->name, ==, known[i].name);
+      g_assert_cmpstr (operation->guid, ==, known[i].guid);
+      g_assert_cmpuint (operation->id, ==, known[i].id);
       g_assert_cmpint (may (store, "ann sudo", known[i].name, ""), ==, !trusted);
       g_assert_false (may (store, "ann users", known[i].name, ""));
     }

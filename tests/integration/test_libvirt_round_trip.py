@@ -7,7 +7,7 @@ import pytest
 from gi.repository import GLib
 
 from rig.caller import ERROR, Refused
-from rig.libvirt import IMAGES, NVRAM, TPM
+from rig.libvirt import IMAGES, NVRAM, SAVED, TPM
 from rig.loop import wait_for
 from test_libvirt_manager import QEMU, define, path_of, wait_available
 
@@ -203,3 +203,64 @@ def test_a_volume_of_a_pool(libvirt, daemon, root, recorder, area):
     assert root.machines(QEMU)[path_of(domain)]['ResourcePaths'] == [str(IMAGES / 'vol.qcow2')]
     root.wait(root.export(path_of(domain), area / 'p', manager=QEMU))
     assert (area / 'p/Virtual Hard Disks/vol.qcow2').exists()
+
+
+def test_a_saved_machine_goes_on(libvirt, daemon, root, recorder, area):
+    wait_available(root, recorder)
+    image('data.raw', 'raw')
+    domain = define(libvirt, 'web', disk('data.raw', 'vda', 'raw'))
+    machine = path_of(domain)
+    domain.create()
+    domain.managedSave(0)
+    wait_for(lambda: root.machines(QEMU).get(machine, {}).get('State') == 'saved', 'the save')
+    root.wait(root.export(machine, area / 'p', manager=QEMU))
+    made = root.wait(root.import_(area / 'p', {'Name': 'copy'}, QEMU))['ImportedVirtualMachine']
+    assert root.machines(QEMU)[made]['State'] == 'saved'
+    copy = libvirt.domain('copy')
+    copy.create()
+    assert copy.state() == [1, 4]   # running, as it was restored
+    assert not (SAVED / 'copy.save').exists() and (SAVED / 'web.save').exists()
+    copy.destroy()
+    root.wait(root.import_(area / 'p', {'Name': 'off', 'DropSavedState': True}, QEMU))
+    assert not (SAVED / 'off.save').exists()
+
+
+def test_the_scope_is_noted_and_a_note_counts_for_nothing(libvirt, make_daemon, root, recorder, area):
+    make_daemon(Scopes='lab;')
+    wait_available(root, recorder)
+    image('data.raw', 'raw')
+    machine = path_of(define(libvirt, 'web', disk('data.raw', 'vda', 'raw')))
+    recorder.wait(QEMU, 'VirtualMachineAdded')
+    root.call(machine, 'org.vmport.VirtualMachine', 'SetSecurityScope', '(sa{sv})', ('lab', {}))
+    assert 'scope="lab"' in libvirt.xml('web').replace("'", '"')
+    root.wait(root.export(machine, area / 'p', manager=QEMU))
+    made = root.wait(root.import_(area / 'p', {'Name': 'copy'}, QEMU))['ImportedVirtualMachine']
+    assert root.machines(QEMU)[made]['SecurityScope'] == ''
+    assert 'scope="lab"' not in libvirt.xml('copy').replace("'", '"')
+    made = root.wait(root.import_(area / 'p', {'Name': 'in', 'SecurityScope': 'lab'},
+                                  QEMU))['ImportedVirtualMachine']
+    assert root.machines(QEMU)[made]['SecurityScope'] == 'lab'
+    assert 'scope="lab"' in libvirt.xml('in').replace("'", '"')
+
+
+def test_in_place(machine, libvirt, root, area, recorder):
+    root.wait(root.export(machine, area / 'p', manager=QEMU))
+    made = root.wait(root.import_(area / 'p', {'Name': 'here', 'CreateCopy': False}, QEMU))
+    disks = root.machines(QEMU)[made['ImportedVirtualMachine']]['ResourcePaths']
+    assert disks == [str(area / 'p/Virtual Hard Disks/top.qcow2'),
+                     str(area / 'p/Virtual Hard Disks/data.raw')]
+    root.delete(made['ImportedVirtualMachine'], storage=False)
+    assert libvirt.names() == ['web']
+    root.wait(root.import_(area / 'p', {'Name': 'here', 'CreateCopy': False}, QEMU))
+
+
+def test_a_daemon_that_is_killed_leaves_nothing(machine, daemon, libvirt, root, recorder, area):
+    root.wait(root.export(machine, area / 'p', manager=QEMU))
+    before = libvirt.traces()
+    job = root.import_(area / 'p', {'Name': 'copy', 'BandwidthLimit': SLOWLY}, QEMU)
+    recorder.wait_phase(job, 'Copying')
+    daemon.kill()
+    daemon.start()
+    wait_available(root, recorder)
+    assert libvirt.traces() == before
+    assert libvirt.names() == ['web']

@@ -2,10 +2,11 @@
  * wants them, and its definition.
  *
  *   <room>/.vmport-<token>/…        while it is made; a room is a pool's target, or libvirt's folder
- *                                   for UEFI variables or TPMs
+ *                                   for UEFI variables, TPMs or saved states
  *   <pool>/<name of the image>      then, moved there without replacing anything
  *   <nvram>/<name>_VARS.fd
  *   <swtpm>/<uuid>/
+ *   <save>/<name>.save
  *
  * Files are moved before the definition, and the definition bears the token, so that either can be
  * told from what is anybody else's. */

@@ -2,7 +2,7 @@
  *
  * A definition goes only where its id and its token are the job's and it has never run, and without
  * UEFI variables and TPM: those are files like the others, which go only where their inode is in the
- * journal. */
+ * journal. A managed save goes with it where it is the job's own. */
 #include "config.h"
 
 #include <errno.h>

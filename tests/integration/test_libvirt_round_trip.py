@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+import libvirt as libvirt_api
 import pytest
 from gi.repository import GLib
 
@@ -218,7 +219,7 @@ def test_a_saved_machine_goes_on(libvirt, daemon, root, recorder, area):
     assert root.machines(QEMU)[made]['State'] == 'saved'
     copy = libvirt.domain('copy')
     copy.create()
-    assert copy.state() == [1, 4]   # running, as it was restored
+    assert copy.state() == [libvirt_api.VIR_DOMAIN_RUNNING, libvirt_api.VIR_DOMAIN_RUNNING_RESTORED]
     assert not (SAVED / 'copy.save').exists() and (SAVED / 'web.save').exists()
     copy.destroy()
     root.wait(root.import_(area / 'p', {'Name': 'off', 'DropSavedState': True}, QEMU))
@@ -264,3 +265,15 @@ def test_a_daemon_that_is_killed_leaves_nothing(machine, daemon, libvirt, root, 
     wait_available(root, recorder)
     assert libvirt.traces() == before
     assert libvirt.names() == ['web']
+
+
+def test_a_disk_that_is_no_file_is_not_lost(libvirt, daemon, root, recorder, area):
+    wait_available(root, recorder)
+    machine = path_of(define(libvirt, 'web', "<disk type='network' device='disk'><source "
+                             "protocol='nbd'><host name='localhost'/></source>"
+                             "<target dev='vda' bus='virtio'/></disk>"))
+    recorder.wait(QEMU, 'VirtualMachineAdded')
+    with pytest.raises(Refused) as refused:
+        root.export(machine, area / 'p', manager=QEMU)
+    assert refused.value.name == ERROR + 'NotSupported'
+    assert 'devices/disk' in refused.value.message

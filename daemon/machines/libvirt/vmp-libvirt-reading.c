@@ -135,11 +135,31 @@ resolve_volume (const char *pool_name, const char *name, gpointer data, GError *
   return get_volume_path (volume, pool, name, error);
 }
 
+/* The model has no network disks and the like: without them a package would not be the machine. */
+static gboolean
+check_disks (GPtrArray *unsafe, GError **error)
+{
+  for (guint i = 0; i < unsafe->len; i++)
+    {
+      VmpUnsafe *found = g_ptr_array_index (unsafe, i);
+
+      if (!found->keepable && g_str_has_prefix (found->location, "devices/disk")
+          && strchr (found->location + strlen ("devices/"), '/') == NULL)
+        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                              _ ("The configuration's %s is of a type that vmport does not copy: %s "
+                                 "Move it to a file first."),
+                              found->location, found->reason);
+    }
+  return TRUE;
+}
+
 /* The secrets of a configuration stay with libvirt: they are not asked for. Blocking. */
 VmpDomain *
 vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
 {
   char *xml = virDomainGetXMLDesc (domain, VIR_DOMAIN_XML_INACTIVE);
+  g_autoptr (GPtrArray) unsafe = NULL;
+  g_autoptr (VmpDomain) model = NULL;
   g_autofree char *resolved = NULL;
 
   if (xml == NULL)
@@ -149,8 +169,10 @@ vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
     }
   resolved = vmp_domain_resolve_volumes (xml, resolve_volume, domain, error);
   free (xml);
-  return resolved != NULL ? vmp_domain_new_from_xml (resolved, strlen (resolved), NULL, error)
-                          : NULL;
+  if (resolved == NULL)
+    return NULL;
+  model = vmp_domain_new_from_xml (resolved, strlen (resolved), &unsafe, error);
+  return model != NULL && check_disks (unsafe, error) ? g_steal_pointer (&model) : NULL;
 }
 
 /* What libvirt knows to lie below the image at @path, or FALSE for nothing. Backing files are stated

@@ -109,9 +109,10 @@ static const VmpElement os_rows[] = {
         { "cmdline", VMP_TEXT (TEXT) }, { "dtb", VMP_TEXT (FILE) },
         { "boot", VMP_GRAMMAR_MANY, VMP_ATTRIBUTES (VMP_WORDS ("dev", "fd hd cdrom network")) },
         { "bootmenu", VMP_ATTRIBUTES (VMP_YES_NO ("enable"), VMP_OF ("timeout", UNSIGNED)) },
-        { "smbios", VMP_ATTRIBUTES (VMP_WORDS ("mode", "emulate sysinfo"),
-                                    { "mode", VMP_VALUE_WORDS, "host", VMP_GRAMMAR_UNSAFE,
-                                      REASON_HOST_IDENTITY }) },
+        { "smbios", VMP_GRAMMAR_PRUNE,
+          VMP_ATTRIBUTES (
+              VMP_WORDS ("mode", "emulate sysinfo"),
+              { "mode", VMP_VALUE_WORDS, "host", VMP_GRAMMAR_UNSAFE, REASON_HOST_IDENTITY }) },
         { "bios", VMP_ATTRIBUTES (VMP_YES_NO ("useserial"), VMP_OF ("rebootTimeout", INTEGER)) },
         { "acpi", VMP_GRAMMAR_PRUNE,
           VMP_CHILDREN ({ "table", VMP_GRAMMAR_MANY | VMP_GRAMMAR_UNSAFE, VMP_TEXT (PATH),
@@ -256,9 +257,11 @@ static const VmpElement sysinfo_rows[] = {
         { "oemStrings", VMP_CHILDREN ({ "entry", VMP_GRAMMAR_MANY, VMP_TEXT (LINE) }) }) },
   { "sysinfo", VMP_GRAMMAR_MANY, VMP_WHEN ("type", "fwcfg"),
     VMP_ATTRIBUTES (VMP_WORDS ("type", "fwcfg")),
-    VMP_CHILDREN ({ "entry", VMP_GRAMMAR_MANY, VMP_TEXT (LINE),
-                    VMP_ATTRIBUTES (VMP_OF ("name", LINE),
-                                    VMP_UNSAFE_OF ("file", PATH, REASON_HOST_FILE)) }) },
+    /* Without the file an entry would have no value, which libvirt does not take. */
+    VMP_CHILDREN ({ "entry", VMP_GRAMMAR_MANY, VMP_WHEN ("file", " "), VMP_TEXT (LINE),
+                    VMP_ATTRIBUTES (VMP_OF ("name", LINE)) },
+                  { "entry", VMP_GRAMMAR_MANY | VMP_GRAMMAR_UNSAFE, .reason = REASON_HOST_FILE,
+                    VMP_ATTRIBUTES (VMP_OF ("name", LINE), VMP_OF ("file", PATH)) }) },
   { NULL },
 };
 

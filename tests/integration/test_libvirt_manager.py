@@ -107,7 +107,7 @@ def test_what_it_offers(libvirt, daemon, root, recorder):
 
 def test_a_manager_of_the_configuration(make_daemon, root, recorder):
     """libvirt's test driver, whose machine vmport cannot take in: it is there, and says why."""
-    make_daemon(groups='[manager test]\nDriver=libvirt\nUri=test:///default\n')
+    make_daemon(managers={'test': {'Driver': 'libvirt', 'Uri': 'test:///default'}})
     wait_available(root, recorder, manager=TEST)
     (machine, properties), = root.machines(TEST).items()
     assert (properties['Name'], properties['State']) == ('test', 'running')

@@ -48,7 +48,7 @@ static const Hostile hostile[] = {
   { "launch-security", IN_DOMAIN,
     "<launchSecurity type='sev'><session>EVIL</session></launchSecurity>", "launchSecurity" },
   { "sysinfo-file", IN_DOMAIN, "<sysinfo type='fwcfg'><entry name='opt/x' file='/EVIL'/></sysinfo>",
-    "sysinfo/entry/@file", TRUE },
+    "sysinfo/entry", TRUE },
   { "locked-memory", IN_DOMAIN, "<memoryBacking><locked/></memoryBacking>", "memoryBacking/locked",
     TRUE },
   { "idmap", IN_DOMAIN, "<idmap><uid start='0' target='1000' count='EVIL'/></idmap>", "idmap" },

@@ -175,12 +175,29 @@ vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
   return model != NULL && check_disks (unsafe, error) ? g_steal_pointer (&model) : NULL;
 }
 
+/* The volume at @path. A pool hears of an image that was put into its folder beside it when it is
+ * refreshed, and not before. */
+static virStorageVolPtr
+find_volume (virConnectPtr connection, const char *path)
+{
+  virStorageVolPtr volume = virStorageVolLookupByPath (connection, path);
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autoptr (VmpVirPool) pool = NULL;
+
+  if (volume != NULL)
+    return volume;
+  pool = virStoragePoolLookupByTargetPath (connection, folder);
+  if (pool == NULL || virStoragePoolRefresh (pool, 0) < 0)
+    return NULL;
+  return virStorageVolLookupByPath (connection, path);
+}
+
 /* What libvirt knows to lie below the image at @path, or FALSE for nothing. Backing files are stated
  * only for volumes of pools: libvirt has read those headers itself. */
 static gboolean
 find_backing (virConnectPtr connection, const char *path, char **backing, char **format)
 {
-  g_autoptr (VmpVirVolume) volume = virStorageVolLookupByPath (connection, path);
+  g_autoptr (VmpVirVolume) volume = find_volume (connection, path);
   char *xml = volume != NULL ? virStorageVolGetXMLDesc (volume, 0) : NULL;
   g_autoptr (VmpQuery) query = xml != NULL ? vmp_query_new (xml, _ ("A volume"), NULL) : NULL;
 

@@ -80,7 +80,7 @@ class Daemon:
     administrator, it sets fatal to 'fatal-criticals'.
     """
 
-    def __init__(self, bus, prefix, folder, managers=None, groups='', **keys):
+    def __init__(self, bus, prefix, folder, managers=None, **keys):
         self.bus, self.folder, self.prefix = bus, folder, prefix
         self.state = folder / 'state'
         self.store = self.state / 'store'
@@ -92,8 +92,7 @@ class Daemon:
         self.keys = keys
         self.environment = {}
         self.options = ('--session',) if bus.session else ()
-        self.managers = managers or {}   # further ones, {id: root}
-        self.groups = groups             # more of vmport.conf, as text
+        self.managers = managers or {}   # further ones, {id: root} or {id: {key: value}}
         self.process = None
         self.killed = False
         self.start()
@@ -104,9 +103,13 @@ class Daemon:
 
     def start(self):
         lines = ''.join(f'{key}={value}\n' for key, value in self.keys.items())
-        groups = ''.join(f'[manager {name}]\nDriver=directory\nRoot={root}\n'
-                         for name, root in self.managers.items())
-        self.config.write_text(f'[vmport]\n{lines}{groups}{self.groups}')
+        groups = ''
+        for name, keys in self.managers.items():
+            if not isinstance(keys, dict):
+                keys = {'Driver': 'directory', 'Root': keys}
+            groups += f'[manager {name}]\n' + ''.join(f'{key}={value}\n'
+                                                     for key, value in keys.items())
+        self.config.write_text(f'[vmport]\n{lines}{groups}')
         # For somebody who looks for a mistake: VMPORT_WRAPPER='gdb -batch -ex run -ex bt --args'
         command = [*os.environ.get('VMPORT_WRAPPER', '').split(), self.program, *self.options,
                    f'--config={self.config}', f'--state-directory={self.state}']

@@ -1,0 +1,127 @@
+"""libvirtd dies while it is needed: a clear error, nothing is left, and all works again when it is
+back."""
+
+import pytest
+from gi.repository import GLib
+
+from rig import packages
+from rig.caller import ERROR, QEMU, Refused
+from rig.jobs import Hold
+from rig.libvirt import IMAGES
+from rig.loop import wait_on_disk
+from rig.machines import make_image, names, random_disk
+from rig.shapes import shape
+
+WHAT = 'q35, BIOS, virtio, network, SPICE'
+# So slow that each phase is told.
+SLOWLY = {'BandwidthLimit': GLib.Variant('t', 32 << 20)}
+# What a job may say of it.
+GONE = (f'{ERROR}NotAvailable', f'{ERROR}InUse', f'{ERROR}Interrupted')
+
+
+@pytest.fixture
+def web(libvirt, qemu, alice):
+    """A machine with 16 MiB that have to be copied; its path."""
+    disk = random_disk(16, 'web-0.qcow2', 'qcow2')
+    make_image(IMAGES / disk.name, disk)
+    libvirt.define(shape(WHAT, 'web'))
+    return qemu.find(alice, 'web')
+
+
+class Killer:
+    """Kills libvirtd when a job tells a phase; its worker does not move until that is done."""
+
+    def __init__(self, libvirt, daemon, recorder, phase):
+        self.libvirt, self.phase, self.killed = libvirt, phase, False
+        self.hold = Hold(daemon, recorder, phase)
+        recorder.on(self._heard)
+
+    def _heard(self, signal):
+        if signal.name == 'Progress' and signal.arguments[3] == self.phase and not self.killed:
+            self.killed = True
+            self.libvirt.kill()
+            self.hold.recorder.handlers.remove(self.hold._heard)
+            self.hold.release()
+
+
+def outcome(caller, job):
+    """The error that the job ended with, or None."""
+    try:
+        caller.wait(job)
+    except Refused as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize('phase', ['Reading', 'Copying', 'Syncing'])
+def test_export(libvirt, qemu, daemon, web, alice, area, recorder, phase):
+    daemon.fatal = 'fatal-criticals'
+    before = libvirt.traces()
+    killer = Killer(libvirt, daemon, recorder, phase)
+    job = alice.export(web, area / 'alice/package', SLOWLY, QEMU)
+    error = outcome(alice, job)
+    assert killer.killed, recorder.phases(job)
+    # Nobody can say any more whether the machine was started while it was read.
+    assert error is not None and error.name in GONE, error
+    assert 'libvirt' in error.message, error.message
+    assert names(area / 'alice') == []
+    libvirt.start()
+    qemu.wait()
+    assert libvirt.traces() == before
+    alice.wait(alice.export(web, area / 'alice/package', manager=QEMU))
+    packages.assert_package(area / 'alice/package')
+
+
+@pytest.mark.parametrize('phase', ['Reading', 'Copying', 'Syncing', 'Defining'])
+def test_import(libvirt, qemu, daemon, web, alice, area, recorder, phase):
+    daemon.fatal = 'fatal-criticals'
+    package = area / 'alice/package'
+    alice.wait(alice.export(web, package, manager=QEMU))
+    before = libvirt.traces()
+    killer = Killer(libvirt, daemon, recorder, phase)
+    job = alice.import_(package, {'Name': 'new', **SLOWLY}, QEMU)
+    error = outcome(alice, job)
+    assert killer.killed, recorder.phases(job)
+    libvirt.start()
+    qemu.wait()
+    if error is None:
+        # It was defined already, and all that was left to do needed no libvirt.
+        assert phase == 'Defining' and libvirt.names() == ['new', 'web']
+        return
+    assert error.name in GONE and 'libvirt' in error.message, error
+    wait_on_disk(lambda: libvirt.names() == ['web'] and libvirt.traces() == before,
+                 f'the roll-back; there are {libvirt.names()} and '
+                 f'{set(libvirt.traces().items()) ^ set(before.items())}', 20)
+    alice.wait(alice.import_(package, {'Name': 'new'}, QEMU))
+    assert libvirt.names() == ['new', 'web']
+
+
+def test_daemon_dies_while_it_imports(libvirt, qemu, daemon, web, alice, area, recorder):
+    """After any crash there is either the whole machine or no trace of it."""
+    package = area / 'alice/package'
+    alice.wait(alice.export(web, package, manager=QEMU))
+    before = libvirt.traces()
+    hold = Hold(daemon, recorder, 'Copying')
+    alice.import_(package, {'Name': 'new', **SLOWLY}, QEMU)
+    hold.wait()
+    assert libvirt.traces() != before, 'files were made already'
+    daemon.kill()
+    daemon.start()
+    qemu.wait()
+    wait_on_disk(lambda: libvirt.traces() == before,
+                 f'the roll-back: {set(libvirt.traces().items()) ^ set(before.items())}', 20)
+    alice.wait(alice.import_(package, {'Name': 'new'}, QEMU))
+
+
+def test_cancelled(libvirt, qemu, daemon, web, alice, area, recorder):
+    """Pitfall 14: cancel leaves nothing."""
+    package = area / 'alice/package'
+    alice.wait(alice.export(web, package, manager=QEMU))
+    before = libvirt.traces()
+    hold = Hold(daemon, recorder, 'Copying')
+    job = alice.import_(package, {'Name': 'new', **SLOWLY}, QEMU)
+    hold.wait()
+    alice.cancel(job)
+    hold.release()
+    assert outcome(alice, job).name == f'{ERROR}Cancelled'
+    assert libvirt.traces() == before and libvirt.names() == ['web']

@@ -61,13 +61,25 @@ append_changes (GString *out, char **old, gsize n, char **new, gsize m)
 #undef LENGTH
 }
 
+/* Without what stands behind the last line break, which is nothing. */
+static char **
+split (const char *text)
+{
+  char **lines = g_strsplit (text != NULL ? text : "", "\n", -1);
+  gsize n = g_strv_length (lines);
+
+  if (n > 0 && lines[n - 1][0] == '\0')
+    g_clear_pointer (&lines[n - 1], g_free);
+  return lines;
+}
+
 /* Lines that go and lines that come, from the first change to the last; empty where the texts are
  * the same. @before is NULL where there was none. */
 char *
 vmp_ctl_diff (const char *name, const char *before, const char *after)
 {
-  g_auto (GStrv) old = g_strsplit (before != NULL ? before : "", "\n", -1);
-  g_auto (GStrv) new = g_strsplit (after, "\n", -1);
+  g_auto (GStrv) old = split (before);
+  g_auto (GStrv) new = split (after);
   gsize n = g_strv_length (old), m = g_strv_length (new), head = 0, tail = 0, from;
   GString *out = g_string_new (NULL);
 

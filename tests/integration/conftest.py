@@ -204,8 +204,7 @@ def qemu(libvirt, daemon, root):
     """With a libvirtd that runs, and a daemon that has found it."""
     manager = Qemu(root)
     manager.wait()
-    yield manager
-    manager.close()
+    return manager
 
 
 @pytest.fixture

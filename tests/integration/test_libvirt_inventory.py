@@ -6,7 +6,7 @@ import libvirt as binding
 
 from rig.caller import ERROR, MACHINE, MANAGER, QEMU, UNKNOWN_OBJECT, refused
 from rig.libvirt import CONFIGURATION, IMAGES
-from rig.loop import wait_for
+from rig.qemu import wait_asking
 from rig.shapes import make_images, shape
 
 LEAST = shape('least', '@name@', '@uuid@')
@@ -143,7 +143,7 @@ def test_further_managers(make_daemon, root, alice):
     """Any URI of libvirt's, by vmport.conf; test:///default has one machine, which runs."""
     make_daemon(managers={'play': {'Driver': 'libvirt', 'Uri': 'test:///default'}})
     manager = '/org/vmport/Manager/play'
-    wait_for(lambda: alice.get(manager, MANAGER, 'Available'), 'test:/// to be there')
+    wait_asking(lambda: alice.get(manager, MANAGER, 'Available'), 'test:/// to be there')
     (path, entry), = alice.machines(manager).items()
     assert (entry['Name'], entry['State']) == ('test', 'running')
     assert path.startswith('/org/vmport/VirtualMachine/play/')

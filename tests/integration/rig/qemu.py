@@ -1,39 +1,45 @@
 """The daemon's manager of libvirt's machines, and waiting for what it learns of them."""
 
-from gi.repository import Gio
+from gi.repository import GLib
 
-from .caller import MANAGER, NAME, QEMU
-from .loop import DEADLINE, drain, wait_for
+from .caller import MANAGER, QEMU
+from .loop import DEADLINE, wait_for
+
+
+def wait_asking(predicate, what, timeout=DEADLINE):
+    """As wait_for(), for a predicate that calls the daemon: a signal that tells of the change may
+    arrive while it waits for its reply, so it is asked again after a while."""
+    tick = GLib.timeout_add(50, lambda: GLib.SOURCE_CONTINUE)
+    try:
+        return wait_for(predicate, what, timeout)
+    finally:
+        GLib.source_remove(tick)
 
 
 class Qemu:
     def __init__(self, caller):
         self.caller = caller
-        # Whatever it says ends a turn of the main loop, and what is waited for is looked at again.
-        self.watch = caller.connection.signal_subscribe(NAME, None, None, None, None,
-                                                        Gio.DBusSignalFlags.NONE, lambda *_: None)
-
-    def close(self):
-        self.caller.connection.signal_unsubscribe(self.watch)
 
     def available(self):
         return self.caller.get(QEMU, MANAGER, 'Available')
 
     def wait(self, available=True, timeout=DEADLINE):
         """Until it tells that libvirt is there, or is not."""
-        wait_for(lambda: self.available() == available, f'Available to become {available}', timeout)
+        wait_asking(lambda: self.available() == available, f'Available to become {available}',
+                    timeout)
 
-    def find(self, caller, name):
+    @staticmethod
+    def find(caller, name):
         """A machine's object path. libvirt tells what was defined beside the daemon when it has
         the time: it is waited for."""
         def found():
             return next((path for path, entry in caller.machines(QEMU).items()
                          if name in (entry['Name'], entry['Uuid'])), None)
-        return wait_for(found, f'the machine {name} to be known')
+        return wait_asking(found, f'the machine {name} to be known')
 
-    def wait_state(self, caller, machine, state):
+    @staticmethod
+    def wait_state(caller, machine, state):
         def told():
             entry = caller.machines(QEMU).get(machine)
             return entry is not None and entry['State'] == state
-        drain()
-        wait_for(told, f'{machine} to be {state}')
+        wait_asking(told, f'{machine} to be {state}')

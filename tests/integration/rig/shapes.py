@@ -44,6 +44,7 @@ WRITTEN = {
     'least': "<domain type='qemu'><name>{name}</name><memory>65536</memory>"
              "<os><type>hvm</type></os></domain>",
     'pc, BIOS, IDE, user network, VNC': domain('pc', disk(0, 'raw', 'ide') + USER + VNC),
+    'q35, BIOS, virtio, user network': domain('q35', disk(0) + USER),
     'q35, BIOS, virtio, network, SPICE': domain('q35', disk(0) + NETWORK + SPICE),
     'q35, UEFI, SATA': domain('q35', disk(0, bus='sata') + NETWORK, root=" firmware='efi'"),
     'q35, UEFI with secure boot, TPM, two disks': domain(

@@ -204,6 +204,7 @@ wait_for_rollback (Daemon *self)
 static gboolean
 prepare (Daemon *self, GError **error)
 {
+  g_autoptr (VmpScopeStore) store = NULL;
   VmpJobsConfig jobs = { 0 };
 
   self->config = vmp_config_load (self->options.config_file, self->options.state_directory, error);
@@ -213,6 +214,9 @@ prepare (Daemon *self, GError **error)
                                   (const char *const *) self->config->scopes, error);
   if (self->scopes == NULL)
     return FALSE;
+  store = vmp_scope_store_new (self->config->authorization_store,
+                               self->options.session ? NULL : VMP_POLKIT_RULES);
+  vmp_scopes_set_store (self->scopes, store);
   jobs.max_running = self->config->max_jobs;
   jobs.max_per_user = self->config->max_jobs_per_user;
   jobs.retention_usec = (gint64) self->config->retention_seconds * G_USEC_PER_SEC;

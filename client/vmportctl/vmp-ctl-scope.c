@@ -1,10 +1,24 @@
-/* vmportctl scope: the security scope that a virtual machine is in, and those that there are. */
+/* vmportctl scope: the security scope that a virtual machine is in, and those that there are; the
+ * words that go before all names are verbs about the authorization store. */
 #include "config.h"
 
 #include <glib/gi18n-lib.h>
 
+#include "vmp-ctl-scope.h"
 #include "vmp-ctl-text.h"
-#include "vmp-ctl.h"
+
+static const VmpCtlVerb verbs[] = {
+  { "list", N_ ("List the scopes of the authorization store"), vmp_ctl_scope_list },
+  { "show", N_ ("Show who has which role in a scope"), vmp_ctl_scope_show },
+  { "create", N_ ("Make a scope"), vmp_ctl_scope_create },
+  { "delete", N_ ("Remove a scope, with the roles that were given in it"), vmp_ctl_scope_delete },
+  { "assign", N_ ("Give somebody a role in a scope"), vmp_ctl_scope_assign },
+  { "unassign", N_ ("Take a role from somebody in a scope"), vmp_ctl_scope_unassign },
+  { "role", N_ ("List, show, make or remove roles"), vmp_ctl_scope_role },
+  { "check", N_ ("Tell whether a user has a right, and why"), vmp_ctl_scope_check },
+  { "compile", N_ ("Put the store into force"), vmp_ctl_scope_compile },
+  { "convert", N_ ("Make a store of one of Hyper-V's"), vmp_ctl_scope_convert },
+};
 
 static void
 print_json (GVariant *value)
@@ -49,17 +63,36 @@ print_scope (VmpCtl *ctl, VmportVirtualMachine *machine)
     print_line (scope);
 }
 
+static char *
+describe_verbs (void)
+{
+  GString *text = g_string_new (_ ("Lists security scopes, or shows or sets that of a virtual machine;"
+                                   " '' is the default one. Or, of the authorization store:"));
+
+  for (gsize i = 0; i < G_N_ELEMENTS (verbs); i++)
+    g_string_append_printf (text, "\n  scope %-10s %s", verbs[i].name, _ (verbs[i].summary));
+  return g_string_free (text, FALSE);
+}
+
 VmpCtlStatus
 vmp_ctl_scope (VmpCtl *ctl, int argc, char **argv)
 {
   g_autoptr (VmportManager) manager = NULL;
   g_autoptr (VmportVirtualMachine) machine = NULL;
   g_autoptr (GError) error = NULL;
-  VmpCtlStatus status = vmp_ctl_parse (
-    ctl, &argc, &argv, _ ("[VM [SCOPE]]"),
-    _ ("Lists security scopes, or shows or sets that of a virtual machine; '' is the default one."),
-    NULL, 0, 2);
+  g_autofree char *summary = NULL;
+  VmpCtlStatus status;
 
+  for (gsize i = 0; argc > 1 && i < G_N_ELEMENTS (verbs); i++)
+    if (g_str_equal (argv[1], verbs[i].name))
+      {
+        g_autofree char *name = g_strdup_printf ("scope %s", argv[1]);
+
+        argv[1] = name;
+        return verbs[i].run (ctl, argc - 1, argv + 1);
+      }
+  summary = describe_verbs ();
+  status = vmp_ctl_parse (ctl, &argc, &argv, _ ("[VM [SCOPE]]"), summary, NULL, 0, 2);
   if (status != VMP_CTL_OK)
     return status;
   manager = vmp_ctl_get_manager (ctl, &error);

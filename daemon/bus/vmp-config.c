@@ -29,6 +29,7 @@ void
 vmp_config_free (VmpConfig *config)
 {
   g_free (config->store_root);
+  g_free (config->authorization_store);
   g_strfreev (config->networks);
   g_strfreev (config->scopes);
   g_ptr_array_unref (config->managers);
@@ -119,7 +120,8 @@ read_main (VmpConfig *config, GKeyFile *file, GError **error)
 {
   static const char *const known[] = { "MaxJobs",   "MaxJobsPerUser", "JobRetentionSec",
                                        "WorkerTimeoutSec", "StoreRoot", "Networks", "Scopes",
-                                       NULL };
+                                       "AuthorizationStore", NULL };
+  char *store = g_key_file_get_string (file, GROUP, "AuthorizationStore", NULL);
   char *root = g_key_file_get_string (file, GROUP, "StoreRoot", NULL);
 
   if (root != NULL && root[0] != '\0')
@@ -128,6 +130,14 @@ read_main (VmpConfig *config, GKeyFile *file, GError **error)
       config->store_root = g_steal_pointer (&root);
     }
   g_free (root);
+  if (store != NULL)
+    {
+      g_free (config->authorization_store);
+      config->authorization_store = store;
+      if (!vmp_name_is_absolute (store))
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                              _ ("AuthorizationStore= is an absolute path"));
+    }
   return check_keys (file, GROUP, known, error)
          && read_list (file, "Networks", &config->networks, error)
          && check_networks (config, error)
@@ -232,6 +242,7 @@ vmp_config_load (const char *file, const char *state_directory, GError **error)
   config->retention_seconds = 300;
   config->worker_timeout_seconds = 30;
   config->store_root = g_build_filename (state_directory, "store", NULL);
+  config->authorization_store = g_strdup (VMP_AUTHORIZATION_STORE);
   config->networks = g_new0 (char *, 1);
   config->scopes = g_new0 (char *, 1);
   config->managers = g_ptr_array_new_with_free_func (config_manager_free);

@@ -22,6 +22,7 @@ typedef struct
   guint retention_seconds;
   guint worker_timeout_seconds;
   char *store_root;
+  char *authorization_store;
   GStrv networks;
   GStrv scopes;
   GPtrArray *managers; /* of VmpConfigManager */

@@ -348,18 +348,6 @@ check_digests (VmpImportPlan *self, VmpSettings *settings, GError **error)
   return TRUE;
 }
 
-static gboolean
-check_host (VmpImportPlan *self, GError **error)
-{
-  g_autoptr (GPtrArray) files = vmp_import_plan_list_files (self);
-  gboolean saved = FALSE;
-
-  for (guint i = 0; i < files->len; i++)
-    saved |= ((VmpImportFile *) g_ptr_array_index (files, i))->role == VMP_ROLE_STATE;
-  return vmp_machines_examine (vmp_run_get_machines (self->run), self->domain, saved,
-                               self->findings, error);
-}
-
 static void
 note_size (VmpImportPlan *self, VmpSettings *settings)
 {
@@ -382,6 +370,8 @@ note_size (VmpImportPlan *self, VmpSettings *settings)
                              copies ? _ ("%s are to be copied") : _ ("%s are used where they lie"),
                              size);
   finding->bytes = bytes;
+  finding->outdated
+      = !vmp_scopes_are_in_force (vmp_machines_get_scopes (vmp_run_get_machines (self->run)));
   vmp_import_plan_add_finding (self, finding, NULL);
 }
 
@@ -409,7 +399,9 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
   eject_media (self);
   vmp_run_in_main (settle_identity, &identity);
   if (!vmp_import_plan_settle_state (self, settings, error)
-      || !vmp_import_plan_settle_targets (self, settings, error) || !check_host (self, error))
+      || !vmp_import_plan_settle_targets (self, settings, error)
+      || !vmp_machines_examine (vmp_run_get_machines (self->run), self->domain, self->findings,
+                                error))
     return FALSE;
   note_size (self, settings);
   return TRUE;

@@ -132,7 +132,7 @@ check_host (VmpImportPlan *plan, GError **error)
 {
   g_autoptr (GPtrArray) findings = vmp_findings_new ();
 
-  if (!vmp_machines_examine (vmp_run_get_machines (plan->run), plan->state_domain, TRUE, findings,
+  if (!vmp_machines_examine (vmp_run_get_machines (plan->run), plan->state_domain, findings,
                              error))
     return FALSE;
   for (guint i = 0; i < findings->len; i++)

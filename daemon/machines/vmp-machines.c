@@ -410,15 +410,14 @@ vmp_machines_confirm (VmpMachines *self, VmpMachine *machine, GError **error)
   return iface->confirm == NULL || iface->confirm (self, machine, error);
 }
 
-/* Adds to @findings (of VmpFinding) what keeps this host from running @domain; @saved: with a saved
- * state. FALSE where that cannot be told. Blocking. */
+/* Adds to @findings (of VmpFinding) what keeps this host from running @domain. FALSE where that
+ * cannot be told. Blocking. */
 gboolean
-vmp_machines_examine (VmpMachines *self, VmpDomain *domain, gboolean saved, GPtrArray *findings,
-                      GError **error)
+vmp_machines_examine (VmpMachines *self, VmpDomain *domain, GPtrArray *findings, GError **error)
 {
   VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
 
-  return iface->examine == NULL || iface->examine (self, domain, saved, findings, error);
+  return iface->examine == NULL || iface->examine (self, domain, findings, error);
 }
 
 /* Writes the scope of a machine into its configuration, for people. Blocking. */

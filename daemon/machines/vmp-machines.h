@@ -43,7 +43,7 @@ struct _VmpMachinesInterface
   void (*held) (VmpMachines *self, const char *uuid, gboolean held); /* may be NULL */
 
   gboolean (*confirm) (VmpMachines *self, VmpMachine *machine, GError **error); /* may be NULL */
-  gboolean (*examine) (VmpMachines *self, VmpDomain *domain, gboolean saved, GPtrArray *findings,
+  gboolean (*examine) (VmpMachines *self, VmpDomain *domain, GPtrArray *findings,
                        GError **error); /* may be NULL */
   gboolean (*note_scope) (VmpMachines *self, const char *uuid, const char *scope,
                           GError **error); /* may be NULL */
@@ -61,7 +61,8 @@ struct _VmpMachinesInterface
                                    GError **error);
   gboolean (*set_state_path) (VmpMachines *self, VmpPlace *place, const char *path,
                               GError **error);
-  const char *const *(*get_state_formats) (VmpMachines *self); /* may be NULL */
+  /* May be NULL; where it is not, set_state_path is never called. */
+  const char *const *(*get_state_formats) (VmpMachines *self);
   gboolean (*sync) (VmpMachines *self, VmpPlace *place, GError **error);
   GVariant *(*describe) (VmpMachines *self, VmpPlace *place);
   gboolean (*define) (VmpMachines *self, VmpPlace *place, GError **error);
@@ -108,8 +109,8 @@ gboolean vmp_machines_check_available (VmpMachines *self, GError **error);
 gboolean vmp_machines_confirm (VmpMachines *self, VmpMachine *machine, GError **error);
 gboolean vmp_machines_note_scope (VmpMachines *self, const char *uuid, const char *scope,
                                   GError **error);
-gboolean vmp_machines_examine (VmpMachines *self, VmpDomain *domain, gboolean saved,
-                               GPtrArray *findings, GError **error);
+gboolean vmp_machines_examine (VmpMachines *self, VmpDomain *domain, GPtrArray *findings,
+                               GError **error);
 
 int vmp_machines_open_file (VmpMachines *self, const char *path, GError **error);
 gboolean vmp_machines_owns_path (VmpMachines *self, const char *path);

@@ -1,5 +1,5 @@
 /* Which virtual machine is in which security scope: the daemon's own record, and the scopes that
- * are defined.
+ * are defined, by the configuration or by the authorization store.
  *
  * The record is the text of an a(sssu), a machine on each line: its manager, its UUID, its scope, and
  * the number of the import that put it there, or 0. A machine that is gone keeps its line, for it may
@@ -37,6 +37,7 @@ struct _VmpScopes
 {
   GObject parent_instance;
   int dirfd;
+  VmpScopeStore *store; /* or NULL */
   /* Held by whoever changes the record, over the writing of it too. They alone replace `entries`,
    * so with it they may read them. */
   GMutex writing;
@@ -117,6 +118,7 @@ vmp_scopes_finalize (GObject *object)
   VmpScopes *self = VMP_SCOPES (object);
 
   vmp_fd_clear (&self->dirfd);
+  g_clear_object (&self->store);
   g_mutex_clear (&self->writing);
   g_mutex_clear (&self->lock);
   g_hash_table_unref (self->entries);
@@ -240,22 +242,51 @@ vmp_scopes_set_defined (VmpScopes *self, const char *const *defined)
   g_strfreev (before);
 }
 
-/* The names, without that of the default scope, which has none. */
-GStrv
-vmp_scopes_list_defined (VmpScopes *self)
+/* The scopes of an authorization store are defined too. Before the daemon serves anybody. */
+void
+vmp_scopes_set_store (VmpScopes *self, VmpScopeStore *store)
+{
+  g_set_object (&self->store, store);
+}
+
+/* FALSE where the authorization store was changed, and polkit does not go by it yet. */
+gboolean
+vmp_scopes_are_in_force (VmpScopes *self)
+{
+  return self->store == NULL || vmp_scope_store_is_in_force (self->store);
+}
+
+static GStrv
+list_configured (VmpScopes *self)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
   return g_strdupv (self->defined);
 }
 
+/* The names, without that of the default scope, which has none: those of the configuration, then
+ * those of the store. */
+GStrv
+vmp_scopes_list_defined (VmpScopes *self)
+{
+  g_auto (GStrv) configured = list_configured (self);
+  g_auto (GStrv) stored = self->store != NULL ? vmp_scope_store_list (self->store) : NULL;
+  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
+
+  g_strv_builder_addv (names, (const char **) configured);
+  for (gsize i = 0; stored != NULL && stored[i] != NULL; i++)
+    if (!g_strv_contains ((const char *const *) configured, stored[i]))
+      g_strv_builder_add (names, stored[i]);
+  return g_strv_builder_end (names);
+}
+
 /* The default scope, "", always is. */
 gboolean
 vmp_scopes_is_defined (VmpScopes *self, const char *scope)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_auto (GStrv) names = scope[0] != '\0' ? vmp_scopes_list_defined (self) : NULL;
 
-  return scope[0] == '\0' || g_strv_contains ((const char *const *) self->defined, scope);
+  return names == NULL || g_strv_contains ((const char *const *) names, scope);
 }
 
 /* Or InvalidParameter, naming it. */

@@ -5,7 +5,7 @@
  * the disk first, so it is for a job's thread. */
 #pragma once
 
-#include <gio/gio.h>
+#include "vmp-scope-store.h"
 
 G_BEGIN_DECLS
 
@@ -16,6 +16,8 @@ VmpScopes *vmp_scopes_open (const char *state_directory, const char *const *defi
                             GError **error);
 
 void vmp_scopes_set_defined (VmpScopes *self, const char *const *defined);
+void vmp_scopes_set_store (VmpScopes *self, VmpScopeStore *store);
+gboolean vmp_scopes_are_in_force (VmpScopes *self);
 GStrv vmp_scopes_list_defined (VmpScopes *self);
 gboolean vmp_scopes_is_defined (VmpScopes *self, const char *scope);
 gboolean vmp_scopes_check_defined (VmpScopes *self, const char *scope, GError **error);

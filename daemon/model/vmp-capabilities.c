@@ -8,6 +8,7 @@
 #include "vmp-capabilities.h"
 
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "vmp-domain-private.h"
@@ -435,8 +436,8 @@ check_vcpus (Machine *machine, VmpDomain *domain, GPtrArray *findings)
   if (text != NULL && machine->max_cpus != 0
       && g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT64, &n, NULL) && n > machine->max_cpus)
     report (findings, VMP_FINDING_CPU_UNSUPPORTED,
-            _ ("The machine has %" G_GUINT64_FORMAT " virtual CPUs; the machine type “%s” has at "
-               "most %" G_GUINT64_FORMAT " on this host"),
+            _ ("The machine has %" PRIu64 " virtual CPUs; the machine type “%s” has at "
+               "most %" PRIu64 " on this host"),
             n, machine->name, machine->max_cpus);
 }
 

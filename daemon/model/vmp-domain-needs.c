@@ -30,28 +30,9 @@ vmp_domain_get_machine_type (VmpDomain *self)
   return get (self, "os/type", "machine");
 }
 
-/* libvirt's default, where there is a <cpu> without one, is "custom". */
-const char *
-vmp_domain_get_cpu_mode (VmpDomain *self)
-{
-  return get (self, "cpu", "mode");
-}
-
-const char *
-vmp_domain_get_cpu_model (VmpDomain *self)
-{
-  return vmp_node_find_text (self->root, "cpu/model");
-}
-
 /* The kind that the host is to choose one of: "efi" or "bios". */
 const char *
 vmp_domain_get_firmware (VmpDomain *self)
 {
   return get (self, "os", "firmware");
-}
-
-gboolean
-vmp_domain_has_tpm (VmpDomain *self)
-{
-  return vmp_node_find (self->root, "devices/tpm") != NULL;
 }

@@ -68,10 +68,7 @@ void vmp_domain_set_uuid (VmpDomain *self, const char *uuid);
 const char *vmp_domain_get_virt_type (VmpDomain *self);
 const char *vmp_domain_get_arch (VmpDomain *self);
 const char *vmp_domain_get_machine_type (VmpDomain *self);
-const char *vmp_domain_get_cpu_mode (VmpDomain *self);
-const char *vmp_domain_get_cpu_model (VmpDomain *self);
 const char *vmp_domain_get_firmware (VmpDomain *self);
-gboolean vmp_domain_has_tpm (VmpDomain *self);
 
 /* Disks, in the document's order: every device, CD-ROM and floppy drives included. */
 guint vmp_domain_get_n_disks (VmpDomain *self);

@@ -148,6 +148,8 @@ to_variant (const VmpFinding *self)
                                    : g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0));
   if (self->bytes > 0 || self->code == VMP_FINDING_PACKAGE_SIZE)
     g_variant_dict_insert (dict, "Bytes", "t", self->bytes);
+  if (self->outdated)
+    g_variant_dict_insert (dict, "ScopesOutdated", "b", TRUE);
   return g_variant_dict_end (dict);
 }
 

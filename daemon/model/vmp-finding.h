@@ -49,6 +49,7 @@ typedef struct
   char *setting;        /* the key, or "" */
   int index;            /* the position in its array, or -1 */
   GVariant *resolution; /* a{sv}, or NULL */
+  gboolean outdated;    /* of VMP_FINDING_PACKAGE_SIZE: rights are by an older store than there is */
   guint64 bytes;        /* of VMP_FINDING_PACKAGE_SIZE and VMP_FINDING_NOT_ENOUGH_SPACE, else 0 */
 } VmpFinding;
 

@@ -439,6 +439,50 @@ vmp_at_replace (int dirfd, const char *name, GBytes *content, mode_t mode, GErro
   return vmp_at_sync (dirfd, ".", error);
 }
 
+/* Writes what is to be put in place of @name, flushed and with its owner and mode; gives the name
+ * that it has until then, which begins with a dot. */
+char *
+vmp_at_prepare (int dirfd, const char *name, GBytes *content, mode_t mode, uid_t uid, gid_t gid,
+                GError **error)
+{
+  g_autofree char *token = vmp_name_new_token ();
+  g_autofree char *prepared = g_strdup_printf (".%s.%s", name, token);
+  vmp_autofd int fd = vmp_at_open (dirfd, prepared, O_WRONLY | O_CREAT | O_EXCL, 0600, error);
+  gsize size;
+  const void *data = g_bytes_get_data (content, &size);
+
+  if (fd < 0)
+    return NULL;
+  if (!vmp_fd_write_all (fd, data, size, name, error))
+    {
+      vmp_at_discard (dirfd, prepared);
+      return NULL;
+    }
+  /* The mode comes after the owner, whose change takes bits of it away. */
+  if (fchown (fd, uid, gid) < 0 || fchmod (fd, mode) < 0 || fsync (fd) < 0)
+    {
+      vmp_error_set_errno (error, errno, "Cannot write “%s”", name);
+      vmp_at_discard (dirfd, prepared);
+      return NULL;
+    }
+  return g_steal_pointer (&prepared);
+}
+
+/* Puts what vmp_at_prepare() wrote in the place of @name. */
+gboolean
+vmp_at_commit (int dirfd, const char *prepared, const char *name, GError **error)
+{
+  if (renameat (dirfd, prepared, dirfd, name) < 0)
+    return vmp_error_set_errno (error, errno, "Cannot replace “%s”", name);
+  return vmp_at_sync (dirfd, ".", error);
+}
+
+void
+vmp_at_discard (int dirfd, const char *prepared)
+{
+  unlinkat (dirfd, prepared, 0);
+}
+
 gboolean
 vmp_fd_get_space (int fd, VmpSpace *space, GError **error)
 {

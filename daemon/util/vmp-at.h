@@ -24,6 +24,12 @@ gboolean vmp_fd_write_all (int fd, const void *data, gsize size, const char *wha
 gboolean vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error);
 gboolean vmp_at_replace (int dirfd, const char *name, GBytes *content, mode_t mode, GError **error);
 
+/* A replacement in two steps, for files that have to change together. */
+char *vmp_at_prepare (int dirfd, const char *name, GBytes *content, mode_t mode, uid_t uid,
+                      gid_t gid, GError **error);
+gboolean vmp_at_commit (int dirfd, const char *prepared, const char *name, GError **error);
+void vmp_at_discard (int dirfd, const char *prepared);
+
 /* Which file a path means: the same two numbers for whatever name it has. */
 typedef struct
 {

@@ -3,6 +3,7 @@
 
 #include <locale.h>
 
+#include "vmp-ctl-diff.h"
 #include "vmp-ctl-progress.h"
 #include "vmp-ctl-set.h"
 #include "vmp-ctl-text.h"
@@ -191,6 +192,29 @@ test_text (void)
                  "{\n  \"Name\" : \"a\\u009b\\u202eb\\u001b\"\n}");
 }
 
+static void
+test_diff (void)
+{
+  static const struct
+  {
+    const char *before, *after, *wanted;
+  } rows[] = {
+    { "a\nb\n", "a\nb\n", "" },
+    { NULL, "a\n", "--- f\n+++ f\n@@ 1 @@\n+a\n" },
+    { "1\n2\n3\n4\n5\n6\n7\n8\n", "1\n2\n3\n4\nx\n6\n7\n8\n",
+      "--- f\n+++ f\n@@ 2 @@\n 2\n 3\n 4\n-5\n+x\n 6\n 7\n 8\n" },
+    { "a\nb\nc\n", "b\nc\nd\n", "--- f\n+++ f\n@@ 1 @@\n-a\n b\n c\n+d\n" },
+    { "a\n", "\033[2Ja\n", "--- f\n+++ f\n@@ 1 @@\n-a\n+[2Ja\n" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autofree char *diff = vmp_ctl_diff ("f", rows[i].before, rows[i].after);
+
+      g_assert_cmpstr (diff, ==, rows[i].wanted);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -203,5 +227,6 @@ main (int argc, char **argv)
   g_test_add_func ("/vmportctl/set", test_set);
   g_test_add_func ("/vmportctl/apply", test_apply);
   g_test_add_func ("/vmportctl/text", test_text);
+  g_test_add_func ("/vmportctl/diff", test_diff);
   return g_test_run ();
 }

@@ -21,6 +21,15 @@ def path_of(domain):
     return f'/org/vmport/VirtualMachine/qemu/{domain.UUIDString().replace("-", "_")}'
 
 
+def wait_until(recorder, check, what):
+    """Asks again after each signal. What arrives while check() asks is not missed."""
+    while True:
+        heard = len(recorder.signals)
+        if check():
+            return
+        wait_for(lambda: len(recorder.signals) > heard, what)
+
+
 def wait_available(root, recorder, wanted=True, manager=QEMU):
     heard = len(recorder.signals)
     if root.get(manager, MANAGER, 'Available') is not wanted:
@@ -81,19 +90,19 @@ def test_the_inventory_follows_events(libvirt, daemon, root, recorder):
     state = lambda: root.machines(QEMU)[machine]['State']
     assert state() == 'off'
     domain.create()
-    wait_for(lambda: state() == 'running', 'the machine to run')
+    wait_until(recorder, lambda: state() == 'running', 'the machine to run')
     domain.suspend()
-    wait_for(lambda: state() == 'paused', 'the machine to be paused')
+    wait_until(recorder, lambda: state() == 'paused', 'the machine to be paused')
     domain.resume()
-    wait_for(lambda: state() == 'running', 'the machine to run')
+    wait_until(recorder, lambda: state() == 'running', 'the machine to run')
     domain.managedSave(0)
-    wait_for(lambda: state() == 'saved', 'the machine to be saved')
+    wait_until(recorder, lambda: state() == 'saved', 'the machine to be saved')
     domain.create()
-    wait_for(lambda: state() == 'running', 'the machine to run')
+    wait_until(recorder, lambda: state() == 'running', 'the machine to run')
     domain.destroy()
-    wait_for(lambda: state() == 'off', 'the machine to be off')
+    wait_until(recorder, lambda: state() == 'off', 'the machine to be off')
     domain.rename('other')
-    wait_for(lambda: root.machines(QEMU)[machine]['Name'] == 'other', 'the new name')
+    wait_until(recorder, lambda: root.machines(QEMU)[machine]['Name'] == 'other', 'the new name')
     domain.undefine()
     assert recorder.wait(QEMU, 'VirtualMachineRemoved').arguments == (machine,)
     assert root.machines(QEMU) == {}

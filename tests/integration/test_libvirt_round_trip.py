@@ -9,8 +9,7 @@ from gi.repository import GLib
 
 from rig.caller import ERROR, Refused
 from rig.libvirt import IMAGES, NVRAM, SAVED, TPM
-from rig.loop import wait_for
-from test_libvirt_manager import QEMU, define, path_of, wait_available
+from test_libvirt_manager import QEMU, define, path_of, wait_available, wait_until
 
 SLOWLY = GLib.Variant('t', 1)
 
@@ -74,12 +73,12 @@ def test_from_the_store_and_back(machine, libvirt, root, area):
     assert 'back' in libvirt.names()
 
 
-def test_autostart_title_and_description_travel(machine, libvirt, root, area):
+def test_autostart_title_and_description_travel(machine, libvirt, root, recorder, area):
     domain = libvirt.domain('web')
     domain.setMetadata(0, 'It has\ntwo lines', None, None, 2)
     domain.setMetadata(1, 'The web', None, None, 2)
     domain.setAutostart(1)
-    wait_for(lambda: 'The web' in root.configuration(machine), 'the title')
+    wait_until(recorder, lambda: 'The web' in root.configuration(machine), 'the title')
     root.wait(root.export(machine, area / 'p', manager=QEMU))
     domain.setAutostart(0)
     root.wait(root.import_(area / 'p', {'Name': 'copy'}, QEMU))
@@ -99,8 +98,8 @@ def test_uefi_variables_and_tpm(libvirt, daemon, root, recorder, area):
     domain.destroy()
     machine = path_of(domain)
     recorder.wait(QEMU, 'VirtualMachineAdded')
-    wait_for(lambda: root.machines(QEMU)[machine]['State'] == 'off'
-             and '_VARS.fd' in root.configuration(machine), 'the machine to be off')
+    wait_until(recorder, lambda: root.machines(QEMU)[machine]['State'] == 'off'
+               and '_VARS.fd' in root.configuration(machine), 'the machine to be off')
     variables = (NVRAM / 'web_VARS.fd').read_bytes()
     state = {path.name: path.read_bytes() for path in (TPM / domain.UUIDString()).rglob('*.permall')}
     assert state
@@ -123,12 +122,12 @@ def test_nobody_starts_it_meanwhile(machine, libvirt, root, recorder, area):
     assert 'lock' in str(refused.value)
     root.call(job, 'org.vmport.Job', 'Cancel', '(a{sv})', ({},))
     recorder.wait_finished(job)
-    wait_for(lambda: libvirt.domain('web').create() == 0, 'it to start again')
-
-
-def test_one_that_runs_is_refused(machine, libvirt, root, area):
     libvirt.domain('web').create()
-    wait_for(lambda: root.machines(QEMU)[machine]['State'] == 'running', 'it to run')
+
+
+def test_one_that_runs_is_refused(machine, libvirt, root, recorder, area):
+    libvirt.domain('web').create()
+    wait_until(recorder, lambda: root.machines(QEMU)[machine]['State'] == 'running', 'it to run')
     with pytest.raises(Refused) as refused:
         root.export(machine, area / 'p', manager=QEMU)
     assert refused.value.name == ERROR + 'NotSupported'
@@ -172,7 +171,7 @@ def test_delete_leaves_the_base_of_another(machine, libvirt, root, recorder):
     image('other.qcow2', base='base.qcow2')
     libvirt.connection.storagePoolLookupByName('default').refresh()
     domain = define(libvirt, 'other', disk('other.qcow2', 'vda'))
-    wait_for(lambda: path_of(domain) in root.machines(QEMU), 'the other machine')
+    wait_until(recorder, lambda: path_of(domain) in root.machines(QEMU), 'the other machine')
     root.delete(path_of(domain))
     assert libvirt.names() == ['web']
     assert not (IMAGES / 'other.qcow2').exists()
@@ -213,7 +212,7 @@ def test_a_saved_machine_goes_on(libvirt, daemon, root, recorder, area):
     machine = path_of(domain)
     domain.create()
     domain.managedSave(0)
-    wait_for(lambda: root.machines(QEMU).get(machine, {}).get('State') == 'saved', 'the save')
+    wait_until(recorder, lambda: root.machines(QEMU).get(machine, {}).get('State') == 'saved', 'the save')
     root.wait(root.export(machine, area / 'p', manager=QEMU))
     made = root.wait(root.import_(area / 'p', {'Name': 'copy'}, QEMU))['ImportedVirtualMachine']
     assert root.machines(QEMU)[made]['State'] == 'saved'

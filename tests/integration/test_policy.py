@@ -61,7 +61,8 @@ def test_actions_are_the_designs():
         for element in ('description', 'message'):
             assert action.findtext(element)
             assert '$(' not in action.findtext(element)
-    expected = {'view': 'yes', 'manage-jobs': 'auth_admin', 'scoped.view': 'no'}
+    # The last is no right: it tells which store polkit goes by.
+    expected = {'view': 'yes', 'manage-jobs': 'auth_admin', 'scoped.view': 'no', 'compiled': 'no'}
     for name in ACTIONS:
         expected[name] = expected[f'scoped.{name}'] = 'auth_admin'
     assert found == {f'org.vmport.{name}': value for name, value in expected.items()}
@@ -99,7 +100,7 @@ def test_the_shown_configuration_is_taken(make_daemon, data, bob):
     lines = [line[1:] for line in (data / 'etc/vmport/vmport.conf').read_text().splitlines()
              if line.startswith('#') and not line.startswith('# ')]
     keys = dict(line.split('=', 1) for line in lines if '=' in line)
-    assert len(keys) == 7
+    assert len(keys) == 8
     del keys['StoreRoot']
     make_daemon(**keys)
     assert bob.get(STORE, 'org.vmport.Manager', 'JobRetentionUSec') == 300000000

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "vmp-at.h"
 #include "vmp-fd.h"
@@ -198,6 +199,44 @@ test_write (Fixture *f, gconstpointer data)
   g_assert_cmpuint (names->len, ==, 1);
 }
 
+/* What is prepared changes nothing until it is committed. */
+static void
+test_prepare (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) two = g_bytes_new_static ("two!", 4);
+  g_autoptr (GBytes) back = NULL;
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *prepared = NULL;
+  g_autofree char *dropped = NULL;
+  mode_t umask_before = umask (0077);
+  struct stat st;
+
+  write_file (f->fd, "file", "one");
+  prepared = vmp_at_prepare (f->fd, "file", two, 0644, geteuid (), getegid (), &error);
+  dropped = vmp_at_prepare (f->fd, "file", two, 0644, geteuid (), getegid (), &error);
+  umask (umask_before);
+  g_assert_no_error (error);
+  g_assert_cmpint (prepared[0], ==, '.');
+  back = vmp_at_read (f->fd, "file", 3, &error);
+  g_assert_no_error (error);
+  g_clear_pointer (&back, g_bytes_unref);
+
+  vmp_at_discard (f->fd, dropped);
+  g_assert_true (vmp_at_commit (f->fd, prepared, "file", &error));
+  g_assert_no_error (error);
+  back = vmp_at_read (f->fd, "file", 4, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_bytes_equal (back, two));
+  g_assert_cmpint (fstatat (f->fd, "file", &st, 0), ==, 0);
+  g_assert_cmphex (st.st_mode & 07777, ==, 0644);
+  names = vmp_at_list (f->fd, ".", 10, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (names->len, ==, 1);
+  g_assert_false (vmp_at_commit (f->fd, prepared, "file", &error));
+  g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND);
+}
+
 static void
 test_rename (Fixture *f, gconstpointer data)
 {
@@ -334,6 +373,7 @@ main (int argc, char *argv[])
   ADD ("not-regular", test_not_regular);
   ADD ("remove-tree", test_remove_tree);
   ADD ("mkdir-parents-link", test_mkdir_parents_link);
+  ADD ("prepare", test_prepare);
   ADD ("write", test_write);
   ADD ("rename", test_rename);
   ADD ("list", test_list);

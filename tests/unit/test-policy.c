@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmp-azman-rules.h"
 #include "vmp-policy.h"
 #include "vmp-request.h"
 #include "vmport-dbus.h"
@@ -38,6 +39,7 @@ static const struct
   { "org.vmport.scoped.import-unsafe", "auth_admin" },
   { "org.vmport.scoped.set-scope", "auth_admin" },
   { "org.vmport.scoped.delete", "auth_admin" },
+  { "org.vmport.compiled", "no" },
 };
 
 /* And "Requests": what each member needs, then what may apply besides. */
@@ -183,6 +185,29 @@ test_rows_have_handlers (void)
 
       g_test_message ("%s", name);
       g_assert_true (g_hash_table_contains (handled, name));
+    }
+}
+
+/* An operation of the authorization store for each action, and no other: what it grants is what the
+ * daemon asks for. */
+static void
+test_operations_of_the_store (void)
+{
+  gsize n;
+
+  vmp_azman_get_known (&n);
+  g_assert_cmpuint (n, ==, G_N_ELEMENTS (all_actions));
+  for (gsize i = 0; i < G_N_ELEMENTS (all_actions); i++)
+    {
+      g_autofree char *plain = vmp_policy_action_id (all_actions[i], "");
+      g_autofree char *scoped = vmp_policy_action_id (all_actions[i], "lab");
+      const VmpAzmanKnown *known = vmp_azman_find_known (plain + strlen ("org.vmport."));
+
+      g_test_message ("%s", plain);
+      g_assert_nonnull (known);
+      g_assert_cmpint (known->scoped, ==, strcmp (plain, scoped) != 0);
+      /* No request asks for what tells which store is in force. */
+      g_assert_cmpstr (plain, !=, VMP_AZMAN_RULES_ACTION);
     }
 }
 
@@ -351,6 +376,7 @@ main (int argc, char **argv)
   g_test_add ("/policy/actions", Policy, NULL, policy_set_up, test_actions_are_installed,
               policy_tear_down);
   g_test_add ("/policy/defaults", Policy, NULL, policy_set_up, test_defaults, policy_tear_down);
+  g_test_add_func ("/policy/operations-of-the-store", test_operations_of_the_store);
   g_test_add_func ("/policy/scope-messages", test_scope_messages);
   g_test_add ("/policy/messages", Policy, NULL, policy_set_up, test_messages, policy_tear_down);
   return g_test_run ();

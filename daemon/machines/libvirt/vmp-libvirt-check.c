@@ -1,4 +1,5 @@
-/* Whether this host can run a machine: libvirt's capabilities, asked for one configuration. */
+/* Whether this host can run a machine: its machine type, CPU, firmware, TPM and disks, as libvirt's
+ * capabilities say. */
 #include "config.h"
 
 #include "vmp-libvirt-check.h"
@@ -7,39 +8,26 @@
 #include <libvirt/virterror.h>
 
 #include "vmp-capabilities.h"
-#include "vmp-error.h"
-#include "vmp-finding.h"
 #include "vmp-libvirt-error.h"
+#include "vmp-libvirt-private.h"
 
-static VmpCapabilities *
-read_host (virConnectPtr connection, GError **error)
-{
-  char *xml = virConnectGetCapabilities (connection);
-  VmpCapabilities *capabilities;
-
-  if (xml == NULL)
-    {
-      vmp_libvirt_error_set (error, _ ("Cannot ask for the host's capabilities"));
-      return NULL;
-    }
-  capabilities = vmp_capabilities_new_from_xml (xml, error);
-  free (xml);
-  return capabilities;
-}
-
-/* FALSE with NotAvailable where libvirt is away, else with what it says against the machine. */
+/* libvirt can be asked for the capabilities of a machine type that it has, and no other. */
 static gboolean
-add_details (VmpCapabilities *self, virConnectPtr connection, VmpDomain *domain, GError **error)
+add_domain (VmpCapabilities *capabilities, virConnectPtr connection, VmpDomain *domain,
+            GError **error)
 {
-  char *xml = virConnectGetDomainCapabilities (
-      connection, NULL, vmp_domain_get_arch (domain), vmp_domain_get_machine_type (domain),
-      vmp_domain_get_virt_type (domain), 0);
+  char *xml;
   gboolean ok;
 
+  if (!vmp_capabilities_has_machine (capabilities, domain))
+    return TRUE;
+  xml = virConnectGetDomainCapabilities (connection, NULL, vmp_domain_get_arch (domain),
+                                         vmp_domain_get_machine_type (domain),
+                                         vmp_domain_get_virt_type (domain), 0);
   if (xml == NULL)
-    return vmp_libvirt_error_set (error, _ ("The machine type “%s”"),
+    return vmp_libvirt_error_set (error, "Cannot ask for the capabilities of “%s”",
                                   vmp_domain_get_machine_type (domain));
-  ok = vmp_capabilities_add_domain_xml (self, xml, error);
+  ok = vmp_capabilities_add_domain_xml (capabilities, xml, error);
   free (xml);
   return ok;
 }
@@ -49,22 +37,15 @@ gboolean
 vmp_libvirt_check_domain (virConnectPtr connection, VmpDomain *domain, GPtrArray *findings,
                           GError **error)
 {
-  g_autoptr (VmpCapabilities) capabilities = read_host (connection, error);
-  g_autoptr (GError) local_error = NULL;
+  char *xml = virConnectGetCapabilities (connection);
+  g_autoptr (VmpCapabilities) capabilities = NULL;
 
-  if (capabilities == NULL)
+  if (xml == NULL)
+    return vmp_libvirt_error_set (error, "Cannot ask for the host's capabilities");
+  capabilities = vmp_capabilities_new_from_xml (xml, error);
+  free (xml);
+  if (capabilities == NULL || !add_domain (capabilities, connection, domain, error))
     return FALSE;
-  if (vmp_capabilities_has_machine (capabilities, domain)
-      && !add_details (capabilities, connection, domain, &local_error))
-    {
-      if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
-        {
-          g_propagate_error (error, g_steal_pointer (&local_error));
-          return FALSE;
-        }
-      g_ptr_array_add (findings, vmp_finding_new (VMP_FINDING_MACHINE_TYPE_UNSUPPORTED, "", -1,
-                                                  "%s", local_error->message));
-    }
   vmp_capabilities_check (capabilities, domain, findings);
   return TRUE;
 }

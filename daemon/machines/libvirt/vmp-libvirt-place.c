@@ -127,7 +127,8 @@ get_room (VmpPlace *self, VmpRoomKind kind, GError **error)
                       "/var/lib/libvirt/images), or name a place with the Target… settings"));
   else if (kind == VMP_ROOM_SAVE)
     vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
-                   _ ("libvirt's folder for saved states is not there, or others can write it"));
+                   _ ("libvirt's folder for saved states is not there, or others can write it; "
+                      "import with DropSavedState to leave the state behind"));
   else
     vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
                    _ ("libvirt's folder for UEFI variables is not there, or others can write it"));
@@ -139,8 +140,8 @@ VmpPlace *
 vmp_libvirt_place_new (VmpLibvirtLink *link, VmpLibvirtHost *host, const char *token,
                        const char *uuid, const char *name, GError **error)
 {
-  static const VmpRoomKind kinds[] = { VMP_ROOM_POOL, VMP_ROOM_NVRAM, VMP_ROOM_TPM,
-                                       VMP_ROOM_SAVE };
+  static const VmpRoomKind kinds[]
+      = { VMP_ROOM_POOL, VMP_ROOM_NVRAM, VMP_ROOM_TPM, VMP_ROOM_SAVE };
   VmpPlace *self = g_new0 (VmpPlace, 1);
 
   self->link = link;
@@ -243,6 +244,34 @@ add_tpm_file (VmpPlace *self, VmpRoom *room, const char *member, const char *ben
   return item;
 }
 
+/* libvirt looks for a state by the machine's name alone. */
+static VmpPlaceItem *
+add_state (VmpPlace *self, const char *member, GError **error)
+{
+  g_autofree char *final = g_strconcat (self->name, VMP_LIBVIRT_SAVE_SUFFIX, NULL);
+  VmpRoom *room = get_room (self, VMP_ROOM_SAVE, error);
+
+  if (room == NULL)
+    return NULL;
+  if (!vmp_name_is_relative (final) || strchr (final, '/') != NULL)
+    {
+      vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                     _ ("A machine called “%s” cannot have a saved state; choose another Name, or "
+                        "import with DropSavedState"),
+                     self->name);
+      return NULL;
+    }
+  if (is_taken (self, room, final))
+    {
+      vmp_error_set (error, VMPORT_ERROR_EXISTS,
+                     _ ("libvirt still has the saved state of a machine called “%s”; move “%s/%s” "
+                        "away, or choose another Name"),
+                     self->name, room->path, final);
+      return NULL;
+    }
+  return add_item (self, room, member, final);
+}
+
 static VmpPlaceItem *
 add_member (VmpPlace *self, const char *member, GError **error)
 {
@@ -279,19 +308,7 @@ add_member (VmpPlace *self, const char *member, GError **error)
       room = get_room (self, VMP_ROOM_NVRAM, error);
     }
   else if (strcmp (member + strlen (own), STATE_FILE) == 0)
-    {
-      /* By this name libvirt finds it at the first start, and by no other. */
-      final = g_strdup_printf ("%s.save", self->name);
-      room = get_room (self, VMP_ROOM_SAVE, error);
-      if (room != NULL && !is_taken (self, room, final))
-        return add_item (self, room, member, final);
-      if (room != NULL)
-        vmp_error_set (error, VMPORT_ERROR_EXISTS,
-                       _ ("libvirt still has a saved state of a machine called “%s”; move “%s/%s” "
-                          "away, or import under another name"),
-                       self->name, room->path, final);
-      return NULL;
-    }
+    return add_state (self, member, error);
   else
     {
       wanted = g_strdup_printf ("%s-%s", folder_name, member + strlen (own));

@@ -25,9 +25,20 @@
 #define MAX_TPM_ENTRIES 64
 #define MAX_TPM_DEPTH 3
 
+/* libvirt remembers which machines it saved, and looks for a state that somebody else put there only
+ * when it starts the machine, with which it then goes on. */
+static gboolean
+has_save_file (virDomainPtr domain, VmpLibvirtHost *host)
+{
+  VmpRoom *save = vmp_libvirt_host_find_room (host, VMP_ROOM_SAVE);
+  g_autofree char *name = g_strconcat (virDomainGetName (domain), VMP_LIBVIRT_SAVE_SUFFIX, NULL);
+
+  return save != NULL && vmp_at_exists (save->fd, name);
+}
+
 /* Blocking. NULL where the domain is gone or libvirt is. */
 const char *
-vmp_libvirt_read_state (virDomainPtr domain, GError **error)
+vmp_libvirt_read_state (virDomainPtr domain, VmpLibvirtHost *host, GError **error)
 {
   int state, saved;
 
@@ -41,7 +52,7 @@ vmp_libvirt_read_state (virDomainPtr domain, GError **error)
   if (state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED)
     return "running";
   saved = virDomainHasManagedSaveImage (domain, 0);
-  return saved > 0 ? "saved" : "off";
+  return saved > 0 || has_save_file (domain, host) ? "saved" : "off";
 }
 
 static char *
@@ -268,7 +279,7 @@ list_files (VmpLibvirtHost *host, const char *uuid, const char *name, const char
     add_tpm_folder (files, tpm, uuid, "tpm", 1);
   if (save != NULL && strcmp (state, "saved") == 0)
     {
-      g_autofree char *path = g_strdup_printf ("%s/%s.save", save->path, name);
+      g_autofree char *path = g_strdup_printf ("%s/%s" VMP_LIBVIRT_SAVE_SUFFIX, save->path, name);
 
       g_ptr_array_add (files, vmp_machine_file_new (VMP_ROLE_STATE, "state.save", path));
     }
@@ -336,26 +347,16 @@ note_autostart (virDomainPtr domain, VmpDomain *model)
   vmp_domain_set_note (model, VMP_DOMAIN_NOTE_AUTOSTART, autostart != 0 ? "yes" : NULL);
 }
 
-/* libvirt finds a managed save that was put there only when it starts the machine, or is restarted. */
-static gboolean
-has_save (VmpLibvirtHost *host, const char *name)
-{
-  VmpRoom *save = vmp_libvirt_host_find_room (host, VMP_ROOM_SAVE);
-  g_autofree char *base = g_strdup_printf ("%s.save", name);
-
-  return save != NULL && vmp_at_exists (save->fd, base);
-}
-
 /* A machine whose configuration vmport cannot take in is one all the same; its flaw says why.
  * NULL where the domain is gone or libvirt is. Blocking. */
 VmpMachine *
 vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **error)
 {
   char uuid[VIR_UUID_STRING_BUFLEN];
-  const char *state = vmp_libvirt_read_state (domain, error);
+  const char *state = vmp_libvirt_read_state (domain, host, error);
   g_autoptr (GError) flaw = NULL;
   g_autoptr (VmpDomain) model = NULL;
-  const char *scope;
+  g_autofree char *scope = NULL;
 
   if (state == NULL)
     return NULL;
@@ -364,8 +365,6 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
       vmp_libvirt_error_set (error, "Cannot ask for the machine's id");
       return NULL;
     }
-  if (strcmp (state, "off") == 0 && has_save (host, virDomainGetName (domain)))
-    state = "saved";
   model = vmp_libvirt_read_domain (domain, &flaw);
   if (model == NULL)
     {
@@ -380,7 +379,9 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
     complete_chain (model, i, virDomainGetConnect (domain));
   find_nvram (model, host);
   note_autostart (domain, model);
-  scope = vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE);
+  /* Of the machine, and no part of what it is: it changes under an export's eyes. */
+  scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
+  vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);
   return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",
                           model, list_files (host, uuid, vmp_domain_get_name (model), state));
 }

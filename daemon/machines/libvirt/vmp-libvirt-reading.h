@@ -9,7 +9,9 @@
 G_BEGIN_DECLS
 
 VmpMachine *vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **error);
-const char *vmp_libvirt_read_state (virDomainPtr domain, GError **error);
+#define VMP_LIBVIRT_SAVE_SUFFIX ".save"
+
+const char *vmp_libvirt_read_state (virDomainPtr domain, VmpLibvirtHost *host, GError **error);
 VmpDomain *vmp_libvirt_read_domain (virDomainPtr domain, GError **error);
 
 G_END_DECLS

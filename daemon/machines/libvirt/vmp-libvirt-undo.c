@@ -48,9 +48,9 @@ has_run (GVariant *items)
   return FALSE;
 }
 
-/* Is the managed save the one that the job made? */
+/* Is the state that the job gave the machine still there? */
 static gboolean
-is_own_save (GVariant *items)
+has_state (GVariant *items)
 {
   GVariantIter iter;
   const char *path;
@@ -61,8 +61,8 @@ is_own_save (GVariant *items)
     {
       struct stat st;
 
-      if (g_str_has_suffix (path, ".save") && lstat (path, &st) == 0 && st.st_dev == device
-          && st.st_ino == inode)
+      if (g_str_has_suffix (path, VMP_LIBVIRT_SAVE_SUFFIX) && lstat (path, &st) == 0
+          && st.st_dev == device && st.st_ino == inode)
         return TRUE;
     }
   return FALSE;
@@ -70,19 +70,19 @@ is_own_save (GVariant *items)
 
 /* FALSE in @ours where the domain is somebody else's, or somebody has used it. */
 static gboolean
-examine (virDomainPtr domain, const char *token, GVariant *items, gboolean *ours, GError **error)
+examine (virDomainPtr domain, VmpLibvirtHost *host, const char *token, GVariant *items,
+         gboolean *ours, GError **error)
 {
   g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, error);
   const char *state;
 
   if (model == NULL)
     return FALSE;
-  state = vmp_libvirt_read_state (domain, error);
+  state = vmp_libvirt_read_state (domain, host, error);
   if (state == NULL)
     return FALSE;
   *ours = g_strcmp0 (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_JOB), token) == 0
-          && (strcmp (state, "off") == 0
-              || (strcmp (state, "saved") == 0 && is_own_save (items)))
+          && (strcmp (state, "off") == 0 || (strcmp (state, "saved") == 0 && has_state (items)))
           && !has_run (items);
   return TRUE;
 }
@@ -92,7 +92,8 @@ static gboolean
 undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *items,
           gboolean *gone, GError **error)
 {
-  g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (link, NULL, error);
+  g_autoptr (VmpLibvirtHost) host = NULL;
+  g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (link, &host, error);
   g_autoptr (VmpVirDomain) domain = NULL;
   gboolean ours;
 
@@ -103,7 +104,7 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
   if (domain == NULL)
     return vmp_libvirt_error_is_gone ()
            || vmp_libvirt_error_set (error, "Cannot look for the machine %s", uuid);
-  if (!examine (domain, token, items, &ours, error))
+  if (!examine (domain, host, token, items, &ours, error))
     return FALSE;
   if (!ours)
     {
@@ -112,8 +113,8 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
       return TRUE;
     }
   if (virDomainUndefineFlags (domain,
-                              VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM
-                                  | VIR_DOMAIN_UNDEFINE_MANAGED_SAVE)
+                              VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
+                                  | VIR_DOMAIN_UNDEFINE_KEEP_TPM)
           < 0
       && !vmp_libvirt_error_is_gone ())
     return vmp_libvirt_error_set (error, "Cannot undefine the machine %s", uuid);

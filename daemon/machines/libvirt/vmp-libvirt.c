@@ -401,8 +401,7 @@ vmp_libvirt_confirm (VmpMachines *machines, VmpMachine *machine, GError **error)
 }
 
 static gboolean
-vmp_libvirt_examine (VmpMachines *machines, VmpDomain *domain, gboolean saved,
-                     GPtrArray *findings, GError **error)
+vmp_libvirt_examine (VmpMachines *machines, VmpDomain *domain, GPtrArray *findings, GError **error)
 {
   g_autoptr (VmpVirConnect) connection
       = vmp_libvirt_link_take (VMP_LIBVIRT (machines)->link, NULL, error);
@@ -558,15 +557,7 @@ vmp_libvirt_write_configuration (VmpMachines *machines, VmpPlace *place, VmpDoma
   return TRUE;
 }
 
-/* With save files of libvirt's a state always goes into the manager's own place. */
-static gboolean
-vmp_libvirt_set_state_path (VmpMachines *machines, VmpPlace *place, const char *path,
-                            GError **error)
-{
-  return vmp_error_set (error, VMPORT_ERROR_FAILED,
-                        "libvirt has a place of its own for the saved state “%s”", path);
-}
-
+/* libvirt 9.0's; what later ones add is refused until a driver tells them apart by version. */
 static const char *const *
 vmp_libvirt_get_state_formats (VmpMachines *machines)
 {
@@ -641,7 +632,6 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->create_file = vmp_libvirt_create_file;
   iface->reopen_file = vmp_libvirt_reopen_file;
   iface->write_configuration = vmp_libvirt_write_configuration;
-  iface->set_state_path = vmp_libvirt_set_state_path;
   iface->get_state_formats = vmp_libvirt_get_state_formats;
   iface->sync = vmp_libvirt_sync;
   iface->describe = vmp_libvirt_describe;

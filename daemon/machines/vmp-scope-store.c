@@ -1,0 +1,212 @@
+/* The scopes that an authorization store defines, and whether polkit goes by that store: read again
+ * where the files have changed. A store that cannot be read leaves what the last good one said. */
+#include "config.h"
+
+#include "vmp-scope-store.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vmp-at.h"
+#include "vmp-azman-rules.h"
+#include "vmp-fd.h"
+
+#define MAX_RULES_BYTES (64 * 1024 * 1024)
+
+/* Which content a path had. */
+typedef struct
+{
+  gboolean is_there;
+  dev_t device;
+  ino_t inode;
+  off_t size;
+  struct timespec changed;
+} Seen;
+
+struct _VmpScopeStore
+{
+  GObject parent_instance;
+  char *path;
+  char *rules_path; /* NULL where nobody asks polkit */
+  GMutex lock;      /* what follows */
+  Seen seen;
+  Seen rules_seen;
+  GStrv names;
+  char *digest;       /* of the store; NULL where it is not there or cannot be read */
+  char *rules_digest; /* of the one that the rules were compiled from, or NULL */
+};
+
+G_DEFINE_FINAL_TYPE (VmpScopeStore, vmp_scope_store, G_TYPE_OBJECT)
+
+static void
+vmp_scope_store_finalize (GObject *object)
+{
+  VmpScopeStore *self = VMP_SCOPE_STORE (object);
+
+  g_free (self->path);
+  g_free (self->rules_path);
+  g_mutex_clear (&self->lock);
+  g_strfreev (self->names);
+  g_free (self->digest);
+  g_free (self->rules_digest);
+  G_OBJECT_CLASS (vmp_scope_store_parent_class)->finalize (object);
+}
+
+static void
+vmp_scope_store_class_init (VmpScopeStoreClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = vmp_scope_store_finalize;
+}
+
+static void
+vmp_scope_store_init (VmpScopeStore *self)
+{
+  g_mutex_init (&self->lock);
+  self->names = g_new0 (char *, 1);
+}
+
+/* FALSE where it is as it was seen. */
+static gboolean
+look (const char *path, Seen *seen)
+{
+  struct stat st;
+  Seen now = { .is_there = stat (path, &st) == 0 };
+  gboolean same;
+
+  if (now.is_there)
+    {
+      now.device = st.st_dev;
+      now.inode = st.st_ino;
+      now.size = st.st_size;
+      now.changed = st.st_ctim;
+    }
+  same = now.is_there == seen->is_there && now.device == seen->device && now.inode == seen->inode
+         && now.size == seen->size && now.changed.tv_sec == seen->changed.tv_sec
+         && now.changed.tv_nsec == seen->changed.tv_nsec;
+  *seen = now;
+  return !same;
+}
+
+static GBytes *
+read_file (const char *path, gsize max, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open_absolute (path, O_RDONLY, error);
+  g_autofree char *what = g_strdup_printf ("“%s”", path);
+
+  return fd >= 0 ? vmp_fd_read_all (fd, max, what, error) : NULL;
+}
+
+static void
+read_store (VmpScopeStore *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  g_autoptr (VmpAzman) azman = NULL;
+
+  g_clear_pointer (&self->digest, g_free);
+  if (!self->seen.is_there)
+    {
+      g_strfreev (self->names);
+      self->names = g_new0 (char *, 1);
+      return;
+    }
+  bytes = read_file (self->path, VMP_AZMAN_MAX_BYTES, &error);
+  if (bytes != NULL)
+    azman = vmp_azman_parse (bytes, VMP_AZMAN_APPLICATION, self->path, &error);
+  if (azman == NULL)
+    {
+      g_message ("The authorization store cannot be used, and the scopes of the last good one stay "
+                 "defined: %s",
+                 error->message);
+      return;
+    }
+  g_strfreev (self->names);
+  self->names = vmp_azman_list_scopes (azman);
+  self->digest = g_strdup (azman->digest);
+}
+
+static void
+read_rules (VmpScopeStore *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  gsize size;
+  const char *text;
+
+  g_clear_pointer (&self->rules_digest, g_free);
+  if (!self->rules_seen.is_there)
+    return;
+  bytes = read_file (self->rules_path, MAX_RULES_BYTES, &error);
+  if (bytes == NULL)
+    {
+      g_message ("The rules of the authorization store cannot be read: %s", error->message);
+      return;
+    }
+  text = g_bytes_get_data (bytes, &size);
+  self->rules_digest = text != NULL ? vmp_azman_read_digest (text, size) : NULL;
+}
+
+/* With the lock. A store that came with the program, has no scope and was never compiled is no
+ * change of anybody's. */
+static gboolean
+is_in_force (VmpScopeStore *self)
+{
+  if (self->rules_path == NULL || !self->seen.is_there)
+    return TRUE;
+  if (!self->rules_seen.is_there && self->digest != NULL && self->names[0] == NULL)
+    return TRUE;
+  return g_strcmp0 (self->digest, self->rules_digest) == 0 && self->digest != NULL;
+}
+
+/* With the lock. */
+static void
+refresh (VmpScopeStore *self)
+{
+  gboolean changed = look (self->path, &self->seen);
+  gboolean rules_changed = self->rules_path != NULL && look (self->rules_path, &self->rules_seen);
+
+  if (changed)
+    read_store (self);
+  if (rules_changed)
+    read_rules (self);
+  if ((changed || rules_changed) && !is_in_force (self))
+    g_message ("The authorization store “%s” is not the one that polkit goes by: what was compiled "
+               "last stays in force until “vmportctl scope compile”",
+               self->path);
+}
+
+/* @rules_path is where the rules are that polkit reads, or NULL where polkit is not asked. Neither
+ * file need be there. */
+VmpScopeStore *
+vmp_scope_store_new (const char *path, const char *rules_path)
+{
+  VmpScopeStore *self = g_object_new (VMP_TYPE_SCOPE_STORE, NULL);
+
+  self->path = g_strdup (path);
+  self->rules_path = g_strdup (rules_path);
+  g_mutex_lock (&self->lock);
+  refresh (self);
+  g_mutex_unlock (&self->lock);
+  return self;
+}
+
+/* Sorted by bytes. */
+GStrv
+vmp_scope_store_list (VmpScopeStore *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  refresh (self);
+  return g_strdupv (self->names);
+}
+
+/* FALSE where the store was changed and not compiled. */
+gboolean
+vmp_scope_store_is_in_force (VmpScopeStore *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  refresh (self);
+  return is_in_force (self);
+}

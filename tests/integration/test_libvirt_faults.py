@@ -20,8 +20,12 @@ GONE = (f'{ERROR}NotAvailable', f'{ERROR}InUse', f'{ERROR}Interrupted')
 
 
 @pytest.fixture
-def web(libvirt, qemu, alice):
+def web(libvirt, daemon, qemu, alice):
     """A machine with 16 MiB that have to be copied; its path."""
+    # An administrator is warned of what cannot be taken back while libvirt is away.
+    daemon.fatal = 'fatal-criticals'
+    daemon.restart()
+    qemu.wait()
     disk = random_disk(16, 'web-0.qcow2', 'qcow2')
     make_image(IMAGES / disk.name, disk)
     libvirt.define(shape(WHAT, 'web'))
@@ -55,11 +59,13 @@ def outcome(caller, job):
 
 @pytest.mark.parametrize('phase', ['Reading', 'Copying', 'Syncing'])
 def test_export(libvirt, qemu, daemon, web, alice, area, recorder, phase):
-    daemon.fatal = 'fatal-criticals'
     before = libvirt.traces()
     killer = Killer(libvirt, daemon, recorder, phase)
     job = alice.export(web, area / 'alice/package', SLOWLY, QEMU)
     error = outcome(alice, job)
+    if not killer.killed and phase == 'Syncing':
+        assert error is None, 'all was on the disk already'
+        return
     assert killer.killed, recorder.phases(job)
     # Nobody can say any more whether the machine was started while it was read.
     assert error is not None and error.name in GONE, error
@@ -74,13 +80,15 @@ def test_export(libvirt, qemu, daemon, web, alice, area, recorder, phase):
 
 @pytest.mark.parametrize('phase', ['Reading', 'Copying', 'Syncing', 'Defining'])
 def test_import(libvirt, qemu, daemon, web, alice, area, recorder, phase):
-    daemon.fatal = 'fatal-criticals'
     package = area / 'alice/package'
     alice.wait(alice.export(web, package, manager=QEMU))
     before = libvirt.traces()
     killer = Killer(libvirt, daemon, recorder, phase)
     job = alice.import_(package, {'Name': 'new', **SLOWLY}, QEMU)
     error = outcome(alice, job)
+    if not killer.killed and phase == 'Syncing':
+        assert error is None, 'all was on the disk already'
+        return
     assert killer.killed, recorder.phases(job)
     libvirt.start()
     qemu.wait()

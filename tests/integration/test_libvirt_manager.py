@@ -39,7 +39,9 @@ def wait_available(root, recorder, wanted=True, manager=QEMU):
                  f'Available={wanted}', 40)
 
 
-def test_without_libvirtd_it_is_shown_and_not_available(daemon, alice):
+def test_without_libvirtd_it_is_shown_and_not_available(libvirt, make_daemon, alice):
+    libvirt.stop()
+    daemon = make_daemon()
     assert QEMU in alice.get('/org/vmport', 'org.vmport.Daemon', 'Managers')
     assert alice.get(QEMU, MANAGER, 'Available') is False
     assert alice.get(QEMU, MANAGER, 'Driver') == 'libvirt'

@@ -356,7 +356,7 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
   const char *state = vmp_libvirt_read_state (domain, host, error);
   g_autoptr (GError) flaw = NULL;
   g_autoptr (VmpDomain) model = NULL;
-  const char *scope;
+  g_autofree char *scope = NULL;
 
   if (state == NULL)
     return NULL;
@@ -379,7 +379,9 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
     complete_chain (model, i, virDomainGetConnect (domain));
   find_nvram (model, host);
   note_autostart (domain, model);
-  scope = vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE);
+  /* Of the machine, and no part of what it is: it changes under an export's eyes. */
+  scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
+  vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);
   return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",
                           model, list_files (host, uuid, vmp_domain_get_name (model), state));
 }

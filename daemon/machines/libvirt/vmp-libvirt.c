@@ -390,9 +390,13 @@ vmp_libvirt_confirm (VmpMachines *machines, VmpMachine *machine, GError **error)
                           _ ("The virtual machine was started while it was read, or libvirt was "
                              "away; try again while it is off"));
   if (!vmp_machine_equal (now, machine))
-    return vmp_error_set (error, VMPORT_ERROR_IN_USE,
-                          _ ("The configuration of the virtual machine was changed while it was "
-                             "read; try again"));
+    {
+      /* libvirt tells of most changes, but not of all (autostart): the next attempt shall know. */
+      vmp_libvirt_link_read (self->link, uuid);
+      return vmp_error_set (error, VMPORT_ERROR_IN_USE,
+                            _ ("The configuration of the virtual machine was changed while it was "
+                               "read; try again"));
+    }
   return TRUE;
 }
 

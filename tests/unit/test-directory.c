@@ -362,10 +362,11 @@ test_broken_files (Store *store, gconstpointer data)
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       g_autofree char *path = g_strconcat (OWN_FOLDER, cases[i].file, NULL);
+      g_autofree char *shown = g_strescape (path, NULL);
       g_autoptr (GError) error = NULL;
       vmp_autofd int root = -1;
 
-      g_test_message ("case %" G_GSIZE_FORMAT ": %s", i, path);
+      g_test_message ("case %" G_GSIZE_FORMAT ": %s", i, shown);
       make_machine (store, UUID, "web");
       if (cases[i].content != NULL)
         make_file (store, path, cases[i].content);

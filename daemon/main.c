@@ -342,5 +342,11 @@ main (int argc, char **argv)
   g_clear_pointer (&self.config, vmp_config_free);
   g_main_loop_unref (self.loop);
   options_clear (&self.options);
+#if VMP_HAVE_LIBVIRT
+  /* A thread that waits for libvirtd cannot be waited for in its turn, and must not meet what exit()
+   * takes from under it. */
+  fflush (NULL);
+  _exit (self.status);
+#endif
   return self.status;
 }

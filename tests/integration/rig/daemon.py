@@ -116,8 +116,9 @@ class Daemon:
         if self.worker:
             command.append(f'--worker={self.worker}')
         environment = {key: value for key, value in os.environ.items() if key != 'LISTEN_FDS'}
+        # For a session libvirt would start a libvirtd in the user's home, which outlives the test.
         environment.update({**self.bus.environment, 'G_DEBUG': self.fatal, 'LC_ALL': 'C.UTF-8',
-                            **self.environment})
+                            'LIBVIRT_AUTOSTART': '0', **self.environment})
         with open(self.log_file, 'a') as log:
             self.process = self.bus.user.popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                                stderr=log, env=environment)

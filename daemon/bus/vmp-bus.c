@@ -66,12 +66,6 @@ vmp_bus_init (VmpBus *self)
   self->subtrees = g_array_new (FALSE, FALSE, sizeof (guint));
 }
 
-GDBusConnection *
-vmp_bus_get_connection (VmpBus *self)
-{
-  return self->connection;
-}
-
 VmpAuthority *
 vmp_bus_get_authority (VmpBus *self)
 {

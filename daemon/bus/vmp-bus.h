@@ -18,7 +18,6 @@ G_DECLARE_FINAL_TYPE (VmpBus, vmp_bus, VMP, BUS, GObject)
 VmpBus *vmp_bus_new (GDBusConnection *connection, VmpJobs *jobs, GPtrArray *managers,
                      gboolean session, GError **error);
 
-GDBusConnection *vmp_bus_get_connection (VmpBus *self);
 VmpAuthority *vmp_bus_get_authority (VmpBus *self);
 VmpCallers *vmp_bus_get_callers (VmpBus *self);
 VmpJobs *vmp_bus_get_jobs (VmpBus *self);

@@ -103,8 +103,7 @@ vmp_file_uses_find (VmpFileUses *self, const VmpFileId *id, gboolean medium)
     {
       const Use *use = &g_array_index (self->uses, Use, i);
 
-      if (use->found && use->id.device == id->device && use->id.inode == id->inode
-          && !(use->medium && medium))
+      if (use->found && vmp_file_id_equal (&use->id, id) && !(use->medium && medium))
         return TRUE;
     }
   return FALSE;

@@ -15,7 +15,7 @@ struct _VmpFolder
   gatomicrefcount refs;
   char *path; /* empty where there is a descriptor */
   int fd;
-  guint64 device, inode; /* of the descriptor; no inode where the file system does not say */
+  VmpFileId id; /* of the descriptor; no inode where the file system does not say */
 };
 
 VmpFolder *
@@ -40,8 +40,8 @@ vmp_folder_new_for_fd (int fd, GError **error)
   self->fd = vmp_fd_dup (fd, error);
   if (self->fd < 0)
     return NULL;
-  if (!vmp_fd_identify (self->fd, &self->device, &self->inode))
-    self->device = self->inode = 0;
+  if (!vmp_fd_identify (self->fd, &self->id))
+    self->id = (VmpFileId) { 0, 0 };
   return g_steal_pointer (&self);
 }
 
@@ -134,21 +134,21 @@ vmp_folder_note (VmpFolder *self, const char *base, GVariantDict *entry)
   if (self->fd < 0)
     return;
   g_variant_dict_insert (entry, "ByFd", "b", TRUE);
-  g_variant_dict_insert (entry, "FolderDevice", "t", self->device);
-  g_variant_dict_insert (entry, "FolderInode", "t", self->inode);
+  g_variant_dict_insert (entry, "FolderDevice", "t", self->id.device);
+  g_variant_dict_insert (entry, "FolderInode", "t", self->id.inode);
 }
 
 /* Is @entry about this folder? */
 gboolean
 vmp_folder_is_noted (VmpFolder *self, GVariant *entry)
 {
-  guint64 device = 0, inode = 0;
+  VmpFileId id = { 0, 0 };
   const char *directory = "";
 
   if (self->fd < 0)
     return g_variant_lookup (entry, "Directory", "&s", &directory)
            && strcmp (directory, self->path) == 0;
-  return self->inode != 0 && g_variant_lookup (entry, "FolderDevice", "t", &device)
-         && g_variant_lookup (entry, "FolderInode", "t", &inode) && device == self->device
-         && inode == self->inode;
+  return self->id.inode != 0 && g_variant_lookup (entry, "FolderDevice", "t", &id.device)
+         && g_variant_lookup (entry, "FolderInode", "t", &id.inode)
+         && vmp_file_id_equal (&id, &self->id);
 }

@@ -94,7 +94,7 @@ check_uses (Claims *self, GError **error)
         {
           const Staying *other = &g_array_index (self->staying, Staying, n);
 
-          if (other->id.device == staying->id.device && other->id.inode == staying->id.inode
+          if (vmp_file_id_equal (&other->id, &staying->id)
               && (other->file->written || staying->file->written))
             return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                                   _ ("“%s” and “%s” are one file; two disks cannot share it"),

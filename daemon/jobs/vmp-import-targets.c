@@ -227,24 +227,13 @@ place_data (Targets *self)
     }
 }
 
-/* "disk-2.qcow2" for "disk.qcow2". */
-static char *
-nth_name (const char *base, guint n)
-{
-  const char *dot = strrchr (base, '.');
-
-  if (dot == NULL || dot == base)
-    return g_strdup_printf ("%s-%u", base, n);
-  return g_strdup_printf ("%.*s-%u%s", (int) (dot - base), base, n, dot);
-}
-
 /* All names that a file could have there are asked about at once. */
 static void
 ask_about_name (Folder *folder, const char *base)
 {
   g_ptr_array_add (folder->names, g_strdup (base));
   for (guint i = 2; i < MAX_NAMES; i++)
-    g_ptr_array_add (folder->names, nth_name (base, i));
+    g_ptr_array_add (folder->names, vmp_name_number (base, i));
 }
 
 static void
@@ -359,7 +348,7 @@ static gboolean
 check_folder (Targets *self, Folder *folder, GError **error)
 {
   g_autofree char *resolved = vmp_import_plan_resolve (self->plan, folder->path);
-  const char *name, *message = "";
+  g_autoptr (GError) local_error = NULL;
   gboolean leases = TRUE;
 
   if (resolved == NULL)
@@ -367,12 +356,8 @@ check_folder (Targets *self, Folder *folder, GError **error)
                           _ ("%s: the directory has no path on this host that the machine could "
                              "find “%s” by; name the target with an absolute path"),
                           name_setting (folder), folder->path);
-  if (g_variant_lookup (folder->reading, "ErrorName", "&s", &name))
+  if (!vmp_worker_host_check_reading (folder->reading, &local_error))
     {
-      g_autoptr (GError) local_error = NULL;
-
-      g_variant_lookup (folder->reading, "Message", "&s", &message);
-      local_error = vmp_worker_host_new_error (name, message);
       if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
         {
           report_no_folder (self, folder, local_error->message);
@@ -406,7 +391,7 @@ find_free_name (Folder *folder, const char *base)
 {
   for (guint i = 2; i < MAX_NAMES; i++)
     {
-      g_autofree char *name = nth_name (base, i);
+      g_autofree char *name = vmp_name_number (base, i);
       g_autofree char *unique = NULL;
 
       if (is_taken (folder, name))

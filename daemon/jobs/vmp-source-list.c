@@ -284,14 +284,7 @@ vmp_source_list_get_reading (VmpSourceList *self, guint source)
 gboolean
 vmp_source_list_check (VmpSourceList *self, guint source, GError **error)
 {
-  GVariant *reading = vmp_source_list_get_reading (self, source);
-  const char *name, *message = "";
-
-  if (!g_variant_lookup (reading, "ErrorName", "&s", &name))
-    return TRUE;
-  g_variant_lookup (reading, "Message", "&s", &message);
-  g_propagate_error (error, vmp_worker_host_new_error (name, message));
-  return FALSE;
+  return vmp_worker_host_check_reading (vmp_source_list_get_reading (self, source), error);
 }
 
 guint64

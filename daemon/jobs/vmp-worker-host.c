@@ -266,8 +266,8 @@ is_silent (VmpWorkerHost *self)
 /* What a worker says of an error is data like all else: a name of the contract and a clean text,
  * or it is a failure of the worker. How a job ends that was cancelled, or whose daemon ended, is
  * not the worker's to say. */
-GError *
-vmp_worker_host_new_error (const char *name, const char *message)
+static GError *
+new_error (const char *name, const char *message)
 {
   g_autofree char *clean = vmp_name_clean (message, MAX_MESSAGE_CHARS);
   GError *error = vmport_error_new_from_name (name, clean);
@@ -277,6 +277,19 @@ vmp_worker_host_new_error (const char *name, const char *message)
       || g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_TIMEOUT))
     error->code = VMPORT_ERROR_FAILED;
   return error;
+}
+
+/* FALSE with the worker's own error where it could not read what @reading is of. */
+gboolean
+vmp_worker_host_check_reading (GVariant *reading, GError **error)
+{
+  const char *name, *message = "";
+
+  if (!g_variant_lookup (reading, "ErrorName", "&s", &name))
+    return TRUE;
+  g_variant_lookup (reading, "Message", "&s", &message);
+  g_propagate_error (error, new_error (name, message));
+  return FALSE;
 }
 
 static void
@@ -298,7 +311,7 @@ take_remote_error (VmpWorkerHost *self, GError *remote, GError **error)
     }
   name = g_dbus_error_get_remote_error (remote);
   g_dbus_error_strip_remote_error (remote);
-  g_propagate_error (error, vmp_worker_host_new_error (name, remote->message));
+  g_propagate_error (error, new_error (name, remote->message));
 }
 
 static void

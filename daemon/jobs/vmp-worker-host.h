@@ -27,7 +27,7 @@ void vmp_worker_host_set_progress (VmpWorkerHost *self, VmpWorkerProgress progre
 GVariant *vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *parameters,
                                 const char *reply_type, GUnixFDList *fds, GUnixFDList **fds_out,
                                 GError **error);
-GError *vmp_worker_host_new_error (const char *name, const char *message);
+gboolean vmp_worker_host_check_reading (GVariant *reading, GError **error);
 GDBusConnection *vmp_worker_host_get_connection (VmpWorkerHost *self);
 gboolean vmp_worker_host_is_gone (VmpWorkerHost *self);
 void vmp_worker_host_stop (VmpWorkerHost *self);

@@ -279,12 +279,8 @@ is_claimed (VmpMachines *self, const VmpFileId *id)
   GArray *claims = get_books (self)->claims;
 
   for (guint i = 0; i < claims->len; i++)
-    {
-      const VmpFileId *claimed = &g_array_index (claims, Claim, i).id;
-
-      if (claimed->device == id->device && claimed->inode == id->inode)
-        return TRUE;
-    }
+    if (vmp_file_id_equal (&g_array_index (claims, Claim, i).id, id))
+      return TRUE;
   return FALSE;
 }
 

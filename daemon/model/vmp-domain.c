@@ -28,6 +28,21 @@ vmp_unsafe_free (VmpUnsafe *unsafe)
   g_free (unsafe);
 }
 
+GVariant *
+vmp_unsafe_list_to_variant (GPtrArray *unsafe)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(ssb)"));
+  for (guint i = 0; i < unsafe->len; i++)
+    {
+      VmpUnsafe *entry = g_ptr_array_index (unsafe, i);
+
+      g_variant_builder_add (&builder, "(ssb)", entry->location, entry->reason, entry->keepable);
+    }
+  return g_variant_builder_end (&builder);
+}
+
 static void
 vmp_domain_finalize (GObject *object)
 {

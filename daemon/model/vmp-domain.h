@@ -25,6 +25,9 @@ typedef struct
 void vmp_unsafe_free (VmpUnsafe *unsafe);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpUnsafe, vmp_unsafe_free)
 
+/* A list of VmpUnsafe as a worker reports it, a(ssb); floating. */
+GVariant *vmp_unsafe_list_to_variant (GPtrArray *unsafe);
+
 typedef enum
 {
   VMP_DISK_DEVICE_DISK,

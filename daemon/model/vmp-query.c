@@ -84,11 +84,3 @@ vmp_query_text (VmpQuery *self, const char *xpath)
 
   return g_strdup (texts[0]);
 }
-
-gboolean
-vmp_query_has (VmpQuery *self, const char *xpath)
-{
-  g_auto (GStrv) texts = vmp_query_list (self, xpath);
-
-  return texts[0] != NULL;
-}

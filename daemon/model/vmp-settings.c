@@ -482,12 +482,6 @@ vmp_settings_list_keys (VmpSettingsKind kind)
   return keys;
 }
 
-VmpSettingsKind
-vmp_settings_get_kind (VmpSettings *self)
-{
-  return self->kind;
-}
-
 /* Was @key given, with a value other than the pre-filled one? */
 gboolean
 vmp_settings_is_given (VmpSettings *self, const char *key)

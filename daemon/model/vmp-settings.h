@@ -22,7 +22,6 @@ gboolean vmp_settings_fill (VmpSettings *self, GVariant *prefilled, GError **err
 GVariant *vmp_settings_defaults (VmpSettingsKind kind, const char *uuid);
 GPtrArray *vmp_settings_list_keys (VmpSettingsKind kind);
 
-VmpSettingsKind vmp_settings_get_kind (VmpSettings *self);
 gboolean vmp_settings_is_given (VmpSettings *self, const char *key);
 gboolean vmp_settings_get_boolean (VmpSettings *self, const char *key);
 guint8 vmp_settings_get_byte (VmpSettings *self, const char *key);

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "vmp-fd.h"
+
 int vmp_at_open (int dirfd, const char *path, int flags, mode_t mode, GError **error);
 int vmp_at_open_absolute (const char *path, int flags, GError **error);
 char *vmp_at_find_path (int dirfd);
@@ -29,13 +31,6 @@ char *vmp_at_prepare (int dirfd, const char *name, GBytes *content, mode_t mode,
                       gid_t gid, GError **error);
 gboolean vmp_at_commit (int dirfd, const char *prepared, const char *name, GError **error);
 void vmp_at_discard (int dirfd, const char *prepared);
-
-/* Which file a path means: the same two numbers for whatever name it has. */
-typedef struct
-{
-  guint64 device;
-  guint64 inode;
-} VmpFileId;
 
 gboolean vmp_at_identify (const char *path, VmpFileId *id);
 

@@ -79,14 +79,14 @@ vmp_fd_check_directory (int fd, const char *what, GError **error)
 
 /* Device and inode of an open file; FALSE where its file system does not say. Does not block. */
 gboolean
-vmp_fd_identify (int fd, guint64 *device, guint64 *inode)
+vmp_fd_identify (int fd, VmpFileId *id)
 {
   struct statx st = { 0 };
 
   if (!recall (fd, STATX_INO, &st))
     return FALSE;
-  *device = makedev (st.stx_dev_major, st.stx_dev_minor);
-  *inode = st.stx_ino;
+  id->device = makedev (st.stx_dev_major, st.stx_dev_minor);
+  id->inode = st.stx_ino;
   return TRUE;
 }
 

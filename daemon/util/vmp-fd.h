@@ -31,7 +31,21 @@ vmp_fd_steal (int *fd)
 int vmp_fd_dup (int fd, GError **error);
 gboolean vmp_fd_check_regular (int fd, const char *what, GError **error);
 gboolean vmp_fd_check_directory (int fd, const char *what, GError **error);
-gboolean vmp_fd_identify (int fd, guint64 *device, guint64 *inode);
+
+/* Which file it is: the same two numbers for whatever name it has. */
+typedef struct
+{
+  guint64 device;
+  guint64 inode;
+} VmpFileId;
+
+static inline gboolean
+vmp_file_id_equal (const VmpFileId *a, const VmpFileId *b)
+{
+  return a->device == b->device && a->inode == b->inode;
+}
+
+gboolean vmp_fd_identify (int fd, VmpFileId *id);
 
 typedef enum
 {

@@ -243,14 +243,22 @@ vmp_name_is_token (const char *token)
   return strlen (token) == 32 && strspn (token, "0123456789abcdef") == 32;
 }
 
-/* A name that is not in @taken, made from @name by a number before its last extension, and added
- * to @taken: `disk.qcow2` becomes `disk-2.qcow2`. Compared without case, for the file systems that
+/* @name with a number before its last extension: `disk.qcow2` becomes `disk-2.qcow2`. */
+char *
+vmp_name_number (const char *name, guint n)
+{
+  const char *dot = strrchr (name, '.');
+  gsize stem = dot != NULL && dot != name ? (gsize) (dot - name) : strlen (name);
+
+  return g_strdup_printf ("%.*s-%u%s", (int) stem, name, n, name + stem);
+}
+
+/* A name that is not in @taken, @name itself or that with a number, and added to @taken. Compared
+ * without case, for the file systems that
  * packages travel on. */
 char *
 vmp_name_make_unique (const char *name, GHashTable *taken)
 {
-  const char *dot = strrchr (name, '.');
-  gsize stem = dot != NULL && dot != name ? (gsize) (dot - name) : strlen (name);
   g_autofree char *candidate = g_strdup (name);
 
   for (guint n = 2;; n++)
@@ -260,6 +268,6 @@ vmp_name_make_unique (const char *name, GHashTable *taken)
       if (g_hash_table_add (taken, g_steal_pointer (&folded)))
         return g_steal_pointer (&candidate);
       g_free (candidate);
-      candidate = g_strdup_printf ("%.*s-%u%s", (int) stem, name, n, name + stem);
+      candidate = vmp_name_number (name, n);
     }
 }

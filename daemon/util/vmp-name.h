@@ -22,4 +22,5 @@ gboolean vmp_name_is_scope (const char *name);
 char *vmp_name_clean (const char *text, gsize max_chars);
 char *vmp_name_new_token (void);
 gboolean vmp_name_is_token (const char *token);
+char *vmp_name_number (const char *name, guint n);
 char *vmp_name_make_unique (const char *name, GHashTable *taken);

@@ -38,21 +38,6 @@ vmp_package_reader_open (const char *directory, int directory_fd, GError **error
   return vmp_at_open_absolute (directory, O_RDONLY | O_DIRECTORY, error);
 }
 
-static GVariant *
-unsafe_to_variant (GPtrArray *unsafe)
-{
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(ssb)"));
-  for (guint i = 0; i < unsafe->len; i++)
-    {
-      VmpUnsafe *entry = g_ptr_array_index (unsafe, i);
-
-      g_variant_builder_add (&builder, "(ssb)", entry->location, entry->reason, entry->keepable);
-    }
-  return g_variant_builder_end (&builder);
-}
-
 /* @verity, if not NULL, gets the digest of the very bytes that were parsed. */
 static VmpDomain *
 read_domain (int dirfd, const char *name, GPtrArray **unsafe, char **verity, GError **error)
@@ -216,7 +201,7 @@ read_package (int dirfd, gboolean whole, GVariantDict *report, GError **error)
                                g_variant_new_variant (vmp_package_to_variant (package)));
   g_variant_dict_insert_value (report, "Domain",
                                g_variant_new_variant (vmp_domain_to_variant (domain)));
-  g_variant_dict_insert_value (report, "Unsafe", unsafe_to_variant (unsafe));
+  g_variant_dict_insert_value (report, "Unsafe", vmp_unsafe_list_to_variant (unsafe));
   add_folders (dirfd, report);
   return !whole || add_unlisted (dirfd, package, report, error);
 }
@@ -283,7 +268,7 @@ read_bare (int dirfd, const char *directory, GVariantDict *report, GError **erro
   g_variant_dict_insert (report, "Bare", "b", TRUE);
   g_variant_dict_insert_value (report, "Domain",
                                g_variant_new_variant (vmp_domain_to_variant (domain)));
-  g_variant_dict_insert_value (report, "Unsafe", unsafe_to_variant (unsafe));
+  g_variant_dict_insert_value (report, "Unsafe", vmp_unsafe_list_to_variant (unsafe));
   g_variant_dict_insert (report, "Names", "^as", valid);
   add_folders (dirfd, report);
   return TRUE;

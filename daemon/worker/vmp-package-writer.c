@@ -621,13 +621,13 @@ static int
 open_again (GVariant *left, GError **error)
 {
   const char *directory = "";
-  guint64 device = 0, inode = 0, device_now, inode_now;
+  VmpFileId before = { 0, 0 }, now;
   vmp_autofd int fd = -1;
 
   g_variant_lookup (left, "Directory", "&s", &directory);
-  g_variant_lookup (left, "FolderDevice", "t", &device);
-  g_variant_lookup (left, "FolderInode", "t", &inode);
-  if (directory[0] != '/' || inode == 0)
+  g_variant_lookup (left, "FolderDevice", "t", &before.device);
+  g_variant_lookup (left, "FolderInode", "t", &before.inode);
+  if (directory[0] != '/' || before.inode == 0)
     {
       vmp_error_set (error, VMPORT_ERROR_NOT_FOUND,
                      _ ("A program held the folder open, and nobody knows where it is; it is "
@@ -637,8 +637,7 @@ open_again (GVariant *left, GError **error)
   fd = vmp_at_open_absolute (directory, O_RDONLY | O_DIRECTORY, error);
   if (fd < 0)
     return -1;
-  if (!vmp_fd_identify (fd, &device_now, &inode_now) || device_now != device
-      || inode_now != inode)
+  if (!vmp_fd_identify (fd, &now) || !vmp_file_id_equal (&now, &before))
     {
       vmp_error_set (error, VMPORT_ERROR_NOT_FOUND,
                      _ ("“%s” is not the folder any more that a program held open"), directory);

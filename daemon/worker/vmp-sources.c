@@ -241,6 +241,16 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
   return TRUE;
 }
 
+/* What cannot be done with one file or folder is part of the answer. */
+static void
+report_error (GVariantDict *reading, const GError *error)
+{
+  g_autofree char *name = vmport_error_get_name (error);
+
+  g_variant_dict_insert (reading, "ErrorName", "s", name);
+  g_variant_dict_insert (reading, "Message", "s", error->message);
+}
+
 /* Opens each of a(ua{sv}); a file that cannot be read is part of the answer, no error. */
 GVariant *
 vmp_sources_add (VmpSources *self, int package_fd, GVariant *sources, GUnixFDList *fds,
@@ -261,12 +271,7 @@ vmp_sources_add (VmpSources *self, int package_fd, GVariant *sources, GUnixFDLis
 
       g_variant_dict_init (&reading, NULL);
       if (!add_source (self, package_fd, id, options, fds, fds_out, &reading, &local_error))
-        {
-          g_autofree char *name = vmport_error_get_name (local_error);
-
-          g_variant_dict_insert (&reading, "ErrorName", "s", name);
-          g_variant_dict_insert (&reading, "Message", "s", local_error->message);
-        }
+        report_error (&reading, local_error);
       g_variant_builder_add (&readings, "(u@a{sv})", id, g_variant_dict_end (&reading));
     }
   return g_variant_builder_end (&readings);
@@ -444,12 +449,7 @@ vmp_sources_examine_targets (int package_fd, GVariant *folders)
 
       g_variant_dict_init (&reading, NULL);
       if (!examine_folder (package_fd, path, owned, &reading, &error))
-        {
-          g_autofree char *name = vmport_error_get_name (error);
-
-          g_variant_dict_insert (&reading, "ErrorName", "s", name);
-          g_variant_dict_insert (&reading, "Message", "s", error->message);
-        }
+        report_error (&reading, error);
       g_variant_builder_add_value (&readings, g_variant_dict_end (&reading));
     }
   return g_variant_builder_end (&readings);

@@ -14,21 +14,6 @@
 #include "vmp-save-cookie.h"
 #include "vmp-save-image.h"
 
-static GVariant *
-unsafe_to_variant (GPtrArray *unsafe)
-{
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(ssb)"));
-  for (guint i = 0; i < unsafe->len; i++)
-    {
-      VmpUnsafe *entry = g_ptr_array_index (unsafe, i);
-
-      g_variant_builder_add (&builder, "(ssb)", entry->location, entry->reason, entry->keepable);
-    }
-  return g_variant_builder_end (&builder);
-}
-
 static gboolean
 read_all (int fd, guint8 *bytes, gsize size, const char *what, GError **error)
 {
@@ -103,7 +88,7 @@ vmp_state_describe (int fd, const char *what, GVariant *options, GVariantDict *r
       g_variant_dict_insert (reading, "Cookie", "s", cookie);
     }
   g_variant_dict_insert (reading, "Domain", "v", vmp_domain_to_variant (domain));
-  g_variant_dict_insert_value (reading, "Unsafe", unsafe_to_variant (unsafe));
+  g_variant_dict_insert_value (reading, "Unsafe", vmp_unsafe_list_to_variant (unsafe));
   g_variant_dict_insert (reading, "Running", "b", image.running);
   g_variant_dict_insert (reading, "Compression", "s", image.compression);
   return check_head (fd, what, options, error);

@@ -321,14 +321,14 @@ test_fds (Fixture *f, gconstpointer data)
 static void
 test_identify (Fixture *f, gconstpointer data)
 {
-  guint64 device = 0, inode = 0;
+  VmpFileId id = { 0, 0 };
   struct stat st;
 
   g_assert_cmpint (fstat (f->fd, &st), ==, 0);
-  g_assert_true (vmp_fd_identify (f->fd, &device, &inode));
-  g_assert_cmpuint (device, ==, st.st_dev);
-  g_assert_cmpuint (inode, ==, st.st_ino);
-  g_assert_false (vmp_fd_identify (-1, &device, &inode));
+  g_assert_true (vmp_fd_identify (f->fd, &id));
+  g_assert_cmpuint (id.device, ==, st.st_dev);
+  g_assert_cmpuint (id.inode, ==, st.st_ino);
+  g_assert_false (vmp_fd_identify (-1, &id));
 }
 
 /* The path of an open directory, as long as the path leads to it. */

@@ -547,12 +547,6 @@ vmp_libvirt_link_read (VmpLibvirtLink *self, const char *uuid)
   push (self, ORDER_READ, uuid);
 }
 
-void
-vmp_libvirt_link_read_host (VmpLibvirtLink *self)
-{
-  push (self, ORDER_READ_HOST, NULL);
-}
-
 /* A reference to the connection for a job's thread, for virConnectClose(), and to what is known of
  * its host. NotAvailable where there is none. Blocking. */
 virConnectPtr

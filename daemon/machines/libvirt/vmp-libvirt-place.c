@@ -200,14 +200,12 @@ is_taken (VmpPlace *self, VmpRoom *room, const char *name)
 static char *
 find_free_name (VmpPlace *self, VmpRoom *room, const char *name)
 {
-  const char *dot = strrchr (name, '.');
-  gsize stem = dot != NULL && dot != name ? (gsize) (dot - name) : strlen (name);
   char *found = g_strdup (name);
 
   for (guint n = 2; is_taken (self, room, found); n++)
     {
       g_free (found);
-      found = g_strdup_printf ("%.*s-%u%s", (int) stem, name, n, name + stem);
+      found = vmp_name_number (name, n);
     }
   return found;
 }

@@ -31,6 +31,45 @@ struct _VmpExportPlan
 };
 
 static void
+merge_image_free (gpointer data)
+{
+  VmpMergeImage *image = data;
+
+  g_free (image->format);
+  g_free (image);
+}
+
+/* Of images that are added topmost first; @format is the member's. */
+VmpMerge *
+vmp_merge_new (const char *format)
+{
+  VmpMerge *self = g_new0 (VmpMerge, 1);
+
+  self->images = g_ptr_array_new_with_free_func (merge_image_free);
+  self->format = g_strdup (format);
+  return self;
+}
+
+void
+vmp_merge_add_image (VmpMerge *self, guint source, const char *format)
+{
+  VmpMergeImage *image = g_new0 (VmpMergeImage, 1);
+
+  image->source = source;
+  image->format = g_strdup (format);
+  g_ptr_array_add (self->images, image);
+}
+
+void
+vmp_merge_free (VmpMerge *self)
+{
+  g_ptr_array_unref (self->images);
+  g_free (self->snapshot);
+  g_free (self->format);
+  g_free (self);
+}
+
+static void
 member_free (gpointer data)
 {
   VmpExportMember *member = data;
@@ -40,6 +79,7 @@ member_free (gpointer data)
   g_free (member->backing_format);
   g_free (member->state_xml);
   g_free (member->state_cookie);
+  g_clear_pointer (&member->merge, vmp_merge_free);
   g_clear_error (&member->failure);
   g_free (member);
 }

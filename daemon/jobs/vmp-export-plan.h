@@ -9,11 +9,32 @@
 
 G_BEGIN_DECLS
 
+/* An image of a chain that is read as a whole. */
+typedef struct
+{
+  guint source; /* of the worker; its descriptor is handed over */
+  char *format;
+} VmpMergeImage;
+
+/* A member that is no copy of a file but made of what a guest sees in a chain of images. */
+typedef struct
+{
+  GPtrArray *images; /* of VmpMergeImage, topmost first */
+  char *snapshot;    /* the topmost one's internal snapshot as of which it is read, or NULL */
+  gboolean memory;   /* not the disk but the memory that @snapshot holds, as a saved state */
+  char *format;      /* of the member; NULL with @memory */
+} VmpMerge;
+
+VmpMerge *vmp_merge_new (const char *format);
+void vmp_merge_add_image (VmpMerge *self, guint source, const char *format);
+void vmp_merge_free (VmpMerge *self);
+
 /* A member of the package to be, and where it is read from. */
 typedef struct
 {
   VmpRole role;
-  guint source; /* of the worker */
+  guint source;    /* of the worker; the topmost image's with @merge */
+  VmpMerge *merge; /* or NULL: a copy of @source */
   char *name;
   char *backing; /* what an overlay's header is to name, or NULL */
   char *backing_format;

@@ -168,10 +168,12 @@ add_images (VmpExportPlan *self, guint disk, VmpRole role)
       member->target = target;
       if (above != NULL)
         {
-          above->backing = g_strdup (base);
+          g_autofree char *folder = g_path_get_dirname (above->name);
+
+          above->backing = vmp_name_relative_to (folder, name);
           above->backing_format = g_strdup (format);
           if (above->failure == NULL)
-            vmp_source_list_set_backing (self->sources, above->source, base, format);
+            vmp_source_list_set_backing (self->sources, above->source, above->backing, format);
         }
       above = member;
     }

@@ -32,6 +32,7 @@ import_file_free (gpointer data)
     return;
   g_free (file->path);
   g_free (file->format);
+  g_free (file->target);
   g_free (file->member);
   g_free (file->found);
   g_free (file->folder);
@@ -39,6 +40,16 @@ import_file_free (gpointer data)
   g_free (file->verity);
   g_free (file->sha256);
   g_free (file);
+}
+
+char *
+vmp_import_file_get_member (VmpImportFile *file, const char *uuid)
+{
+  if (file->role == VMP_ROLE_SNAPSHOT_DISK || file->role == VMP_ROLE_SNAPSHOT_MEMORY)
+    return g_build_filename (VMP_PACKAGE_SNAPSHOT_FOLDER, file->base, NULL);
+  if (file->format != NULL)
+    return g_build_filename (VMP_PACKAGE_VHD_FOLDER, file->base, NULL);
+  return g_build_filename (VMP_PACKAGE_VM_FOLDER, uuid, file->base, NULL);
 }
 
 static void
@@ -55,7 +66,11 @@ static VmpImportFile *
 import_disk_add_image (VmpImportDisk *disk, VmpRole role, const char *path, const char *format)
 {
   VmpImportFile *image = import_file_new (role, path, format);
+  guint n = disk->images->len;
 
+  image->target = g_strdup (disk->target);
+  if (n > 0)
+    ((VmpImportFile *) g_ptr_array_index (disk->images, n - 1))->below = image;
   g_ptr_array_add (disk->images, image);
   return image;
 }

@@ -17,6 +17,7 @@ typedef struct
   VmpImportFile *file;
   guint source;
   char *path;
+  gboolean is_member;
 } Candidate;
 
 /* Candidates of all files, in the order in which they are tried. */
@@ -70,7 +71,7 @@ flags_of (VmpImportFile *file)
 static void
 add_path (Search *self, VmpImportFile *file, char *path)
 {
-  Candidate candidate = { file, 0, path };
+  Candidate candidate = { file, 0, path, FALSE };
 
   candidate.source = vmp_source_list_add_path (self->plan->sources, path, file->format);
   vmp_source_list_set_flags (self->plan->sources, candidate.source, flags_of (file));
@@ -80,7 +81,7 @@ add_path (Search *self, VmpImportFile *file, char *path)
 static void
 add_member (Search *self, VmpImportFile *file)
 {
-  Candidate candidate = { file, file->member_source, NULL };
+  Candidate candidate = { file, file->member_source, NULL, TRUE };
 
   if (file->member == NULL)
     return;
@@ -195,6 +196,7 @@ choose (Search *self)
               || is_missing (self->plan, candidate->source)))
         continue;
       file->source = candidate->source;
+      file->is_member = candidate->is_member;
       g_free (file->found);
       file->found = g_strdup (candidate->path);
     }
@@ -423,19 +425,29 @@ check_size (VmpImportPlan *plan, VmpImportFile *file, VmpSettings *settings, GEr
   return TRUE;
 }
 
+/* Does the header's @backing name @below? In a package it is a name as seen from the overlay's folder,
+ * and leads nowhere else; a file that was found elsewhere may well have moved. */
+static gboolean
+names_below (VmpImportPlan *plan, VmpImportFile *image, VmpImportFile *below, const char *backing)
+{
+  g_autofree char *named = NULL;
+  g_autofree char *wanted = NULL;
+
+  if (plan->package != NULL && image->is_member && below->is_member)
+    return vmp_package_names_member (image->member, backing, below->member);
+  named = g_path_get_basename (backing);
+  wanted = g_path_get_basename (plan->bare || below->member == NULL ? below->path : below->member);
+  return strcmp (named, wanted) == 0;
+}
+
 /* The overlay's header must name the image that the configuration puts beneath it, and the lowest
  * one none: what the header says is what a hypervisor would open. */
 static gboolean
-check_backing (VmpImportPlan *plan, VmpImportDisk *disk, guint index, GError **error)
+check_backing (VmpImportPlan *plan, VmpImportFile *image, GError **error)
 {
-  VmpImportFile *image = g_ptr_array_index (disk->images, index);
-  VmpImportFile *below = index + 1 < disk->images->len
-                             ? g_ptr_array_index (disk->images, index + 1)
-                             : NULL;
+  VmpImportFile *below = image->below;
   GVariant *reading = vmp_source_list_get_reading (plan->sources, image->source);
   const char *backing = NULL;
-  g_autofree char *named = NULL;
-  g_autofree char *wanted = NULL;
 
   g_variant_lookup (reading, "BackingFile", "&s", &backing);
   if (below == NULL && backing == NULL)
@@ -444,14 +456,13 @@ check_backing (VmpImportPlan *plan, VmpImportDisk *disk, guint index, GError **e
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                           _ ("The backing chain of the disk “%s” is not the one that its images "
                              "name (“%s”)"),
-                          disk->target, backing != NULL ? backing : _ ("none"));
-  named = g_path_get_basename (backing);
-  wanted = g_path_get_basename (plan->bare || below->member == NULL ? below->path : below->member);
-  if (strcmp (named, wanted) != 0)
+                          image->target, backing != NULL ? backing : _ ("none"));
+  if (!names_below (plan, image, below, backing))
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                           _ ("An image of the disk “%s” names “%s” as its backing file; “%s” is "
                              "expected"),
-                          disk->target, named, wanted);
+                          image->target, backing,
+                          below->member != NULL ? below->member : below->path);
   return TRUE;
 }
 
@@ -478,7 +489,7 @@ check_image (VmpImportPlan *plan, int position, VmpImportDisk *disk, guint index
     return TRUE; /* reported already */
   if (image->source != VMP_NO_SOURCE
       && vmp_source_list_check (plan->sources, image->source, &local_error))
-    return check_size (plan, image, settings, error) && check_backing (plan, disk, index, error);
+    return check_size (plan, image, settings, error) && check_backing (plan, image, error);
   if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_UNSAFE))
     {
       vmp_import_plan_add_finding (plan,

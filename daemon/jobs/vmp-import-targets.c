@@ -583,47 +583,63 @@ check_space (Targets *self, GError **error)
   return TRUE;
 }
 
+/* What the header of @image's copy will name, as far as that is known before the copy has its place. */
+static char *
+name_below (Targets *self, VmpImportFile *image)
+{
+  VmpImportFile *below = image->below;
+  const char *uuid = vmp_domain_get_uuid (self->plan->domain);
+  g_auto (GStrv) roots = NULL;
+  g_autofree char *folder = NULL;
+  g_autofree char *member = NULL;
+
+  if (image->role == below->role && g_strcmp0 (image->folder, below->folder) == 0
+      && strchr (image->base, '/') == NULL)
+    return g_strdup (below->base);
+  if (below->folder != NULL)
+    {
+      folder = vmp_import_plan_resolve (self->plan, below->folder);
+      return vmp_name_join (folder != NULL ? folder : ".", below->base);
+    }
+  roots = vmp_machines_list_roots (vmp_run_get_machines (self->plan->run));
+  member = vmp_import_file_get_member (below, uuid);
+  return g_build_filename (roots[0], uuid, member, NULL);
+}
+
 /* The copies' headers will name the copies beneath them; whether there is room for that is known
  * before the first byte is copied. */
 static gboolean
-check_chain (Targets *self, VmpImportDisk *disk, GError **error)
+check_chains (Targets *self, GError **error)
 {
   VmpImportPlan *plan = self->plan;
+  g_autoptr (GPtrArray) files = vmp_import_plan_list_files (plan);
+  g_autoptr (GPtrArray) images = g_ptr_array_new ();
   g_autoptr (GArray) sources = g_array_new (FALSE, FALSE, sizeof (guint));
 
-  for (guint n = 0; n + 1 < disk->images->len; n++)
+  for (guint i = 0; i < files->len; i++)
     {
-      VmpImportFile *image = g_ptr_array_index (disk->images, n);
-      VmpImportFile *below = g_ptr_array_index (disk->images, n + 1);
+      VmpImportFile *image = g_ptr_array_index (files, i);
+      g_autofree char *backing = NULL;
       guint source;
 
-      if (image->stays || image->base == NULL || below->base == NULL || image->found == NULL
-          || !vmp_source_list_check (plan->sources, image->source, NULL))
+      if (image->below == NULL || image->stays || image->base == NULL || image->below->base == NULL
+          || image->found == NULL || !vmp_source_list_check (plan->sources, image->source, NULL))
         continue;
+      backing = name_below (self, image);
       source = vmp_source_list_add_path (plan->sources, image->found, image->format);
-      vmp_source_list_set_backing (plan->sources, source, below->base, below->format);
+      vmp_source_list_set_backing (plan->sources, source, backing, image->below->format);
       g_array_append_val (sources, source);
+      g_ptr_array_add (images, image);
     }
   if (!vmp_source_list_send (plan->sources, plan->worker, error))
     return FALSE;
   for (guint i = 0; i < sources->len; i++)
     if (!vmp_source_list_check (plan->sources, g_array_index (sources, guint, i), error))
       {
-        g_prefix_error (error, _ ("The disk “%s”: "), disk->target);
+        g_prefix_error (error, _ ("The disk “%s”: "),
+                        ((VmpImportFile *) g_ptr_array_index (images, i))->target);
         return FALSE;
       }
-  return TRUE;
-}
-
-static gboolean
-check_chains (Targets *self, GError **error)
-{
-  for (guint i = 0; i < self->plan->disks->len; i++)
-    if (!check_chain (self, g_ptr_array_index (self->plan->disks, i), error))
-      return FALSE;
-  for (guint i = 0; i < self->plan->media->len; i++)
-    if (!check_chain (self, g_ptr_array_index (self->plan->media, i), error))
-      return FALSE;
   return TRUE;
 }
 

@@ -25,8 +25,8 @@ typedef struct
   int writer;       /* until the worker has it */
   int reader;       /* the same file, for reading alone */
   gboolean answered; /* the worker has taken or made it */
-  const char *backing; /* what its header is to name, or NULL */
-  const char *backing_format;
+  char *backing;    /* what its header is to name, or NULL */
+  char *backing_format;
 } Target;
 
 typedef struct
@@ -70,6 +70,8 @@ target_free (gpointer data)
   g_free (target->member);
   g_free (target->token);
   g_free (target->final_path);
+  g_free (target->backing);
+  g_free (target->backing_format);
   vmp_fd_clear (&target->writer);
   vmp_fd_clear (&target->reader);
   g_free (target);
@@ -174,10 +176,7 @@ add_target (Import *self, VmpImportFile *file)
         target->final_path = g_build_filename (folder, file->base, NULL);
       return;
     }
-  if (file->format != NULL)
-    target->member = g_build_filename (VMP_PACKAGE_VHD_FOLDER, file->base, NULL);
-  else
-    target->member = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s/%s", uuid, file->base);
+  target->member = vmp_import_file_get_member (file, uuid);
 }
 
 static Target *
@@ -193,34 +192,6 @@ find_target (Import *self, VmpImportFile *file)
   g_return_val_if_reached (NULL);
 }
 
-/* What each overlay's header is to name: a copy the next image by its new name, and one that stays
- * what it named when it was looked at. */
-static void
-link_chains (Import *self, GPtrArray *drives)
-{
-  VmpSourceList *sources = vmp_import_plan_get_sources (self->plan);
-
-  for (guint i = 0; i < drives->len; i++)
-    {
-      GPtrArray *images = ((VmpImportDisk *) g_ptr_array_index (drives, i))->images;
-
-      for (guint n = 0; n + 1 < images->len; n++)
-        {
-          VmpImportFile *image = g_ptr_array_index (images, n);
-          VmpImportFile *below = g_ptr_array_index (images, n + 1);
-          Target *target = find_target (self, image);
-          GVariant *reading = vmp_source_list_get_reading (sources, image->source);
-
-          target->backing = below->base;
-          target->backing_format = below->format;
-          if (!image->stays)
-            continue;
-          g_variant_lookup (reading, "BackingFile", "&s", &target->backing);
-          g_variant_lookup (reading, "BackingFormat", "&s", &target->backing_format);
-        }
-    }
-}
-
 static void
 plan_targets (Import *self)
 {
@@ -229,8 +200,44 @@ plan_targets (Import *self)
   self->targets = g_ptr_array_new_with_free_func (target_free);
   for (guint i = 0; i < files->len; i++)
     add_target (self, g_ptr_array_index (files, i));
-  link_chains (self, vmp_import_plan_get_disks (self->plan));
-  link_chains (self, vmp_import_plan_get_media (self->plan));
+}
+
+/* The name by which a file finds another: what is beside it moves with it. */
+static char *
+name_for (const char *path, const char *other)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *other_folder = g_path_get_dirname (other);
+
+  return strcmp (folder, other_folder) == 0 ? g_path_get_basename (other) : g_strdup (other);
+}
+
+/* What each overlay's header is to name: a copy the next image by its new name, and one that stays
+ * what it named when it was looked at. */
+static void
+link_chains (Import *self)
+{
+  VmpSourceList *sources = vmp_import_plan_get_sources (self->plan);
+
+  for (guint i = 0; i < self->targets->len; i++)
+    {
+      Target *target = g_ptr_array_index (self->targets, i);
+      VmpImportFile *file = target->file;
+      GVariant *reading;
+
+      if (file->below == NULL)
+        continue;
+      if (!file->stays)
+        {
+          target->backing = name_for (target->final_path,
+                                      find_target (self, file->below)->final_path);
+          target->backing_format = g_strdup (file->below->format);
+          continue;
+        }
+      reading = vmp_source_list_get_reading (sources, file->source);
+      g_variant_lookup (reading, "BackingFile", "s", &target->backing);
+      g_variant_lookup (reading, "BackingFormat", "s", &target->backing_format);
+    }
 }
 
 /* What taking the place back needs now. */
@@ -470,6 +477,7 @@ make_targets (Import *self, GError **error)
       if (!send_target (self, i, error))
         return FALSE;
     }
+  link_chains (self);
   return TRUE;
 }
 

@@ -366,6 +366,15 @@ vmp_package_new_from_variant (GVariant *variant, GError **error)
   return g_steal_pointer (&self);
 }
 
+gboolean
+vmp_package_names_member (const char *overlay, const char *backing, const char *below)
+{
+  g_autofree char *folder = g_path_get_dirname (overlay);
+  g_autofree char *named = vmp_name_resolve (folder, backing);
+
+  return g_strcmp0 (named, below) == 0;
+}
+
 static const char *
 extension_of (const char *format)
 {

@@ -95,6 +95,10 @@ VmpPackageImage *vmp_package_disk_add_image (VmpPackageDisk *disk, const char *p
                                              const char *format, const char *file);
 GPtrArray *vmp_package_get_disks (VmpPackage *self); /* of VmpPackageDisk */
 
+/* Does @backing, from the header of the member @overlay, name the member @below? Such names are
+ * relative to the overlay's folder and do not lead out of the package. */
+gboolean vmp_package_names_member (const char *overlay, const char *backing, const char *below);
+
 /* A base name for an image that lies at @path: its own, ended as @format is, and told apart from
  * those in @taken (casefolded names), to which it is added. */
 char *vmp_package_name_image (const char *path, const char *format, GHashTable *taken);

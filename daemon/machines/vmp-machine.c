@@ -14,6 +14,7 @@ struct _VmpMachine
   char *scope;
   VmpDomain *domain;
   GPtrArray *files;
+  GPtrArray *snapshots;
   GError *flaw; /* or NULL */
 };
 
@@ -36,10 +37,11 @@ vmp_machine_file_free (VmpMachineFile *file)
   g_free (file);
 }
 
-/* @files, of VmpMachineFile, is taken; NULL for none. */
+/* @files, of VmpMachineFile, and @snapshots, of VmpSnapshot and as vmp_snapshot_list_sort() has them,
+ * are taken; NULL for none. */
 VmpMachine *
 vmp_machine_new (const char *uuid, const char *name, const char *state, const char *scope,
-                 VmpDomain *domain, GPtrArray *files)
+                 VmpDomain *domain, GPtrArray *files, GPtrArray *snapshots)
 {
   VmpMachine *self = g_new0 (VmpMachine, 1);
 
@@ -50,6 +52,7 @@ vmp_machine_new (const char *uuid, const char *name, const char *state, const ch
   self->scope = g_strdup (scope);
   self->domain = g_object_ref (domain);
   self->files = files != NULL ? files : g_ptr_array_new ();
+  self->snapshots = snapshots != NULL ? snapshots : g_ptr_array_new ();
   return self;
 }
 
@@ -59,7 +62,7 @@ VmpMachine *
 vmp_machine_new_flawed (const char *uuid, const char *name, const char *state, VmpDomain *domain,
                         const GError *flaw)
 {
-  VmpMachine *self = vmp_machine_new (uuid, name, state, "", domain, NULL);
+  VmpMachine *self = vmp_machine_new (uuid, name, state, "", domain, NULL, NULL);
 
   self->flaw = g_error_copy (flaw);
   return self;
@@ -70,7 +73,8 @@ VmpMachine *
 vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
 {
   VmpMachine *self = vmp_machine_new (machine->uuid, machine->name, machine->state, scope,
-                                      machine->domain, g_ptr_array_ref (machine->files));
+                                      machine->domain, g_ptr_array_ref (machine->files),
+                                      g_ptr_array_ref (machine->snapshots));
 
   self->flaw = machine->flaw != NULL ? g_error_copy (machine->flaw) : NULL;
   return self;
@@ -94,6 +98,7 @@ vmp_machine_unref (VmpMachine *self)
   g_free (self->scope);
   g_object_unref (self->domain);
   g_ptr_array_unref (self->files);
+  g_ptr_array_unref (self->snapshots);
   g_clear_error (&self->flaw);
   g_free (self);
 }
@@ -155,7 +160,7 @@ vmp_machine_equal (VmpMachine *a, VmpMachine *b)
 
   return strcmp (a->uuid, b->uuid) == 0 && strcmp (a->name, b->name) == 0
          && strcmp (a->state, b->state) == 0 && strcmp (first, second) == 0 && same_files (a, b)
-         && (a->flaw != NULL) == (b->flaw != NULL);
+         && vmp_snapshot_list_equal (a->snapshots, b->snapshots) && (a->flaw != NULL) == (b->flaw != NULL);
 }
 
 VmpDomain *
@@ -168,6 +173,12 @@ GPtrArray *
 vmp_machine_get_files (VmpMachine *self)
 {
   return self->files;
+}
+
+GPtrArray *
+vmp_machine_get_snapshots (VmpMachine *self)
+{
+  return self->snapshots;
 }
 
 GStrv

@@ -5,6 +5,7 @@
 
 #include "vmp-domain.h"
 #include "vmp-package.h"
+#include "vmp-snapshot.h"
 
 G_BEGIN_DECLS
 
@@ -22,7 +23,8 @@ VmpMachineFile *vmp_machine_file_new (VmpRole role, const char *name, const char
 void vmp_machine_file_free (VmpMachineFile *file);
 
 VmpMachine *vmp_machine_new (const char *uuid, const char *name, const char *state,
-                             const char *scope, VmpDomain *domain, GPtrArray *files);
+                             const char *scope, VmpDomain *domain, GPtrArray *files,
+                             GPtrArray *snapshots);
 VmpMachine *vmp_machine_new_flawed (const char *uuid, const char *name, const char *state,
                                     VmpDomain *domain, const GError *flaw);
 VmpMachine *vmp_machine_new_in_scope (VmpMachine *machine, const char *scope);
@@ -40,6 +42,8 @@ gboolean vmp_machine_equal (VmpMachine *a, VmpMachine *b);
 VmpDomain *vmp_machine_get_domain (VmpMachine *self);
 /* Of VmpMachineFile; never NULL. */
 GPtrArray *vmp_machine_get_files (VmpMachine *self);
+/* Of VmpSnapshot, parents first; never NULL. Not to be changed either. */
+GPtrArray *vmp_machine_get_snapshots (VmpMachine *self);
 
 /* Disk devices only, no CD-ROM and no floppy: the positions of interface.md. */
 GStrv vmp_machine_get_resource_paths (VmpMachine *self);

@@ -228,7 +228,7 @@ test_too_many (void)
           g_clear_object (&back);
           g_clear_pointer (&xml, g_free);
         }
-      vmp_package_add_file (package, name, VMP_ROLE_SNAPSHOT);
+      vmp_package_add_file (package, name, VMP_ROLE_SNAPSHOT_DISK);
     }
   xml = vmp_package_to_xml (package);
   back = vmp_package_new_from_xml (xml, strlen (xml), &error);

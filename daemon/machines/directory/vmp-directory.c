@@ -142,7 +142,7 @@ read_machine (VmpDirectory *self, const char *uuid, GError **error)
   for (guint i = 0; i < files->len; i++)
     saved |= ((VmpMachineFile *) g_ptr_array_index (files, i))->role == VMP_ROLE_STATE;
   return vmp_machine_new (uuid, vmp_domain_get_name (domain), saved ? "saved" : "off", "", domain,
-                          files);
+                          files, NULL);
 }
 
 static gboolean

@@ -1,0 +1,46 @@
+/* The inside of an export's plan, for the files that make it. */
+#pragma once
+
+#include "vmp-export-plan.h"
+#include "vmp-finding.h"
+#include "vmp-source-list.h"
+
+G_BEGIN_DECLS
+
+struct _VmpExportPlan
+{
+  VmpRun *run;               /* not owned */
+  VmpWorkerHost *worker;     /* not owned */
+  VmpExportRequest *request; /* not owned */
+  VmpDomain *domain;
+  VmpSnapshot *snapshot; /* the one that is exported by itself, or NULL; not owned */
+  VmpPackage *package;
+  VmpSourceList *sources;
+  GPtrArray *members; /* of VmpExportMember */
+  GPtrArray *findings;
+  GPtrArray *lost;     /* targets of disks that can only be left behind, the domain's */
+  GHashTable *taken;   /* file names in the disks' folder */
+  GHashTable *by_path; /* of each image that goes along: VmpExportMember, not owned */
+  GHashTable *texts;   /* what members say that are no copies: name → text */
+  char *subdirectory;
+  char *base;
+};
+
+void vmp_export_plan_add_finding (VmpExportPlan *self, VmpFinding *finding);
+guint vmp_export_plan_add_source (VmpExportPlan *self, const char *path, const char *format,
+                                  GError **error);
+VmpExportMember *vmp_export_plan_add_member (VmpExportPlan *self, VmpRole role, const char *path,
+                                             const char *format, const char *name);
+VmpExportMember *vmp_export_plan_add_merge (VmpExportPlan *self, VmpRole role, VmpDomain *domain,
+                                            guint disk, const char *snapshot, const char *format,
+                                            const char *name);
+void vmp_export_plan_set_below (VmpExportPlan *self, VmpExportMember *member,
+                                VmpExportMember *below, const char *format);
+
+/* What of the snapshots goes along: vmp-export-snapshots.c. */
+gboolean vmp_export_plan_choose_snapshot (VmpExportPlan *self, GError **error);
+gboolean vmp_export_plan_merge_disk (VmpExportPlan *self, guint disk);
+void vmp_export_plan_add_memory (VmpExportPlan *self);
+void vmp_export_plan_add_snapshots (VmpExportPlan *self);
+
+G_END_DECLS

@@ -21,7 +21,8 @@ typedef struct
 {
   GPtrArray *images; /* of VmpMergeImage, topmost first */
   char *snapshot;    /* the topmost one's internal snapshot as of which it is read, or NULL */
-  gboolean memory;   /* not the disk but the memory that @snapshot holds, as a saved state */
+  gboolean memory;   /* not the disk but the memory that @snapshot holds, as a saved state… */
+  gboolean running;  /* …of a machine that goes on running when it is started */
   char *format;      /* of the member; NULL with @memory */
 } VmpMerge;
 

@@ -37,10 +37,19 @@ VmpExportMember *vmp_export_plan_add_merge (VmpExportPlan *self, VmpRole role, V
 void vmp_export_plan_set_below (VmpExportPlan *self, VmpExportMember *member,
                                 VmpExportMember *below, const char *format);
 
+void vmp_export_plan_add_problem (VmpExportPlan *self, VmpFindingCode code,
+                                  VmpExportMember *member, const char *message);
+
+/* What saved states say: vmp-export-state.c. */
+gboolean vmp_export_plan_settle_state (VmpExportPlan *self, VmpExportMember *member,
+                                       GError **error);
+gboolean vmp_export_is_broken_state (VmpExportMember *member, const GError *error);
+
 /* What of the snapshots goes along: vmp-export-snapshots.c. */
-gboolean vmp_export_plan_choose_snapshot (VmpExportPlan *self, GError **error);
+void vmp_export_plan_choose_domain (VmpExportPlan *self);
 gboolean vmp_export_plan_merge_disk (VmpExportPlan *self, guint disk);
 void vmp_export_plan_add_memory (VmpExportPlan *self);
-void vmp_export_plan_add_snapshots (VmpExportPlan *self);
+gboolean vmp_export_plan_add_snapshots (VmpExportPlan *self, GError **error);
+GVariant *vmp_export_resolve_without_snapshots (void);
 
 G_END_DECLS

@@ -59,6 +59,7 @@ GPtrArray *vmp_import_plan_get_findings (VmpImportPlan *self);
 VmpDomain *vmp_import_plan_get_domain (VmpImportPlan *self);
 /* Of VmpImportDisk: the disks by position, and the drives whose medium comes along. */
 GPtrArray *vmp_import_plan_get_disks (VmpImportPlan *self);
+GPtrArray *vmp_import_plan_get_snapshots (VmpImportPlan *self);
 GPtrArray *vmp_import_plan_get_media (VmpImportPlan *self);
 /* The file for @file of the domain, or NULL. */
 VmpImportFile *vmp_import_plan_get_file (VmpImportPlan *self, VmpDomainFile file);

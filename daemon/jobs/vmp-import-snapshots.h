@@ -18,6 +18,8 @@ typedef struct
 {
   VmpSnapshot *model;
   GVariant *unsafe;          /* a(ssb) */
+  VmpPackageFile *document;  /* the package's */
+  char *verity;              /* as it was read */
   GPtrArray *chains;         /* of VmpImportChain */
   VmpImportFile *memory;     /* or NULL; the plan's */
   VmpDomain *memory_domain;  /* what a memory that is written anew says, or NULL */
@@ -27,19 +29,28 @@ typedef struct
 } VmpImportSnapshot;
 
 void vmp_import_snapshot_free (VmpImportSnapshot *self);
+VmpImportChain *vmp_import_snapshot_find_chain (VmpImportSnapshot *self, const char *target);
 
 /* The path that the machine will have @file by; borrowed. */
 typedef const char *(*VmpImportPathFunc) (VmpImportFile *file, gpointer data);
 
+/* What there is: vmp-import-snapshots.c. */
 gboolean vmp_import_plan_read_snapshots (VmpImportPlan *self, GVariant *report, GError **error);
+gboolean vmp_import_plan_check_snapshot_digests (VmpImportPlan *self, gboolean *missing,
+                                                 GError **error);
 void vmp_import_plan_check_snapshot_devices (VmpImportPlan *self, const char *policy);
-void vmp_import_plan_note_network (VmpImportPlan *self, guint interface, const char *before);
-void vmp_import_plan_note_mac (VmpImportPlan *self, const char *before, const char *mac);
+
+/* What becomes of it: vmp-import-tree.c. */
+gboolean vmp_import_plan_report_snapshots (VmpImportPlan *self, VmpSettings *settings,
+                                           GError **error);
 gboolean vmp_import_plan_settle_snapshots (VmpImportPlan *self, VmpSettings *settings,
                                            GError **error);
-gboolean vmp_import_check_ghosts (VmpImportSnapshot *snapshot, VmpImportFile *image,
-                                  GVariant *reading, GError **error);
+gboolean vmp_import_plan_check_ghosts (VmpImportPlan *self, VmpImportFile *image,
+                                       GVariant *reading, GError **error);
 void vmp_import_plan_write_snapshots (VmpImportPlan *self, VmpImportPathFunc path_of,
                                       gpointer data);
+/* What the copy of @file, a snapshot's memory, is to say; NULL where it is no such. */
+char *vmp_import_plan_write_memory (VmpImportPlan *self, VmpImportFile *file,
+                                    const char **cookie);
 
 G_END_DECLS

@@ -218,7 +218,34 @@ place_data (Targets *self)
 
       /* libvirt looks for a state in its own folder alone. */
       if (file->stays || file->save_image || file->role == VMP_ROLE_DISK
-          || file->role == VMP_ROLE_MEDIA || file->role == VMP_ROLE_TPM)
+          || file->role == VMP_ROLE_MEDIA || file->role == VMP_ROLE_TPM
+          || file->role == VMP_ROLE_SNAPSHOT_DISK || file->role == VMP_ROLE_SNAPSHOT_MEMORY)
+        continue;
+      base = g_build_filename (uuid, file->base, NULL);
+      g_free (file->base);
+      file->base = base;
+      file->folder = g_strdup (root);
+    }
+}
+
+/* So it is with what only snapshots need. */
+static void
+place_snapshot_files (Targets *self)
+{
+  const char *root = get_root (self, "TargetSnapshotDataRoot");
+  const char *uuid = vmp_domain_get_uuid (self->plan->domain);
+  Folder *folder;
+
+  if (root == NULL)
+    return;
+  folder = add_folder (self, root, "TargetSnapshotDataRoot");
+  g_ptr_array_add (folder->names, g_strdup (uuid));
+  for (guint i = 0; i < self->plan->snapshot_files->len; i++)
+    {
+      VmpImportFile *file = g_ptr_array_index (self->plan->snapshot_files, i);
+      char *base;
+
+      if (file->stays || file->save_image)
         continue;
       base = g_build_filename (uuid, file->base, NULL);
       g_free (file->base);
@@ -454,20 +481,19 @@ check_names (Targets *self, GError **error)
 }
 
 static void
-check_data_folder (Targets *self)
+check_data_folder (Targets *self, const char *key)
 {
-  const char *root = get_root (self, "TargetVmDataRoot");
+  const char *root = get_root (self, key);
   const char *uuid = vmp_domain_get_uuid (self->plan->domain);
   Folder *folder = root != NULL ? find_folder (self, root) : NULL;
 
   if (folder != NULL && is_taken (folder, uuid))
     vmp_import_plan_add_finding (self->plan,
-                                 vmp_finding_new (VMP_FINDING_TARGET_EXISTS, "TargetVmDataRoot", -1,
+                                 vmp_finding_new (VMP_FINDING_TARGET_EXISTS, key, -1,
                                                   _ ("“%s/%s” exists; name another place, or move "
                                                      "it away"),
                                                   root, uuid),
-                                 vmp_import_resolve_with ("TargetVmDataRoot",
-                                                          g_variant_new_string ("")));
+                                 vmp_import_resolve_with (key, g_variant_new_string ("")));
 }
 
 /* A path that is mended to nothing leaves the disk to the root, where its own name may be taken. */
@@ -649,7 +675,6 @@ vmp_import_plan_settle_targets (VmpImportPlan *plan, VmpSettings *settings, GErr
 {
   g_auto (Targets) self = { plan, settings, NULL, NULL, NULL, NULL };
   gboolean copies = vmp_settings_get_boolean (settings, "CreateCopy");
-  const char *snapshots;
 
   self.folders = g_ptr_array_new_with_free_func (folder_free);
   self.taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -660,9 +685,7 @@ vmp_import_plan_settle_targets (VmpImportPlan *plan, VmpSettings *settings, GErr
       take_given_names (&self);
       place_drives (&self);
       place_data (&self);
-      snapshots = get_root (&self, "TargetSnapshotDataRoot");
-      if (snapshots != NULL)
-        add_folder (&self, snapshots, "TargetSnapshotDataRoot");
+      place_snapshot_files (&self);
       for (guint i = 0; i < plan->disks->len; i++)
         {
           ask_about_images (&self, g_ptr_array_index (plan->disks, i));
@@ -678,7 +701,8 @@ vmp_import_plan_settle_targets (VmpImportPlan *plan, VmpSettings *settings, GErr
       return FALSE;
   if (!check_names (&self, error) || !check_chains (&self, error))
     return FALSE;
-  check_data_folder (&self);
+  check_data_folder (&self, "TargetVmDataRoot");
+  check_data_folder (&self, "TargetSnapshotDataRoot");
   if (copies)
     mend_by_root (&self);
   for (guint i = 0; i < self.about_paths->len; i++)

@@ -38,6 +38,29 @@ verify_clear (Verify *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Verify, verify_clear)
 
+/* The worker has read the documents: each is of the snapshot that the descriptor says. */
+static gboolean
+check_snapshots (Verify *self, GVariant *report, GError **error)
+{
+  g_autoptr (GVariant) documents = g_variant_lookup_value (report, "Snapshots",
+                                                           G_VARIANT_TYPE ("a(va(ssb)s)"));
+  GPtrArray *listed = vmp_package_get_snapshots (self->package);
+
+  if ((documents != NULL ? g_variant_n_children (documents) : 0) != listed->len)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker's report lacks snapshots");
+  for (guint i = 0; i < listed->len; i++)
+    {
+      VmpPackageSnapshot *snapshot = g_ptr_array_index (listed, i);
+      const char *verity;
+
+      g_variant_get_child (documents, i, "(v@a(ssb)&s)", NULL, NULL, &verity);
+      if (!vmp_package_check_document (vmp_package_find_file (self->package, snapshot->file),
+                                       verity, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 check_report (Verify *self, GVariant *report, const char *directory, GError **error)
 {
@@ -57,7 +80,10 @@ check_report (Verify *self, GVariant *report, const char *directory, GError **er
                           _ ("“%s” lies in the package, and the descriptor does not list it"),
                           unlisted);
   g_variant_lookup (report, "ConfigurationVerity", "&s", &verity);
-  return vmp_package_check_configuration (self->package, verity, error);
+  return vmp_package_check_document (vmp_package_find_role (self->package,
+                                                            VMP_ROLE_CONFIGURATION),
+                                     verity, error)
+         && check_snapshots (self, report, error);
 }
 
 /* What the descriptor says of an image's chain: its format, and the member beneath it. */
@@ -152,9 +178,14 @@ check_files (Verify *self, GError **error)
 {
   g_autoptr (GHashTable) links = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   GPtrArray *files = vmp_package_get_files (self->package);
+  GPtrArray *snapshots = vmp_package_get_snapshots (self->package);
 
   if (!link_images (links, vmp_package_get_disks (self->package), error))
     return FALSE;
+  for (guint i = 0; i < snapshots->len; i++)
+    if (!link_images (links, ((VmpPackageSnapshot *) g_ptr_array_index (snapshots, i))->disks,
+                      error))
+      return FALSE;
   self->sources = vmp_source_list_new ();
   for (guint i = 0; i < files->len; i++)
     {

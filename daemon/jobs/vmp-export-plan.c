@@ -775,6 +775,12 @@ vmp_export_plan_get_members (VmpExportPlan *self)
   return self->members;
 }
 
+VmpSourceList *
+vmp_export_plan_get_sources (VmpExportPlan *self)
+{
+  return self->sources;
+}
+
 GPtrArray *
 vmp_export_plan_get_findings (VmpExportPlan *self)
 {

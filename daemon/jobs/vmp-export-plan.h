@@ -57,7 +57,7 @@ VmpDomain *vmp_export_plan_get_domain (VmpExportPlan *self);
 VmpPackage *vmp_export_plan_get_package (VmpExportPlan *self);
 GPtrArray *vmp_export_plan_get_members (VmpExportPlan *self); /* of VmpExportMember */
 VmpSourceList *vmp_export_plan_get_sources (VmpExportPlan *self);
-guint64 vmp_export_plan_get_payload (VmpExportPlan *self, VmpExportMember *member);
+void vmp_export_plan_note_copied (VmpExportPlan *self, VmpExportMember *member, guint64 copied);
 GPtrArray *vmp_export_plan_get_findings (VmpExportPlan *self);
 const char *vmp_export_plan_get_subdirectory (VmpExportPlan *self);
 GVariant *vmp_export_plan_get_texts (VmpExportPlan *self);

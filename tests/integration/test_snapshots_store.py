@@ -122,22 +122,23 @@ def test_none(daemon, root, alice, area, grow, shape):
     assert len(chain) == 1 and trees.marker(pathlib.Path(chain[0])) == trees.MARKERS['now']
 
 
-@pytest.mark.parametrize('name', list(trees.PARENTS))
 @pytest.mark.parametrize('shape', trees.SHAPES)
-def test_one(alice, area, grow, shape, name):
+def test_one(alice, area, grow, shape):
     """Modes 2 and 3: a machine of its own, as of then, under a new id or the old one."""
     machine, _ = grow(shape)
     uuid = machine.rpartition('/')[2].replace('_', '-')
-    path = machine.replace('/VirtualMachine/', '/Snapshot/') + '_' + name
-    for number, wanted in ((2, name), (3, path)):
-        package = area / f'alice/package-{number}'
-        alice.wait(alice.export(machine, package, mode(number, wanted, CopyVmStorage=False)))
+    for number, name in enumerate(trees.PARENTS):
+        keeps = number % 2
+        path = machine.replace('/VirtualMachine/', '/Snapshot/') + '_' + name
+        package = area / f'alice/package-{name}'
+        alice.wait(alice.export(machine, package, mode(2 + keeps, path if keeps else name,
+                                                       CopyVmStorage=False)))
         packages.assert_package(package)
         (image,), = packages.drives(package).values()
         assert trees.marker(package / image[2]) == trees.MARKERS[name]
         assert trees.backing_name(package / image[2]) is None
         trees.check(package / image[2])
-        assert (packages.machine_uuid(package) == uuid) == (number == 3)
+        assert (packages.machine_uuid(package) == uuid) == bool(keeps)
         assert set(packages.members(package).values()) == {'configuration', 'disk'}
 
 

@@ -32,7 +32,7 @@ void vmp_merge_add_image (VmpMerge *self, guint source, const char *format);
 void vmp_merge_free (VmpMerge *self);
 
 /* A member of the package to be, and where it is read from. */
-typedef struct
+typedef struct _VmpExportMember
 {
   VmpRole role;
   guint source;    /* of the worker; the topmost image's with @merge */
@@ -42,6 +42,7 @@ typedef struct
   char *backing_format;
   char *state_xml; /* what a saved state is to say, or NULL */
   char *state_cookie;
+  struct _VmpExportMember *below; /* the next image of its chain, or NULL; not owned */
   const char *target; /* of the disk or drive whose image it is, or NULL */
   GError *failure;    /* why the manager could not open it, or NULL */
 } VmpExportMember;
@@ -59,6 +60,7 @@ VmpSourceList *vmp_export_plan_get_sources (VmpExportPlan *self);
 void vmp_export_plan_note_copied (VmpExportPlan *self, VmpExportMember *member, guint64 copied);
 GPtrArray *vmp_export_plan_get_findings (VmpExportPlan *self);
 const char *vmp_export_plan_get_subdirectory (VmpExportPlan *self);
+GVariant *vmp_export_plan_get_texts (VmpExportPlan *self);
 const char *vmp_export_plan_get_base (VmpExportPlan *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpExportPlan, vmp_export_plan_free)

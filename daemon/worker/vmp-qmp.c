@@ -11,14 +11,13 @@
 #include <gio/gunixfdlist.h>
 #include <glib/gi18n-lib.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-fence.h"
 #include "vmp-name.h"
 
 #define MONITOR_FD 3
@@ -49,12 +48,13 @@ vmp_qmp_free (VmpQmp *self)
   g_free (self);
 }
 
-/* In the child: only what is safe between a fork and an exec. It goes with the thread that starts it,
- * which lives as long as the worker. */
+/* In the child. It goes with the thread that starts it, which lives as long as the worker. */
 static void
 prepare_child (gpointer data)
 {
-  if (prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+  const pid_t *parent = data;
+
+  if (!vmp_fence_enter (*parent))
     _exit (127);
 }
 
@@ -63,27 +63,21 @@ spawn (VmpQmp *self, const char *program, int child_end, GError **error)
 {
   g_autoptr (GSubprocessLauncher) launcher
       = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
-  const char *const argv[]
-      = { program,
-          "-M",
-          "none",
-          "-accel",
-          "tcg,tb-size=1,split-wx=on",
-          "-nodefaults",
-          "-no-user-config",
-          "-nographic",
-          "-S",
-          "-sandbox",
-          "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-          "-chardev",
-          "socket,id=monitor,fd=3,server=off",
-          "-mon",
-          "chardev=monitor,mode=control",
-          NULL };
+  /* Its own fence: no program is started, and no rights are asked for. */
+  static const char sandbox[] = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
+                                "resourcecontrol=deny";
+  /* No machine, and next to no memory for the processor that it does not have. Under systemd no page
+   * may be written and executed, hence the last of these. */
+  static const char accelerator[] = "tcg,tb-size=1,split-wx=on";
+  static const char monitor[] = "socket,id=monitor,fd=3,server=off";
+  const char *const argv[] = { program, "-M", "none", "-accel", accelerator, "-nodefaults",
+                               "-no-user-config", "-nographic", "-S", "-sandbox", sandbox,
+                               "-chardev", monitor, "-mon", "chardev=monitor,mode=control", NULL };
+  pid_t self_pid = getpid ();
 
   G_STATIC_ASSERT (MONITOR_FD == 3);
   g_subprocess_launcher_take_fd (launcher, child_end, MONITOR_FD);
-  g_subprocess_launcher_set_child_setup (launcher, prepare_child, NULL, NULL);
+  g_subprocess_launcher_set_child_setup (launcher, prepare_child, &self_pid, NULL);
   self->process = g_subprocess_launcher_spawnv (launcher, argv, error);
   if (self->process == NULL)
     g_prefix_error (error, _ ("Cannot start QEMU: "));

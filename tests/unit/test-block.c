@@ -1,12 +1,16 @@
 /* Chains, snapshots and formats through the real QEMU: what is merged is what a guest would read. */
 #include "config.h"
 
+#include <inttypes.h>
+
 #include "scratch.h"
 #include "vmp-block.h"
 #include "vmp-copier.h"
 #include "vmp-image-snapshot.h"
 #include "vmp-image.h"
 #include "vmp-member.h"
+#include "vmp-qmp.h"
+#include "vmp-save-image.h"
 #include "vmport-error.h"
 
 #ifdef __x86_64__
@@ -443,6 +447,75 @@ test_dead_server (Scratch *scratch, gconstpointer data)
   g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_FAILED);
 }
 
+/* Answers to a line on QEMU's monitor. */
+static char *
+run_machine (const char *disk, const char *incoming, const char *commands)
+{
+  g_autofree char *drive = g_strdup_printf ("file=%s,format=qcow2,if=ide", disk);
+  g_autofree char *script = g_strdup_printf (
+    "(%s) | %s -M pc-i440fx-7.2,accel=tcg -m 32 -nodefaults -display none -drive %s "
+    "-monitor stdio %s%s%s 2>&1",
+    commands, QEMU, drive, incoming != NULL ? "-incoming '" : "", incoming != NULL ? incoming : "",
+    incoming != NULL ? "'" : "");
+
+  return scratch_runl ("sh", "-c", script);
+}
+
+/* The memory of a snapshot is one that a machine starts from as from a saved state's. */
+static void
+test_memory (Scratch *scratch, gconstpointer data)
+{
+  g_autofree char *path = scratch_file (scratch, "disk.qcow2");
+  g_autofree char *result = scratch_file (scratch, "state.save");
+  g_autofree char *incoming = NULL;
+  g_autofree char *said = NULL;
+  g_auto (VmpSaveImage) image = { 0 };
+  g_autoptr (GError) error = NULL;
+  vmp_autofd int fd = -1;
+  Merge merge = { .images = { path }, .formats = { "qcow2" }, .snapshot = "s", .memory = TRUE,
+                  .format = "raw" };
+
+  g_free (scratch_runl ("qemu-img", "create", "-q", "-f", "qcow2", path, "32M"));
+  g_free (run_machine (path, NULL, "echo savevm s; echo quit"));
+  /* Written over since. */
+  io (path, "qcow2", "write -P 7 0 32M");
+  g_assert_cmpint (run_merge (&merge, result, &error), >, 0);
+  g_assert_no_error (error);
+  fd = open (result, O_RDONLY | O_CLOEXEC);
+  g_assert_true (vmp_save_image_read (fd, "state", &image, &error));
+  g_assert_no_error (error);
+  g_assert_cmpstr (image.xml, ==, "<domain/>");
+  g_assert_cmpstr (image.compression, ==, "none");
+  g_assert_true (image.running);
+  incoming = g_strdup_printf ("exec:tail -c +%" PRIu64 " %s", image.head_size + 1, result);
+  said = run_machine (path, incoming, "sleep 1; echo info status; echo quit");
+  if (strstr (said, "VM status: running") == NULL)
+    g_error ("the machine does not run: %s", said);
+}
+
+/* QEMU opens no file by its name, whatever a header or a user might name. */
+static void
+test_fence (Scratch *scratch, gconstpointer data)
+{
+  g_autofree char *path = NULL;
+  g_autoptr (VmpQmp) qmp = NULL;
+  g_autoptr (GError) error = NULL;
+
+  set_up_image (scratch, &path);
+  qmp = vmp_qmp_start (QEMU, &error);
+  g_assert_no_error (error);
+  g_assert_false (vmp_qmp_do (qmp, "blockdev-add",
+                              g_variant_new_parsed ("{'driver': <'file'>, 'node-name': <'it'>,"
+                                                    " 'filename': <%s>, 'read-only': <true>}",
+                                                    path),
+                              &error));
+  g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_FAILED);
+  g_assert_nonnull (strstr (error->message, "Permission denied"));
+  g_clear_error (&error);
+  g_assert_true (vmp_qmp_quit (qmp, &error));
+  g_assert_no_error (error);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -451,7 +524,7 @@ main (int argc, char **argv)
 #define ADD(name, data, func) \
   g_test_add ("/block/" name, Scratch, data, scratch_set_up, func, scratch_tear_down)
   ADD ("chain/64k", "cluster_size=65536", test_chain);
-  ADD ("chain/512", "cluster_size=512", test_chain);
+  ADD ("chain/4k", "cluster_size=4096", test_chain);
   ADD ("chain/2m", "cluster_size=2M", test_chain);
   ADD ("chain/subclusters", "cluster_size=128k,extended_l2=on", test_chain);
   ADD ("chain/zstd", "compression_type=zstd", test_chain);
@@ -461,8 +534,10 @@ main (int argc, char **argv)
   ADD ("snapshots/2m", "compat=1.1,cluster_size=2M", test_snapshots);
   ADD ("snapshots/subclusters", "compat=1.1,extended_l2=on", test_snapshots);
   ADD ("snapshots/old", "compat=0.10,cluster_size=4096", test_snapshots);
+  ADD ("memory", NULL, test_memory);
   ADD ("refused", NULL, test_refused);
   ADD ("hostile-snapshot", NULL, test_hostile_snapshot);
+  ADD ("fence", NULL, test_fence);
   ADD ("cancel", NULL, test_cancel);
   ADD ("dead-server", NULL, test_dead_server);
 #undef ADD

@@ -1,179 +1,171 @@
-"""Machines with snapshots through export, verification and import, on the store."""
+"""Snapshots that the store has: trees put there by hand, as the bus shows them and to whom."""
 
-import pathlib
-import xml.etree.ElementTree as ElementTree
+import subprocess
 
 import pytest
-from gi.repository import GLib
 
-from rig import packages, trees
-from rig.caller import ERROR, MANAGER, STORE, Refused, refused, variants
-from rig.jobs import failure, job_failure
-from rig.machines import Disk, names
+from rig.caller import (ERROR, MACHINE, MANAGER, SNAPSHOT, STORE, UNKNOWN_OBJECT, refused)
+from rig.jobs import job_failure
+from rig.machines import Disk, bare_directory
+from rig.snapshots import Snapshot, add, folder, path_of
 
-DEVICES = f'''<interface type="user"><mac address="{trees.MAC}"/><model type="virtio"/></interface>'''
-
-
-def mode(number, snapshot=None, **more):
-    settings = {'CopySnapshotConfiguration': GLib.Variant('y', number), **more}
-    return {**settings, 'SnapshotVirtualSystem': snapshot} if snapshot else settings
+NEVER = '/org/vmport/VirtualMachine/store/00000000_0000_4000_8000_000000000000'
+PROPERTIES = {'Name', 'Parent', 'CreationTime', 'State', 'Current', 'Storage'}
 
 
-def check_export(caller, machine, folder, settings=None):
-    return caller.call(STORE, MANAGER, 'CheckExport', '(osa{sv})',
-                       (machine, str(folder), variants(settings)))
+def show(caller, machine):
+    """{name: properties}, in the order of the machine's property."""
+    paths = caller.get(machine, MACHINE, 'Snapshots')
+    found = [caller.get_all(path, SNAPSHOT) for path in paths]
+    assert paths == [path_of(machine, snapshot['Name']) for snapshot in found]
+    return {snapshot['Name']: snapshot for snapshot in found}
+
+
+def make_overlay(path, base):
+    path.parent.mkdir(parents=True, mode=0o700)
+    subprocess.run(('qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, path),
+                   check=True)
+    return path
 
 
 @pytest.fixture
-def grow(daemon, make_vm):
-    """grow('mixed'): a machine with the snapshots of that shape, and its Tree."""
-    def make(shape, **options):
-        machine = make_vm('web', [Disk(name='disk.qcow2', size=trees.MIB)], extra_devices=DEVICES)
-        return machine, trees.plant(daemon, machine, shape, **options)
-    return make
+def tree(daemon, alice, make_vm):
+    """Three levels and two branches: internal ones in the disk's image, and an external one whose
+    overlay is what the machine runs on."""
+    machine = make_vm('web', [Disk(name='a.qcow2')])
+    base, = alice.get(machine, MACHINE, 'ResourcePaths')
+    for name in ('first', 'child', 'other & <branch>'):
+        subprocess.run(('qemu-img', 'snapshot', '-c', name, base), check=True)
+    overlay = make_overlay(folder(daemon, machine) / 'ext ü/a.qcow2', base)
+    memory = overlay.with_name('memory.save')
+    memory.write_bytes(b'LibvirtQemudSave' + bytes(100))
+    add(daemon, machine, [
+        Snapshot('child', parent='first', time=20),
+        Snapshot('first', time=10, description='an & <old> one'),
+        Snapshot('other & <branch>', parent='first', time=15, state='running', memory='internal'),
+        Snapshot('ext ü', parent='child', time=30, state='paused', memory=memory,
+                 overlays={'vda': overlay}, current=True),
+    ], {'vda': [overlay, base]})
+    return machine
 
 
-def assert_markers(daemon, machine):
-    """The machine of the store, and each of its snapshots, has what it had."""
-    found = trees.read_documents(daemon, machine)
-    assert set(found) == set(trees.PARENTS)
-    for name, root in found.items():
-        held = root.find('disks/disk[@name="vda"]').get('snapshot') == 'internal'
-        chain = [pathlib.Path(path) for path in trees.chain_of(root.find('domain'))]
-        assert trees.marker(chain[0], name if held else None) == trees.MARKERS[name], name
-        for image in chain:
-            trees.check(image)
-    configuration = ElementTree.parse(trees.stored.configuration(daemon, machine)).getroot()
-    chain = trees.chain_of(configuration)
-    assert trees.marker(pathlib.Path(chain[0])) == trees.MARKERS['now']
+def test_tree(tree, alice):
+    snapshots = show(alice, tree)
+    assert list(snapshots) == ['first', 'other & <branch>', 'child', 'ext ü'], \
+        'parents before their children'
+    assert all(set(snapshot) == PROPERTIES for snapshot in snapshots.values())
+    assert {name: snapshot['Parent'] for name, snapshot in snapshots.items()} == {
+        'first': '/', 'other & <branch>': path_of(tree, 'first'),
+        'child': path_of(tree, 'first'), 'ext ü': path_of(tree, 'child')}
+    assert [snapshot['State'] for snapshot in snapshots.values()] \
+        == ['off', 'running', 'off', 'paused']
+    assert [snapshot['Storage'] for snapshot in snapshots.values()] \
+        == ['internal', 'internal', 'internal', 'external']
+    assert [name for name, snapshot in snapshots.items() if snapshot['Current']] == ['ext ü']
+    assert snapshots['ext ü']['CreationTime'] == 30_000_000
+    assert alice.machines()[tree]['Snapshots'] == [path_of(tree, name) for name in snapshots]
+    for name, value in snapshots['ext ü'].items():
+        assert alice.get(path_of(tree, 'ext ü'), SNAPSHOT, name) == value
+    assert 'snapshots' in alice.get(STORE, MANAGER, 'Features')
 
 
-def assert_same_tree(daemon, machine):
-    """Parents, times, descriptions and who is current, as they were; ids and adapters as the new
-    machine has them."""
-    configuration = ElementTree.parse(trees.stored.configuration(daemon, machine)).getroot()
-    mac = configuration.find('devices/interface/mac').get('address')
-    for name, root in trees.read_documents(daemon, machine).items():
-        assert root.findtext('parent/name') == trees.PARENTS[name]
-        assert root.findtext('creationTime') == str(1700000000 + list(trees.PARENTS).index(name))
-        assert root.findtext('description') == f'as of {name}'
-        assert (root.findtext('active') == '1') == (name == trees.CURRENT)
-        domain = root.find('domain')
-        assert domain.findtext('uuid') == configuration.findtext('uuid')
-        assert domain.findtext('name') == configuration.findtext('name')
-        assert domain.find('devices/interface/mac').get('address') == mac != trees.MAC
+def test_what_is_no_snapshot(tree, alice, make_vm):
+    """All the same answer, by whatever the path fails."""
+    good = path_of(tree, 'first')
+    other = make_vm('other')
+    wrong = (path_of(tree, 'never'), path_of(other, 'first'), path_of(NEVER, 'first'),
+             good.upper().replace('/ORG/VMPORT/SNAPSHOT/STORE', '/org/vmport/Snapshot/store'),
+             good[:-1], f'{good}_', f'{good}_7a', good.replace('first', '_66irst'),
+             good.replace('_first', 'first'), good.replace('_first', ''),
+             '/org/vmport/Snapshot/store/first', path_of(tree, 'ext ü').replace('_c3', '_C3'))
+    said = set()
+    for path in wrong:
+        for call in (lambda: alice.get(path, SNAPSHOT, 'Name'),
+                     lambda: alice.get_all(path, SNAPSHOT)):
+            error = refused(call)
+            said.add((error.name, error.message.replace(path, 'PATH')))
+    assert len(said) == 1 and said.pop()[0] == UNKNOWN_OBJECT
+    assert alice.get(good, SNAPSHOT, 'Name') == 'first'
 
 
-@pytest.mark.parametrize('shape', trees.SHAPES)
-def test_all_snapshots(daemon, root, alice, area, grow, shape):
-    """Mode 0: the whole tree, into a package that is whole, and out of it under a new name."""
-    machine, _ = grow(shape)
-    package = area / 'alice/package'
-    assert not [finding for finding in check_export(alice, machine, package)
-                if finding['Severity'] == 'error']
-    alice.wait(alice.export(machine, package))
-    packages.assert_package(package)
-    packages.verify(alice, package)
-    for name in names(package):
-        if trees.is_qcow2(package / name):
-            backing = trees.backing_name(package / name)
-            assert backing is None or not backing.startswith('/'), 'names are relative'
-            assert trees.marker(package / name) is not None, 'and lead to what they mean'
-    root.delete(machine)
-    result = alice.wait(alice.import_(package, {'Name': 'copy'}))
-    copy = result['ImportedVirtualMachine']
-    assert_markers(daemon, copy)
-    assert_same_tree(daemon, copy)
-    folder = trees.stored.configuration(daemon, copy).parent.parent
-    for root_element in trees.read_documents(daemon, copy).values():
-        for path in trees.chain_of(root_element.find('domain')):
-            assert path.startswith(f'{folder}/')
+def test_snapshots_are_seen_with_their_machine(tree, alice, dave, polkit):
+    """The right to view is asked for at each read; without it nothing tells the two apart."""
+    path = path_of(tree, 'first')
+    answers = set()
+    for asked in (path, path_of(tree, 'never'), path_of(NEVER, 'first')):
+        for call in (lambda: dave.get(asked, SNAPSHOT, 'Name'),
+                     lambda: dave.get_all(asked, SNAPSHOT)):
+            error = refused(call)
+            answers.add((error.name, error.message.replace(asked, 'PATH')))
+    assert len(answers) == 1 and answers.pop()[0] == UNKNOWN_OBJECT
+    assert alice.get(path, SNAPSHOT, 'Name') == 'first'
+    polkit.rules('return action.id == "org.vmport.view" && action.lookup("vm_name") == "web"'
+                 ' ? polkit.Result.NO : null;')
+    assert refused(alice.get, path, SNAPSHOT, 'Name').name == UNKNOWN_OBJECT
+    polkit.rules()
+    assert alice.get(path, SNAPSHOT, 'Name') == 'first'
 
 
-def test_two_ways(daemon, root, alice, area, grow):
-    """A package that came of an import is the same as the first one, ids apart."""
-    machine, _ = grow('mixed')
-    alice.wait(alice.export(machine, area / 'alice/first'))
-    root.delete(machine)
-    copy = alice.wait(alice.import_(area / 'alice/first'))['ImportedVirtualMachine']
-    alice.wait(alice.export(copy, area / 'alice/second'))
-    assert sorted(packages.members(area / 'alice/first').values()) \
-        == sorted(packages.members(area / 'alice/second').values())
-    packages.verify(alice, area / 'alice/second')
+@pytest.mark.parametrize('text', [b'', b'<domainsnapshot', b'<domainsnapshot/>', b'\0', None],
+                         ids=['empty', 'cut off', 'without anything', 'noise', 'a folder of links'])
+def test_a_snapshot_that_cannot_be_read(tree, daemon, alice, area, text):
+    """The machine is there and says so; an export that left out what it cannot read would lose it."""
+    document = folder(daemon, tree) / '9.xml'
+    if text is None:
+        document.symlink_to('0.xml')
+    else:
+        document.write_bytes(text)
+    daemon.fatal = 'fatal-criticals'
+    daemon.restart()
+    assert alice.machines()[tree]['Snapshots'] == []
+    assert refused(alice.get, path_of(tree, 'first'), SNAPSHOT, 'Name').name == UNKNOWN_OBJECT
+    error = refused(alice.export, tree, area / 'alice/package')
+    assert '9.xml' in error.message and error.name.startswith(ERROR)
+    assert '9.xml' in daemon.log(), 'the administrator is told which file is wrong'
+    document.unlink()
+    daemon.restart()
+    assert set(show(alice, tree)) == {'first', 'child', 'other & <branch>', 'ext ü'}
 
 
-@pytest.mark.parametrize('shape', trees.SHAPES)
-def test_none(daemon, root, alice, area, grow, shape):
-    """Mode 1: the machine as it is now, in one image without a past; the source is as it was."""
-    machine, tree = grow(shape)
-    before = {path: path.read_bytes() for path in tree.folder.rglob('*') if path.is_file()}
-    package = area / 'alice/package'
-    alice.wait(alice.export(machine, package, mode(1)))
-    packages.assert_package(package)
-    (image,), = packages.drives(package).values()
-    assert trees.marker(package / image[2]) == trees.MARKERS['now']
-    assert trees.backing_name(package / image[2]) is None
-    assert not trees.held_by(package / image[2])
-    assert set(packages.members(package).values()) == {'configuration', 'disk'}
-    assert before == {path: path.read_bytes() for path in tree.folder.rglob('*')
-                      if path.is_file()}
-    copy = alice.wait(alice.import_(package, {'Name': 'copy'}))['ImportedVirtualMachine']
-    chain = trees.chain_of(ElementTree.fromstring(root.configuration(copy)))
-    assert len(chain) == 1 and trees.marker(pathlib.Path(chain[0])) == trees.MARKERS['now']
+@pytest.mark.parametrize('storage', [True, False])
+def test_delete(tree, daemon, root, recorder, storage):
+    place = folder(daemon, tree)
+    kept = sorted(place.rglob('*'))
+    root.delete(tree, storage)
+    assert refused(root.get, path_of(tree, 'first'), SNAPSHOT, 'Name').name == UNKNOWN_OBJECT
+    assert sorted(place.rglob('*')) == ([] if storage else kept)
+    assert place.parent.exists() != storage
 
 
-@pytest.mark.parametrize('shape', trees.SHAPES)
-def test_one(alice, area, grow, shape):
-    """Modes 2 and 3: a machine of its own, as of then, under a new id or the old one."""
-    machine, _ = grow(shape)
-    uuid = machine.rpartition('/')[2].replace('_', '-')
-    for number, name in enumerate(trees.PARENTS):
-        keeps = number % 2
-        path = machine.replace('/VirtualMachine/', '/Snapshot/') + '_' + name
-        package = area / f'alice/package-{name}'
-        alice.wait(alice.export(machine, package, mode(2 + keeps, path if keeps else name,
-                                                       CopyVmStorage=False)))
-        packages.assert_package(package)
-        (image,), = packages.drives(package).values()
-        assert trees.marker(package / image[2]) == trees.MARKERS[name]
-        assert trees.backing_name(package / image[2]) is None
-        trees.check(package / image[2])
-        assert (packages.machine_uuid(package) == uuid) == bool(keeps)
-        assert set(packages.members(package).values()) == {'configuration', 'disk'}
+def test_delete_spares_what_another_machine_uses(tree, daemon, root, alice, make_vm):
+    """A base that another machine goes on with, by a chain or by a snapshot of its own."""
+    place = folder(daemon, tree)
+    overlay, base = place / 'ext ü/a.qcow2', alice.get(tree, MACHINE, 'ResourcePaths')[0]
+    second = make_vm('second', [Disk(name='b.qcow2')])
+    disk, = alice.get(second, MACHINE, 'ResourcePaths')
+    add(daemon, second, [Snapshot('s', chains={'vda': [overlay]})])
+    assert base == str(overlay) and disk != base
+    root.delete(tree, True)
+    assert [path.name for path in place.rglob('*') if path.is_file()] == ['a.qcow2']
+    assert sorted(path.name for path in place.parent.iterdir()) == ['Snapshots']
+    root.delete(second, True)
+    assert overlay.exists(), 'it lies among what is not its own'
 
 
-def test_which_one(alice, area, grow):
-    machine, _ = grow('internal')
-    for settings, error in ((mode(2), 'InvalidParameter'), (mode(3), 'InvalidParameter'),
-                            (mode(2, 's9'), 'NotFound'), (mode(3, '/org/vmport'), 'NotFound'),
-                            (mode(2, machine), 'NotFound'),
-                            (mode(0, ExcludedVirtualHardDisks=['vda']), 'InvalidParameter')):
-        for method in (alice.export, lambda *given: check_export(alice, *given)):
-            assert failure(alice, method, machine, area / 'alice/package', settings).name \
-                == f'{ERROR}{error}', settings
-    found = check_export(alice, machine, area / 'alice/package',
-                         mode(2, 's1', CopyVmStorage=False, CopyVmRuntimeInformation=False))
-    assert sorted(finding['Setting'] for finding in found if finding['Code'] == 'SettingUnused') \
-        == ['CopyVmRuntimeInformation', 'CopyVmStorage']
-    found = check_export(alice, machine, area / 'alice/package', mode(1, 's1'))
-    assert [finding['Setting'] for finding in found if finding['Code'] == 'SettingUnused'] \
-        == ['SnapshotVirtualSystem']
+@pytest.mark.parametrize('kind', ['overlay', 'lower image'])
+def test_in_place_import_of_a_snapshots_file(daemon, make_vm, carol, area, users, kind):
+    """A file of a snapshot belongs to its machine as much as the disks do, wherever it lies."""
+    bare = bare_directory(area / 'carol/bare', 'other', [Disk(name='o.qcow2')], owner=users['carol'])
+    image = bare / 'o.qcow2'
+    images = {'overlays': {'vda': image}} if kind == 'overlay' else {'chains': {'vda': [image]}}
+    add(daemon, make_vm('web', [Disk(name='a.qcow2')]), [Snapshot('s', **images)])
+    error = job_failure(carol, carol.import_, bare, {'CreateCopy': False, 'Name': 'other'})
+    assert error.name == f'{ERROR}InUse'
+    assert image.exists()
 
 
-@pytest.mark.parametrize('shape', trees.SHAPES)
-def test_in_place(daemon, root, area, grow, shape):
-    """What the package holds is used where it lies, by one machine."""
-    machine, _ = grow(shape)
-    package = area / 'package'
-    root.wait(root.export(machine, package))
-    root.delete(machine)
-    settings = {'CreateCopy': False}
-    copy = root.wait(root.import_(package, settings))['ImportedVirtualMachine']
-    assert_markers(daemon, copy)
-    assert_same_tree(daemon, copy)
-    for root_element in trees.read_documents(daemon, copy).values():
-        for path in trees.chain_of(root_element.find('domain')):
-            assert path.startswith(f'{package}/')
-    assert job_failure(root, root.import_, package, settings).name == f'{ERROR}InUse'
-    root.delete(copy, storage=False)
-    root.wait(root.import_(package, settings))
+def test_changes_are_announced(tree, root, recorder, area):
+    """As an invalidated property, with no name in it."""
+    root.wait(root.export(tree, area / 'alice/x', {'CopyVmStorage': False}))
+    recorder.wait(tree, 'PropertiesChanged',
+                  lambda arguments: arguments[0] == MACHINE and 'Snapshots' in arguments[2])

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -209,59 +210,57 @@ HOST = '<hostdev mode="subsystem" type="usb"><source><vendor id="0x1"/><product 
 REBASE = ('rebase', '-u', '-f', 'qcow2', '-F', 'qcow2', '-b')
 # What somebody may have done to a package: (change, error, does a verification see it?)
 HOSTILE = {
-    'a device of the host': (lambda p: edit_document(p, 's2', ('</devices>', HOST)),
+    'a device of the host': (lambda p, tree: edit_document(p, 's2', ('</devices>', HOST)),
                              'Unsafe', False),
-    'a kernel of the host': (lambda p: edit_document(
+    'a kernel of the host': (lambda p, tree: edit_document(
         p, 's2', ('</os>', '<kernel>/etc/shadow</kernel></os>')), 'Unsafe', False),
-    'another snapshot': (lambda p: edit_document(p, 's2', ('<name>s2</name>', '<name>x</name>')),
+    'another snapshot': (lambda p, tree: edit_document(p, 's2', ('<name>s2</name>', '<name>x</name>')),
                          'Corrupt', True),
-    'no such parent': (lambda p: edit_document(
+    'no such parent': (lambda p, tree: edit_document(
         p, 's2', ('<parent>\n    <name>s1', '<parent>\n    <name>x')), 'Corrupt', False),
-    'a circle of parents': (lambda p: edit_document(
+    'a circle of parents': (lambda p, tree: edit_document(
         p, 's1', ('<creationTime>', '<parent><name>s3</name></parent><creationTime>')),
         'Corrupt', False),
-    'no document': (lambda p: (p / 'Snapshots/s2.xml').unlink(), 'Corrupt', True),
-    'another document': (lambda p: (p / 'Snapshots/s2.xml').write_text(
+    'no document': (lambda p, tree: (p / 'Snapshots/s2.xml').unlink(), 'Corrupt', True),
+    'another document': (lambda p, tree: (p / 'Snapshots/s2.xml').write_text(
         (p / 'Snapshots/s2.xml').read_text().replace('as of', 'before')), 'Corrupt', True),
-    'no overlay': (lambda p: (p / S2).unlink(), 'NotFound', True),
+    'no overlay': (lambda p, tree: (p / S2).unlink(), 'NotFound', True),
     'an overlay of a file of the host': (
-        lambda p: edit_image(p, S2, *REBASE, '/etc/shadow'), 'Corrupt', True),
+        lambda p, tree: edit_image(p, S2, *REBASE, '/etc/shadow'), 'Corrupt', True),
     'an overlay of a file above': (
-        lambda p: edit_image(p, S2, *REBASE, f'../../../../{BASE}'), 'Corrupt', True),
+        lambda p, tree: edit_image(p, S2, *REBASE, f'../../../../{BASE}'), 'Corrupt', True),
     'an overlay of another image': (
-        lambda p: edit_image(p, S2, *REBASE, f'../../{BASE}'), 'Corrupt', True),
+        lambda p, tree: edit_image(p, S2, *REBASE, f'../../{BASE}'), 'Corrupt', True),
     'an overlay of itself': (
-        lambda p: edit_image(p, S1, *REBASE, '../s1/disk.s1.qcow2'), 'Corrupt', True),
+        lambda p, tree: edit_image(p, S1, *REBASE, '../s1/disk.s1.qcow2'), 'Corrupt', True),
     'a circle of images': (
-        lambda p: edit_image(p, BASE, *REBASE, f'../{S1}'), 'Corrupt', True),
-    'no base': (lambda p: edit_image(p, S1, *REBASE, ''), 'Corrupt', True),
-    'two chains': (lambda p: edit_descriptor(
-        p, f'<image path="{p.tree.chains["s3"][1]}" format="qcow2" file="{S1}"/>', ''),
-        'Corrupt', True),
+        lambda p, tree: edit_image(p, BASE, *REBASE, f'../{S1}'), 'Corrupt', True),
+    'no base': (lambda p, tree: edit_image(p, S1, *REBASE, ''), 'Corrupt', True),
+    'two chains': (lambda p, tree: edit_descriptor(
+        p, f'<image path="{tree.chains["s3"][1]}" format="qcow2" file="{S1}"/>', ''),
+        'Corrupt', False),
 }
 
 
-class Spoiled(type(pathlib.Path())):
-    """A package's folder, with the tree that it was made of."""
-
-
-@pytest.mark.parametrize('case', HOSTILE)
-def test_hostile_packages(daemon, alice, area, grow, case):
-    change, error, seen = HOSTILE[case]
+def test_hostile_packages(daemon, alice, area, grow):
     machine, tree = grow('external')
-    package = Spoiled(area / 'alice/package')
-    package.tree = tree
-    alice.wait(alice.export(machine, package))
+    whole = area / 'alice/whole'
+    alice.wait(alice.export(machine, whole))
     before = names(daemon.store)
-    change(package)
-    assert job_failure(alice, alice.import_, package, {'Name': 'copy'}).name == f'{ERROR}{error}'
-    assert names(daemon.store) == before, 'nothing is left'
-    if seen:
-        with pytest.raises(Refused) as raised:
+    for number, (case, (change, error, seen)) in enumerate(HOSTILE.items()):
+        package = area / f'alice/package-{number}'
+        shutil.copytree(whole, package)
+        for path in (package, *package.rglob('*')):
+            alice.user.own(path)
+        change(package, tree)
+        assert job_failure(alice, alice.import_, package, {'Name': 'copy'}).name \
+            == f'{ERROR}{error}', case
+        assert names(daemon.store) == before, f'{case}: something is left'
+        try:
             packages.verify(alice, package)
-        assert raised.value.name == f'{ERROR}Corrupt'
-    else:
-        packages.verify(alice, package)
+            assert not seen, f'{case}: Verify had to see it'
+        except Refused as refusal:
+            assert seen and refusal.name == f'{ERROR}Corrupt', case
 
 
 def test_what_is_stripped(daemon, alice, area, grow):

@@ -1,5 +1,5 @@
 /* One domain of libvirt's, read into a machine: its configuration, where its volumes are, what lies
- * below its disks, and the files that no configuration names. */
+ * below its disks, the files that no configuration names, and its snapshots. */
 #include "config.h"
 
 #include "vmp-libvirt-reading.h"
@@ -15,6 +15,7 @@
 #include "vmp-fd.h"
 #include "vmp-libvirt-error.h"
 #include "vmp-libvirt-private.h"
+#include "vmp-libvirt-snapshot.h"
 #include "vmp-name.h"
 #include "vmp-query.h"
 
@@ -135,22 +136,40 @@ resolve_volume (const char *pool_name, const char *name, gpointer data, GError *
   return get_volume_path (volume, pool, name, error);
 }
 
-/* The model has no network disks and the like: without them a package would not be the machine. */
+/* Is it a disk as a whole, of a configuration or of one in a snapshot? */
 static gboolean
-check_disks (GPtrArray *unsafe, GError **error)
+is_disk (const char *location)
+{
+  const char *at = strstr (location, "devices/disk");
+
+  return at != NULL && (at == location || at[-1] == '/')
+         && strchr (at + strlen ("devices/"), '/') == NULL;
+}
+
+/* The model has no network disks and the like: without them a package would not be the machine.
+ * @unsafe is of VmpUnsafe. */
+gboolean
+vmp_libvirt_check_disks (GPtrArray *unsafe, GError **error)
 {
   for (guint i = 0; i < unsafe->len; i++)
     {
       VmpUnsafe *found = g_ptr_array_index (unsafe, i);
 
-      if (!found->keepable && g_str_has_prefix (found->location, "devices/disk")
-          && strchr (found->location + strlen ("devices/"), '/') == NULL)
+      if (!found->keepable && is_disk (found->location))
         return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
                               _ ("The configuration's %s is of a type that vmport does not copy: %s "
                                  "Move it to a file first."),
                               found->location, found->reason);
     }
   return TRUE;
+}
+
+/* @xml, libvirt's document of @domain or of one of its snapshots, with files instead of volumes.
+ * Blocking. */
+char *
+vmp_libvirt_resolve_volumes (const char *xml, virDomainPtr domain, GError **error)
+{
+  return vmp_domain_resolve_volumes (xml, resolve_volume, domain, error);
 }
 
 /* The secrets of a configuration stay with libvirt: they are not asked for. Blocking. */
@@ -167,12 +186,12 @@ vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
       vmp_libvirt_error_set (error, "Cannot ask for the machine's configuration");
       return NULL;
     }
-  resolved = vmp_domain_resolve_volumes (xml, resolve_volume, domain, error);
+  resolved = vmp_libvirt_resolve_volumes (xml, domain, error);
   free (xml);
   if (resolved == NULL)
     return NULL;
   model = vmp_domain_new_from_xml (resolved, strlen (resolved), &unsafe, error);
-  return model != NULL && check_disks (unsafe, error) ? g_steal_pointer (&model) : NULL;
+  return model != NULL && vmp_libvirt_check_disks (unsafe, error) ? g_steal_pointer (&model) : NULL;
 }
 
 /* The volume at @path. A pool hears of an image that was put into its folder beside it when it is
@@ -316,6 +335,15 @@ find_nvram (VmpDomain *domain, VmpLibvirtHost *host)
     vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, NULL);
 }
 
+/* What libvirt's documents leave to the headers of images, and to names. Blocking. */
+void
+vmp_libvirt_complete_domain (VmpDomain *domain, virConnectPtr connection, VmpLibvirtHost *host)
+{
+  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
+    complete_chain (domain, i, connection);
+  find_nvram (domain, host);
+}
+
 static VmpMachine *
 read_flawed (virDomainPtr domain, const char *uuid, const char *state, const GError *flaw)
 {
@@ -356,6 +384,7 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
   const char *state = vmp_libvirt_read_state (domain, host, error);
   g_autoptr (GError) flaw = NULL;
   g_autoptr (VmpDomain) model = NULL;
+  g_autoptr (GPtrArray) snapshots = NULL;
   g_autofree char *scope = NULL;
 
   if (state == NULL)
@@ -366,7 +395,9 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
       return NULL;
     }
   model = vmp_libvirt_read_domain (domain, &flaw);
-  if (model == NULL)
+  if (model != NULL)
+    snapshots = vmp_libvirt_read_snapshots (domain, host, &flaw);
+  if (snapshots == NULL)
     {
       if (g_error_matches (flaw, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
         {
@@ -375,13 +406,12 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
         }
       return read_flawed (domain, uuid, state, flaw);
     }
-  for (guint i = 0; i < vmp_domain_get_n_disks (model); i++)
-    complete_chain (model, i, virDomainGetConnect (domain));
-  find_nvram (model, host);
+  vmp_libvirt_complete_domain (model, virDomainGetConnect (domain), host);
   note_autostart (domain, model);
   /* Of the machine, and no part of what it is: it changes under an export's eyes. */
   scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
   vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);
   return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",
-                          model, list_files (host, uuid, vmp_domain_get_name (model), state), NULL);
+                          model, list_files (host, uuid, vmp_domain_get_name (model), state),
+                          g_steal_pointer (&snapshots));
 }

@@ -29,12 +29,14 @@
 #include "vmp-libvirt-place-private.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
+#include "vmp-libvirt-snapshot.h"
 #include "vmp-name.h"
 #include "vmp-package.h"
 
 #define TPM_PREFIX "tpm/"
 #define NVRAM_FILE "nvram.fd"
 #define STATE_FILE "state.save"
+#define MAX_MEMORY_NAME 240 /* with the ending and a number, still a name for a file */
 #define TPM_FOLDER_MODE 0711 /* libvirt's own */
 
 static void
@@ -57,6 +59,7 @@ vmp_libvirt_place_free (VmpPlace *self)
   g_free (self->staging);
   g_ptr_array_unref (self->items);
   g_ptr_array_unref (self->rooms);
+  g_ptr_array_unref (self->snapshots);
   g_clear_object (&self->domain);
   vmp_libvirt_host_unref (self->host);
   g_free (self);
@@ -151,6 +154,7 @@ vmp_libvirt_place_new (VmpLibvirtLink *link, VmpLibvirtHost *host, const char *t
   self->name = g_strdup (name);
   self->staging = g_strconcat (VMP_PLACE_STAGING_PREFIX, token, NULL);
   self->items = g_ptr_array_new_with_free_func (item_free);
+  self->snapshots = g_ptr_array_new_with_free_func (g_object_unref);
   self->rooms = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_room_free);
   for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
@@ -270,6 +274,18 @@ add_state (VmpPlace *self, const char *member, GError **error)
   return add_item (self, room, member, final);
 }
 
+/* After the machine and the snapshot, whose folder it comes in. */
+static char *
+name_memory (const char *machine, const char *member)
+{
+  g_autofree char *folder = g_path_get_dirname (member);
+  g_autofree char *snapshot = g_path_get_basename (folder);
+
+  if (strlen (machine) + strlen (snapshot) > MAX_MEMORY_NAME)
+    return g_strconcat (machine, VMP_LIBVIRT_SAVE_SUFFIX, NULL);
+  return g_strdup_printf ("%s-%s" VMP_LIBVIRT_SAVE_SUFFIX, machine, snapshot);
+}
+
 static VmpPlaceItem *
 add_member (VmpPlace *self, const char *member, GError **error)
 {
@@ -284,7 +300,12 @@ add_member (VmpPlace *self, const char *member, GError **error)
   if (!g_str_has_prefix (member, own))
     {
       base = strrchr (member, '/');
-      wanted = g_strdup (base != NULL ? base + 1 : member);
+      base = base != NULL ? base + 1 : member;
+      /* All machines' memories have one name, and a pool is for many machines. */
+      wanted = g_str_has_prefix (member, VMP_PACKAGE_SNAPSHOT_FOLDER "/")
+                       && g_str_has_suffix (base, VMP_LIBVIRT_SAVE_SUFFIX)
+                   ? name_memory (folder_name, member)
+                   : g_strdup (base);
       room = get_room (self, VMP_ROOM_POOL, error);
     }
   else if (g_str_has_prefix (member + strlen (own), TPM_PREFIX))
@@ -360,6 +381,13 @@ void
 vmp_libvirt_place_set_domain (VmpPlace *self, VmpDomain *domain)
 {
   g_set_object (&self->domain, domain);
+}
+
+/* After its parent. */
+void
+vmp_libvirt_place_add_snapshot (VmpPlace *self, VmpSnapshot *snapshot)
+{
+  g_ptr_array_add (self->snapshots, g_object_ref (snapshot));
 }
 
 static gboolean
@@ -479,7 +507,7 @@ vmp_libvirt_place_sync (VmpPlace *self, GError **error)
 GVariant *
 vmp_libvirt_place_describe (VmpPlace *self)
 {
-  GVariantBuilder rooms, items;
+  GVariantBuilder rooms, items, snapshots;
   GVariantDict dict;
 
   g_variant_builder_init (&rooms, G_VARIANT_TYPE ("a(us)"));
@@ -492,6 +520,10 @@ vmp_libvirt_place_describe (VmpPlace *self)
   /* swtpm's folder may be made on the way. */
   if (self->host->tpm_folder != NULL)
     g_variant_builder_add (&rooms, "(us)", (guint32) VMP_ROOM_TPM, self->host->tpm_folder);
+  g_variant_builder_init (&snapshots, G_VARIANT_TYPE_STRING_ARRAY);
+  for (guint i = 0; i < self->snapshots->len; i++)
+    g_variant_builder_add (&snapshots, "s",
+                           vmp_snapshot_get_name (g_ptr_array_index (self->snapshots, i)));
   g_variant_builder_init (&items, G_VARIANT_TYPE ("a(sttxx)"));
   for (guint i = 0; i < self->items->len; i++)
     {
@@ -509,6 +541,7 @@ vmp_libvirt_place_describe (VmpPlace *self)
   g_variant_dict_insert (&dict, "Uuid", "s", self->uuid);
   g_variant_dict_insert_value (&dict, "Rooms", g_variant_builder_end (&rooms));
   g_variant_dict_insert_value (&dict, "Items", g_variant_builder_end (&items));
+  g_variant_dict_insert_value (&dict, "Snapshots", g_variant_builder_end (&snapshots));
   g_variant_dict_insert (&dict, "Process", "s", vmp_libvirt_link_get_process (self->link));
   g_variant_dict_insert (&dict, "Defining", "b", self->domain != NULL);
   return g_variant_ref_sink (g_variant_dict_end (&dict));
@@ -612,6 +645,8 @@ vmp_libvirt_place_define (VmpPlace *self, virConnectPtr connection, GError **err
   if (domain == NULL)
     return NULL;
   refresh_pools (self, connection);
+  if (!vmp_libvirt_define_snapshots (domain, self->snapshots, error))
+    return NULL;
   if (autostart && virDomainSetAutostart (domain, 1) < 0)
     {
       vmp_libvirt_error_set (error, _ ("The machine cannot be made to start with its host"));

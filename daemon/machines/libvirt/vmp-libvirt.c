@@ -476,10 +476,30 @@ unlink_image (VmpLibvirtHost *host, const char *path, GError **error)
   return TRUE;
 }
 
+typedef struct
+{
+  VmpLibvirtHost *host;
+  GPtrArray *spared;
+  GError **error;
+  gboolean failed;
+} Unlinking;
+
+/* VmpSnapshotFileFunc. */
+static void
+unlink_snapshot_file (const char *path, gboolean medium, gpointer data)
+{
+  Unlinking *unlinking = data;
+
+  if (!medium && !unlinking->failed
+      && !g_ptr_array_find_with_equal_func (unlinking->spared, path, g_str_equal, NULL))
+    unlinking->failed = !unlink_image (unlinking->host, path, unlinking->error);
+}
+
 static gboolean
 unlink_images (VmpLibvirtHost *host, VmpMachine *machine, GPtrArray *spared, GError **error)
 {
   VmpDomain *domain = vmp_machine_get_domain (machine);
+  Unlinking unlinking = { host, spared, error, FALSE };
 
   for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
     for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
@@ -491,7 +511,9 @@ unlink_images (VmpLibvirtHost *host, VmpMachine *machine, GPtrArray *spared, GEr
             && !unlink_image (host, path, error))
           return FALSE;
       }
-  return TRUE;
+  vmp_snapshot_list_foreach_file (vmp_machine_get_snapshots (machine), unlink_snapshot_file,
+                                  &unlinking);
+  return !unlinking.failed;
 }
 
 /* UEFI variables, TPM and saved state belong to the definition and go with it. */

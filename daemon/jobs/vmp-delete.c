@@ -21,26 +21,9 @@ struct _VmpDeletePlan
 static void
 add_foreign (VmpDeletePlan *plan, VmpMachines *machines, const char *path)
 {
-  GPtrArray *list = vmp_machines_owns_path (machines, path) ? plan->own : plan->foreign;
+  gboolean own = vmp_machines_owns_path (machines, path);
 
-  if (!g_ptr_array_find_with_equal_func (list, path, g_str_equal, NULL))
-    g_ptr_array_add (list, g_strdup (path));
-}
-
-typedef struct
-{
-  VmpDeletePlan *plan;
-  VmpMachines *machines;
-} Collecting;
-
-/* VmpSnapshotFileFunc. */
-static void
-add_snapshot_file (const char *path, gboolean medium, gpointer data)
-{
-  Collecting *collecting = data;
-
-  if (!medium)
-    add_foreign (collecting->plan, collecting->machines, path);
+  g_ptr_array_add (own ? plan->own : plan->foreign, g_strdup (path));
 }
 
 /* What an import put beneath TargetVmDataRoot lies in a folder that bears the machine's id. A kernel
@@ -66,14 +49,11 @@ collect_foreign (VmpDeletePlan *plan, VmpMachines *machines)
 {
   VmpDomain *domain = vmp_machine_get_domain (plan->machine);
   GPtrArray *files = vmp_machine_get_files (plan->machine);
-  Collecting collecting = { plan, machines };
 
   for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
     for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
       if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK)
         add_foreign (plan, machines, vmp_domain_get_image_path (domain, i, n));
-  vmp_snapshot_list_foreach_file (vmp_machine_get_snapshots (plan->machine), add_snapshot_file,
-                                  &collecting);
   for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
     if (vmp_domain_get_file (domain, i) != NULL)
       add_data (plan, machines, vmp_domain_get_file (domain, i));

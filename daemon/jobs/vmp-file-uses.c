@@ -30,13 +30,6 @@ add_use (VmpFileUses *self, const char *path, gboolean medium)
   g_array_append_val (self->uses, use);
 }
 
-/* VmpSnapshotFileFunc. */
-static void
-add_snapshot_use (const char *path, gboolean medium, gpointer data)
-{
-  add_use (data, path, medium);
-}
-
 static void
 add_machine (VmpFileUses *self, VmpMachine *machine)
 {
@@ -52,7 +45,6 @@ add_machine (VmpFileUses *self, VmpMachine *machine)
       add_use (self, vmp_domain_get_file (domain, i), i != VMP_DOMAIN_FILE_NVRAM);
   for (guint i = 0; i < files->len; i++)
     add_use (self, ((VmpMachineFile *) g_ptr_array_index (files, i))->path, FALSE);
-  vmp_snapshot_list_foreach_file (vmp_machine_get_snapshots (machine), add_snapshot_use, self);
 }
 
 static void

@@ -1,4 +1,4 @@
-/* Configurations of virtual machines: disks that name a volume of a storage pool.
+/* A virtual machine's configuration: disks that name a volume of a storage pool.
  *
  * The model has files alone. Before it reads a document of libvirt's, every such disk is written
  * anew as a disk of the file that the volume is. */
@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "vmp-error.h"
-#include "vmp-snapshot.h"
 #include "vmp-xml.h"
 
 static xmlNode *
@@ -61,38 +60,22 @@ resolve_disk (xmlNode *disk, VmpVolumeFunc resolve, gpointer data, GError **erro
   return TRUE;
 }
 
-static gboolean
-resolve_domain (xmlNode *domain, VmpVolumeFunc resolve, gpointer data, GError **error)
-{
-  xmlNode *devices = find_child (domain, "devices");
-
-  for (xmlNode *disk = devices != NULL ? devices->children : NULL; disk != NULL; disk = disk->next)
-    if (disk->type == XML_ELEMENT_NODE && strcmp ((const char *) disk->name, "disk") == 0
-        && has_value (disk, "type", "volume") && !resolve_disk (disk, resolve, data, error))
-      return FALSE;
-  return TRUE;
-}
-
-/* Writes libvirt's @xml, of a domain or a snapshot, anew, with files instead of volumes; NULL with
- * the error of @resolve, which says where a volume is. */
+/* Writes libvirt's @xml anew, with files instead of volumes; NULL with the error of @resolve, which
+ * says where a volume is. */
 char *
 vmp_domain_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpointer data, GError **error)
 {
   g_autoptr (VmpXmlDoc) doc
-      = vmp_xml_parse (xml, strlen (xml), VMP_SNAPSHOT_MAX_BYTES, VMP_SNAPSHOT_MAX_DEPTH,
+      = vmp_xml_parse (xml, strlen (xml), VMP_DOMAIN_MAX_BYTES, VMP_DOMAIN_MAX_DEPTH,
                        _ ("The configuration"), error);
-  xmlNode *root;
+  xmlNode *devices;
 
   if (doc == NULL)
     return NULL;
-  root = xmlDocGetRootElement (doc);
-  if (!resolve_domain (root, resolve, data, error))
-    return NULL;
-  for (xmlNode *child = root->children; child != NULL; child = child->next)
-    if (child->type == XML_ELEMENT_NODE
-        && (strcmp ((const char *) child->name, "domain") == 0
-            || strcmp ((const char *) child->name, "inactiveDomain") == 0)
-        && !resolve_domain (child, resolve, data, error))
+  devices = find_child (xmlDocGetRootElement (doc), "devices");
+  for (xmlNode *disk = devices != NULL ? devices->children : NULL; disk != NULL; disk = disk->next)
+    if (disk->type == XML_ELEMENT_NODE && strcmp ((const char *) disk->name, "disk") == 0
+        && has_value (disk, "type", "volume") && !resolve_disk (disk, resolve, data, error))
       return NULL;
   return vmp_xml_write (doc, FALSE);
 }

@@ -190,30 +190,3 @@ vmp_snapshot_list_new_from_variant (GVariant *variant, GError **error)
   sorted = vmp_snapshot_list_sort (list, error);
   return g_steal_pointer (&sorted);
 }
-
-static void
-foreach_image (VmpDomain *domain, VmpSnapshotFileFunc func, gpointer data)
-{
-  for (guint i = 0; domain != NULL && i < vmp_domain_get_n_disks (domain); i++)
-    for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
-      func (vmp_domain_get_image_path (domain, i, n),
-            vmp_domain_get_disk_device (domain, i) != VMP_DISK_DEVICE_DISK, data);
-}
-
-/* Calls @func for each file that keeps something of one of the @snapshots, for some of them again. */
-void
-vmp_snapshot_list_foreach_file (GPtrArray *snapshots, VmpSnapshotFileFunc func, gpointer data)
-{
-  for (guint i = 0; i < snapshots->len; i++)
-    {
-      VmpSnapshot *snapshot = g_ptr_array_index (snapshots, i);
-
-      foreach_image (vmp_snapshot_get_domain (snapshot), func, data);
-      foreach_image (vmp_snapshot_get_inactive_domain (snapshot), func, data);
-      for (guint n = 0; n < vmp_snapshot_get_n_disks (snapshot); n++)
-        if (vmp_snapshot_get_disk_path (snapshot, n) != NULL)
-          func (vmp_snapshot_get_disk_path (snapshot, n), FALSE, data);
-      if (vmp_snapshot_get_memory_path (snapshot) != NULL)
-        func (vmp_snapshot_get_memory_path (snapshot), FALSE, data);
-    }
-}

@@ -76,10 +76,6 @@ GPtrArray *vmp_snapshot_list_sort (GPtrArray *snapshots, GError **error);
 VmpSnapshot *vmp_snapshot_list_find (GPtrArray *snapshots, const char *name);
 GPtrArray *vmp_snapshot_list_copy (GPtrArray *snapshots);
 gboolean vmp_snapshot_list_equal (GPtrArray *a, GPtrArray *b);
-/* @medium: it is in a CD-ROM or floppy drive, and only ever read. */
-typedef void (*VmpSnapshotFileFunc) (const char *path, gboolean medium, gpointer data);
-void vmp_snapshot_list_foreach_file (GPtrArray *snapshots, VmpSnapshotFileFunc func,
-                                     gpointer data);
 #define VMP_SNAPSHOT_LIST_VARIANT_TYPE \
   G_VARIANT_TYPE ("a(a(usa(ss)s)a(usa(ss)s)a(usa(ss)s))")
 GVariant *vmp_snapshot_list_to_variant (GPtrArray *snapshots);

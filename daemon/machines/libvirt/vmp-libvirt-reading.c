@@ -109,9 +109,9 @@ check_pool_type (virStoragePoolPtr pool, GError **error)
                         virStoragePoolGetName (pool), type != NULL ? type : "");
 }
 
-/* VmpVolumeFunc. */
-static char *
-resolve_volume (const char *pool_name, const char *name, gpointer data, GError **error)
+/* VmpVolumeFunc; @data is the domain. Blocking. */
+char *
+vmp_libvirt_resolve_volume (const char *pool_name, const char *name, gpointer data, GError **error)
 {
   virConnectPtr connection = virDomainGetConnect (data);
   g_autoptr (VmpVirPool) pool = virStoragePoolLookupByName (connection, pool_name);
@@ -164,14 +164,6 @@ vmp_libvirt_check_disks (GPtrArray *unsafe, GError **error)
   return TRUE;
 }
 
-/* @xml, libvirt's document of @domain or of one of its snapshots, with files instead of volumes.
- * Blocking. */
-char *
-vmp_libvirt_resolve_volumes (const char *xml, virDomainPtr domain, GError **error)
-{
-  return vmp_domain_resolve_volumes (xml, resolve_volume, domain, error);
-}
-
 /* The secrets of a configuration stay with libvirt: they are not asked for. Blocking. */
 VmpDomain *
 vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
@@ -186,7 +178,7 @@ vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
       vmp_libvirt_error_set (error, "Cannot ask for the machine's configuration");
       return NULL;
     }
-  resolved = vmp_libvirt_resolve_volumes (xml, domain, error);
+  resolved = vmp_domain_resolve_volumes (xml, vmp_libvirt_resolve_volume, domain, error);
   free (xml);
   if (resolved == NULL)
     return NULL;
@@ -375,8 +367,42 @@ note_autostart (virDomainPtr domain, VmpDomain *model)
   vmp_domain_set_note (model, VMP_DOMAIN_NOTE_AUTOSTART, autostart != 0 ? "yes" : NULL);
 }
 
-/* A machine whose configuration vmport cannot take in is one all the same; its flaw says why.
- * NULL where the domain is gone or libvirt is. Blocking. */
+/* Of the machine, and no part of what it is: it changes under an export's eyes. */
+static char *
+take_scope (VmpDomain *model)
+{
+  char *scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
+
+  vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);
+  return scope != NULL ? scope : g_strdup ("");
+}
+
+/* NULL where libvirt is gone. */
+static VmpMachine *
+read_whole (virDomainPtr domain, VmpLibvirtHost *host, const char *uuid, const char *state,
+            VmpDomain *model, GError **error)
+{
+  g_autoptr (GError) flaw = NULL;
+  GPtrArray *snapshots = vmp_libvirt_read_snapshots (domain, host, &flaw);
+  g_autoptr (VmpMachine) machine = NULL;
+  g_autofree char *scope = NULL;
+
+  if (g_error_matches (flaw, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
+    {
+      g_propagate_error (error, g_steal_pointer (&flaw));
+      return NULL;
+    }
+  vmp_libvirt_complete_domain (model, virDomainGetConnect (domain), host);
+  note_autostart (domain, model);
+  scope = take_scope (model);
+  machine = vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope, model,
+                             list_files (host, uuid, vmp_domain_get_name (model), state),
+                             snapshots);
+  return flaw != NULL ? vmp_machine_new_with_flaw (machine, flaw) : g_steal_pointer (&machine);
+}
+
+/* A machine that vmport cannot take in, or not with its snapshots, is one all the same; its flaw says
+ * why. NULL where the domain is gone or libvirt is. Blocking. */
 VmpMachine *
 vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **error)
 {
@@ -384,8 +410,6 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
   const char *state = vmp_libvirt_read_state (domain, host, error);
   g_autoptr (GError) flaw = NULL;
   g_autoptr (VmpDomain) model = NULL;
-  g_autoptr (GPtrArray) snapshots = NULL;
-  g_autofree char *scope = NULL;
 
   if (state == NULL)
     return NULL;
@@ -396,22 +420,9 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
     }
   model = vmp_libvirt_read_domain (domain, &flaw);
   if (model != NULL)
-    snapshots = vmp_libvirt_read_snapshots (domain, host, &flaw);
-  if (snapshots == NULL)
-    {
-      if (g_error_matches (flaw, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
-        {
-          g_propagate_error (error, g_steal_pointer (&flaw));
-          return NULL;
-        }
-      return read_flawed (domain, uuid, state, flaw);
-    }
-  vmp_libvirt_complete_domain (model, virDomainGetConnect (domain), host);
-  note_autostart (domain, model);
-  /* Of the machine, and no part of what it is: it changes under an export's eyes. */
-  scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
-  vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);
-  return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",
-                          model, list_files (host, uuid, vmp_domain_get_name (model), state),
-                          g_steal_pointer (&snapshots));
+    return read_whole (domain, host, uuid, state, model, error);
+  if (!g_error_matches (flaw, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
+    return read_flawed (domain, uuid, state, flaw);
+  g_propagate_error (error, g_steal_pointer (&flaw));
+  return NULL;
 }

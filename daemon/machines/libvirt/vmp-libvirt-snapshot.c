@@ -83,7 +83,7 @@ read_snapshot (virDomainPtr domain, virDomainSnapshotPtr snapshot, VmpLibvirtHos
         vmp_libvirt_error_set (error, "Cannot ask for a snapshot's configuration");
       return NULL;
     }
-  resolved = vmp_libvirt_resolve_volumes (xml, domain, error);
+  resolved = vmp_snapshot_resolve_volumes (xml, vmp_libvirt_resolve_volume, domain, error);
   free (xml);
   if (resolved == NULL)
     return NULL;

@@ -476,44 +476,20 @@ unlink_image (VmpLibvirtHost *host, const char *path, GError **error)
   return TRUE;
 }
 
-typedef struct
-{
-  VmpLibvirtHost *host;
-  GPtrArray *spared;
-  GError **error;
-  gboolean failed;
-} Unlinking;
-
-/* VmpSnapshotFileFunc. */
-static void
-unlink_snapshot_file (const char *path, gboolean medium, gpointer data)
-{
-  Unlinking *unlinking = data;
-
-  if (!medium && !unlinking->failed
-      && !g_ptr_array_find_with_equal_func (unlinking->spared, path, g_str_equal, NULL))
-    unlinking->failed = !unlink_image (unlinking->host, path, unlinking->error);
-}
-
 static gboolean
-unlink_images (VmpLibvirtHost *host, VmpMachine *machine, GPtrArray *spared, GError **error)
+unlink_storage (VmpLibvirtHost *host, VmpMachine *machine, GPtrArray *spared, GError **error)
 {
-  VmpDomain *domain = vmp_machine_get_domain (machine);
-  Unlinking unlinking = { host, spared, error, FALSE };
+  g_autoptr (GPtrArray) paths = vmp_machine_list_storage (machine);
 
-  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
-    for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
-      {
-        const char *path = vmp_domain_get_image_path (domain, i, n);
+  for (guint i = 0; i < paths->len; i++)
+    {
+      const char *path = g_ptr_array_index (paths, i);
 
-        if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK
-            && !g_ptr_array_find_with_equal_func (spared, path, g_str_equal, NULL)
-            && !unlink_image (host, path, error))
-          return FALSE;
-      }
-  vmp_snapshot_list_foreach_file (vmp_machine_get_snapshots (machine), unlink_snapshot_file,
-                                  &unlinking);
-  return !unlinking.failed;
+      if (!g_ptr_array_find_with_equal_func (spared, path, g_str_equal, NULL)
+          && !unlink_image (host, path, error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 /* UEFI variables, TPM and saved state belong to the definition and go with it. */
@@ -544,7 +520,7 @@ vmp_libvirt_remove (VmpMachines *machines, VmpMachine *machine, gboolean delete_
                                                  | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
                  < 0))
     return vmp_libvirt_error_set (error, _ ("libvirt does not undefine the virtual machine"));
-  return !delete_storage || unlink_images (host, machine, spared, error);
+  return !delete_storage || unlink_storage (host, machine, spared, error);
 }
 
 static VmpPlace *
@@ -576,6 +552,14 @@ vmp_libvirt_write_configuration (VmpMachines *machines, VmpPlace *place, VmpDoma
                                  GError **error)
 {
   vmp_libvirt_place_set_domain (place, domain);
+  return TRUE;
+}
+
+static gboolean
+vmp_libvirt_add_snapshot (VmpMachines *machines, VmpPlace *place, VmpSnapshot *snapshot,
+                          GError **error)
+{
+  vmp_libvirt_place_add_snapshot (place, snapshot);
   return TRUE;
 }
 
@@ -654,6 +638,7 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->create_file = vmp_libvirt_create_file;
   iface->reopen_file = vmp_libvirt_reopen_file;
   iface->write_configuration = vmp_libvirt_write_configuration;
+  iface->add_snapshot = vmp_libvirt_add_snapshot;
   iface->get_state_formats = vmp_libvirt_get_state_formats;
   iface->sync = vmp_libvirt_sync;
   iface->describe = vmp_libvirt_describe;

@@ -68,6 +68,17 @@ vmp_machine_new_flawed (const char *uuid, const char *name, const char *state, V
   return self;
 }
 
+/* @machine as far as it could be read; @flaw is why there is no more of it. */
+VmpMachine *
+vmp_machine_new_with_flaw (VmpMachine *machine, const GError *flaw)
+{
+  VmpMachine *self = vmp_machine_new_in_scope (machine, machine->scope);
+
+  g_clear_error (&self->flaw);
+  self->flaw = g_error_copy (flaw);
+  return self;
+}
+
 /* The same reading of @machine, in another scope. */
 VmpMachine *
 vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
@@ -179,6 +190,46 @@ GPtrArray *
 vmp_machine_get_snapshots (VmpMachine *self)
 {
   return self->snapshots;
+}
+
+static void
+add_path (GPtrArray *paths, GHashTable *seen, const char *path)
+{
+  if (path != NULL && g_hash_table_add (seen, (gpointer) path))
+    g_ptr_array_add (paths, g_strdup (path));
+}
+
+static void
+add_images (GPtrArray *paths, GHashTable *seen, VmpDomain *domain)
+{
+  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
+    for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
+      if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK)
+        add_path (paths, seen, vmp_domain_get_image_path (domain, i, n));
+}
+
+/* The paths of all files that hold the content of its disks, now and in its snapshots, and the memory
+ * of these; each once. Media in drives are not the machine's. */
+GPtrArray *
+vmp_machine_list_storage (VmpMachine *self)
+{
+  GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  add_images (paths, seen, self->domain);
+  for (guint i = 0; i < self->snapshots->len; i++)
+    {
+      VmpSnapshot *snapshot = g_ptr_array_index (self->snapshots, i);
+      VmpDomain *inactive = vmp_snapshot_get_inactive_domain (snapshot);
+
+      add_images (paths, seen, vmp_snapshot_get_domain (snapshot));
+      if (inactive != NULL)
+        add_images (paths, seen, inactive);
+      for (guint n = 0; n < vmp_snapshot_get_n_disks (snapshot); n++)
+        add_path (paths, seen, vmp_snapshot_get_disk_path (snapshot, n));
+      add_path (paths, seen, vmp_snapshot_get_memory_path (snapshot));
+    }
+  return paths;
 }
 
 GStrv

@@ -27,6 +27,7 @@ VmpMachine *vmp_machine_new (const char *uuid, const char *name, const char *sta
                              GPtrArray *snapshots);
 VmpMachine *vmp_machine_new_flawed (const char *uuid, const char *name, const char *state,
                                     VmpDomain *domain, const GError *flaw);
+VmpMachine *vmp_machine_new_with_flaw (VmpMachine *machine, const GError *flaw);
 VmpMachine *vmp_machine_new_in_scope (VmpMachine *machine, const char *scope);
 VmpMachine *vmp_machine_ref (VmpMachine *self);
 void vmp_machine_unref (VmpMachine *self);
@@ -35,7 +36,8 @@ const char *vmp_machine_get_uuid (VmpMachine *self);
 const char *vmp_machine_get_name (VmpMachine *self);
 const char *vmp_machine_get_state (VmpMachine *self);
 const char *vmp_machine_get_scope (VmpMachine *self);
-/* TRUE, or why the configuration could not be taken in: then the domain has nothing but the name. */
+/* TRUE, or why the machine could not be taken in as a whole: then the domain may have nothing but the
+ * name, and the snapshots are missing. */
 gboolean vmp_machine_check_flaw (VmpMachine *self, GError **error);
 gboolean vmp_machine_equal (VmpMachine *a, VmpMachine *b);
 /* Not to be changed: copy it first. */
@@ -44,6 +46,7 @@ VmpDomain *vmp_machine_get_domain (VmpMachine *self);
 GPtrArray *vmp_machine_get_files (VmpMachine *self);
 /* Of VmpSnapshot, parents first; never NULL. Not to be changed either. */
 GPtrArray *vmp_machine_get_snapshots (VmpMachine *self);
+GPtrArray *vmp_machine_list_storage (VmpMachine *self);
 
 /* Disk devices only, no CD-ROM and no floppy: the positions of interface.md. */
 GStrv vmp_machine_get_resource_paths (VmpMachine *self);

@@ -71,6 +71,10 @@ VmpSnapshotStorage vmp_snapshot_find_disk_storage (VmpSnapshot *self, const char
 VmpDomain *vmp_snapshot_get_domain (VmpSnapshot *self);
 VmpDomain *vmp_snapshot_get_inactive_domain (VmpSnapshot *self); /* or NULL */
 
+/* As vmp_domain_resolve_volumes() does it. */
+char *vmp_snapshot_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpointer data,
+                                    GError **error);
+
 /* Lists of VmpSnapshot. */
 GPtrArray *vmp_snapshot_list_sort (GPtrArray *snapshots, GError **error);
 VmpSnapshot *vmp_snapshot_list_find (GPtrArray *snapshots, const char *name);

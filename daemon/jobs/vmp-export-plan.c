@@ -645,6 +645,17 @@ check_package (VmpExportPlan *self, GError **error)
   return read != NULL;
 }
 
+/* libvirt can compare checkpoints with the images' bitmaps only while the machine runs; what nobody
+ * has compared may tell a backup that nothing changed. */
+static void
+report_checkpoints (VmpExportPlan *self)
+{
+  if (vmp_machine_has_checkpoints (self->request->machine))
+    add_finding (self, vmp_finding_new (VMP_FINDING_CHECKPOINTS_LEFT_BEHIND, NULL, -1,
+                                        _ ("The checkpoints of the machine do not go along; the "
+                                           "first backup of an imported machine is a full one")));
+}
+
 /* All that is known of an export before its first byte is written; @worker has opened the files that
  * it is to read. Blocking. */
 VmpExportPlan *
@@ -659,6 +670,7 @@ vmp_export_plan_make (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *requ
   if (!check_package (self, error) || !check_sources (self, error) || !check_space (self, error))
     return NULL;
   report_unused (self);
+  report_checkpoints (self);
   note_size (self);
   return g_steal_pointer (&self);
 }

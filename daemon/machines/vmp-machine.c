@@ -15,6 +15,7 @@ struct _VmpMachine
   VmpDomain *domain;
   GPtrArray *files;
   GPtrArray *snapshots;
+  gboolean has_checkpoints;
   GError *flaw; /* or NULL */
 };
 
@@ -79,6 +80,16 @@ vmp_machine_new_with_flaw (VmpMachine *machine, const GError *flaw)
   return self;
 }
 
+/* @machine, of which its manager has checkpoints too: what was written since its backups. */
+VmpMachine *
+vmp_machine_new_with_checkpoints (VmpMachine *machine)
+{
+  VmpMachine *self = vmp_machine_new_in_scope (machine, machine->scope);
+
+  self->has_checkpoints = TRUE;
+  return self;
+}
+
 /* The same reading of @machine, in another scope. */
 VmpMachine *
 vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
@@ -87,6 +98,7 @@ vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
                                       machine->domain, g_ptr_array_ref (machine->files),
                                       g_ptr_array_ref (machine->snapshots));
 
+  self->has_checkpoints = machine->has_checkpoints;
   self->flaw = machine->flaw != NULL ? g_error_copy (machine->flaw) : NULL;
   return self;
 }
@@ -171,7 +183,8 @@ vmp_machine_equal (VmpMachine *a, VmpMachine *b)
 
   return strcmp (a->uuid, b->uuid) == 0 && strcmp (a->name, b->name) == 0
          && strcmp (a->state, b->state) == 0 && strcmp (first, second) == 0 && same_files (a, b)
-         && vmp_snapshot_list_equal (a->snapshots, b->snapshots) && (a->flaw != NULL) == (b->flaw != NULL);
+         && vmp_snapshot_list_equal (a->snapshots, b->snapshots) && a->has_checkpoints == b->has_checkpoints
+         && (a->flaw != NULL) == (b->flaw != NULL);
 }
 
 VmpDomain *
@@ -184,6 +197,12 @@ GPtrArray *
 vmp_machine_get_files (VmpMachine *self)
 {
   return self->files;
+}
+
+gboolean
+vmp_machine_has_checkpoints (VmpMachine *self)
+{
+  return self->has_checkpoints;
 }
 
 GPtrArray *

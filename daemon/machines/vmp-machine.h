@@ -28,6 +28,7 @@ VmpMachine *vmp_machine_new (const char *uuid, const char *name, const char *sta
 VmpMachine *vmp_machine_new_flawed (const char *uuid, const char *name, const char *state,
                                     VmpDomain *domain, const GError *flaw);
 VmpMachine *vmp_machine_new_with_flaw (VmpMachine *machine, const GError *flaw);
+VmpMachine *vmp_machine_new_with_checkpoints (VmpMachine *machine);
 VmpMachine *vmp_machine_new_in_scope (VmpMachine *machine, const char *scope);
 VmpMachine *vmp_machine_ref (VmpMachine *self);
 void vmp_machine_unref (VmpMachine *self);
@@ -46,6 +47,7 @@ VmpDomain *vmp_machine_get_domain (VmpMachine *self);
 GPtrArray *vmp_machine_get_files (VmpMachine *self);
 /* Of VmpSnapshot, parents first; never NULL. Not to be changed either. */
 GPtrArray *vmp_machine_get_snapshots (VmpMachine *self);
+gboolean vmp_machine_has_checkpoints (VmpMachine *self);
 GPtrArray *vmp_machine_list_storage (VmpMachine *self);
 
 /* Disk devices only, no CD-ROM and no floppy: the positions of interface.md. */

@@ -31,6 +31,7 @@ static const struct
   { "MediaLeftBehind", "warning", NULL },
   { "StateLeftBehind", "warning", NULL },
   { "StateKeepsIdentity", "warning", NULL },
+  { "CheckpointsLeftBehind", "warning", NULL },
   { "PackageSize", "info", NULL },
 };
 

@@ -377,6 +377,13 @@ take_scope (VmpDomain *model)
   return scope != NULL ? scope : g_strdup ("");
 }
 
+/* Drivers without checkpoints have none. */
+static gboolean
+has_checkpoints (virDomainPtr domain)
+{
+  return virDomainListAllCheckpoints (domain, NULL, 0) > 0;
+}
+
 /* NULL where libvirt is gone. */
 static VmpMachine *
 read_whole (virDomainPtr domain, VmpLibvirtHost *host, const char *uuid, const char *state,
@@ -384,6 +391,7 @@ read_whole (virDomainPtr domain, VmpLibvirtHost *host, const char *uuid, const c
 {
   g_autoptr (GError) flaw = NULL;
   GPtrArray *snapshots = vmp_libvirt_read_snapshots (domain, host, &flaw);
+  g_autoptr (VmpMachine) bare = NULL;
   g_autoptr (VmpMachine) machine = NULL;
   g_autofree char *scope = NULL;
 
@@ -395,9 +403,10 @@ read_whole (virDomainPtr domain, VmpLibvirtHost *host, const char *uuid, const c
   vmp_libvirt_complete_domain (model, virDomainGetConnect (domain), host);
   note_autostart (domain, model);
   scope = take_scope (model);
-  machine = vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope, model,
-                             list_files (host, uuid, vmp_domain_get_name (model), state),
-                             snapshots);
+  bare = vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope, model,
+                          list_files (host, uuid, vmp_domain_get_name (model), state), snapshots);
+  machine = has_checkpoints (domain) ? vmp_machine_new_with_checkpoints (bare)
+                                     : vmp_machine_ref (bare);
   return flaw != NULL ? vmp_machine_new_with_flaw (machine, flaw) : g_steal_pointer (&machine);
 }
 

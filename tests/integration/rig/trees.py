@@ -50,7 +50,7 @@ def sources(xml):
 
 class Tree:
     """A domain with disks, and its snapshots as they are made. contents has what was on the disks
-    at each of them: {snapshot: {target: bytes}}."""
+    at each of them, where they were of its business: {snapshot: {target: bytes}}."""
 
     def __init__(self, libvirt, name='web', disks=(('a.qcow2', 'qcow2'), ('b.qcow2', 'qcow2')),
                  uefi=False):
@@ -82,7 +82,8 @@ class Tree:
         """Marks the disks, then takes a snapshot of the machine, which is off. Disks in skip are
         none of its business."""
         self.mark()
-        self.contents[name] = self.now()
+        self.contents[name] = {target: data for target, data in self.now().items()
+                               if target not in skip}
         disks = ''
         for target in self.sources():
             kind = 'no' if target in skip else 'external' if external else 'internal'
@@ -104,8 +105,7 @@ class Tree:
         snapshot = self.domain.snapshotLookupByName(name)
         text = snapshot.getXMLDesc()
         xml = self.libvirt.xml(self.name)
-        for target, (path, kind) in sources(ElementTree.tostring(
-                ElementTree.fromstring(text).find('domain'), encoding='unicode')).items():
+        for target, (path, kind) in sources(inner(snapshot)).items():
             overlay = IMAGES / f'{self.name}-{target}.{suffix}.qcow2'
             run('qemu-img', 'create', '-q', '-f', 'qcow2', '-b', path, '-F', kind, overlay)
             xml = xml.replace(self.sources()[target][0], str(overlay))
@@ -157,6 +157,18 @@ def mixed(libvirt, name='web'):
 
 
 # What there is to see of a tree
+
+def read(xml, contents):
+    """What the disks of a configuration have that contents has something of."""
+    return {target: content(*source) for target, source in sources(xml).items()
+            if target in contents}
+
+
+def inner(snapshot):
+    """The configuration in one of libvirt's snapshots."""
+    root = ElementTree.fromstring(snapshot.getXMLDesc())
+    return ElementTree.tostring(root.find('domain'), encoding='unicode')
+
 
 def listing(name):
     """As `virsh snapshot-list --tree` draws it."""

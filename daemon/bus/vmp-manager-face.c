@@ -292,7 +292,7 @@ take_export (VmpRequest *request)
   if (!check_available (request))
     return NULL;
   taken = vmp_export_request_new (request->machine, request->folder, request->settings);
-  if (!vmp_export_request_check (taken, &error))
+  if (!vmp_export_request_check (taken, request->machines, &error))
     {
       vmp_request_return_error (request, g_steal_pointer (&error));
       return NULL;

@@ -39,6 +39,7 @@ vmp_export_request_free (VmpExportRequest *request)
   vmp_machine_unref (request->machine);
   vmp_folder_unref (request->folder);
   g_object_unref (request->settings);
+  g_clear_object (&request->snapshot);
   g_free (request);
 }
 
@@ -55,7 +56,7 @@ has_disk (VmpDomain *domain, const char *name)
 
 /* What the machine as it is known rules out, whatever the directory: the errors of a call. */
 gboolean
-vmp_export_request_check (VmpExportRequest *request, GError **error)
+vmp_export_request_check (VmpExportRequest *request, VmpMachines *machines, GError **error)
 {
   const char *state = vmp_machine_get_state (request->machine);
   const char *const *excluded = vmp_settings_get_strv (request->settings,
@@ -68,9 +69,13 @@ vmp_export_request_check (VmpExportRequest *request, GError **error)
                           _ ("CaptureLiveState: the machine is %s; this version of vmport exports "
                              "machines that are off or saved"),
                           state);
+  if (!vmp_export_request_find_snapshot (request, machines, error))
+    return FALSE;
   /* Hyper-V: one that is no attached disk fails the whole operation. */
   for (gsize i = 0; excluded[i] != NULL; i++)
-    if (!has_disk (vmp_machine_get_domain (request->machine), excluded[i]))
+    if (!has_disk (vmp_machine_get_domain (request->machine), excluded[i])
+        && (request->snapshot == NULL
+            || !has_disk (vmp_snapshot_get_domain (request->snapshot), excluded[i])))
       return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                             _ ("ExcludedVirtualHardDisks: the machine has no disk “%s”"),
                             excluded[i]);
@@ -174,6 +179,7 @@ write_package (Export *self, GError **error)
 
   g_variant_dict_init (&options, NULL);
   g_variant_dict_insert (&options, "Configuration", "s", xml);
+  g_variant_dict_insert_value (&options, "Texts", vmp_export_plan_get_texts (self->plan));
   g_variant_dict_insert (&options, "Checksum", "s",
                          vmp_settings_get_string (self->request->settings, "Checksum"));
   reply = vmp_worker_host_call (self->worker, "WritePackage",

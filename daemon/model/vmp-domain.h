@@ -91,6 +91,7 @@ gboolean vmp_domain_has_host_source (VmpDomain *self, guint disk);
  * eject. The document ends the chain with an empty <backingStore/>. */
 void vmp_domain_set_images (VmpDomain *self, guint disk, const char *const *paths,
                             const char *const *formats);
+void vmp_domain_take_images (VmpDomain *self, guint disk, VmpDomain *from, guint from_disk);
 
 /* Network adapters, in the document's order. */
 guint vmp_domain_get_n_interfaces (VmpDomain *self);

@@ -201,13 +201,11 @@ vmp_package_find_role (VmpPackage *self, VmpRole role)
   return NULL;
 }
 
-/* Is @verity, of the configuration as it was read, the digest that the package states? TRUE as well
+/* Is @verity, of the document @file as it was read, the digest that the package states? TRUE as well
  * where it states none. */
 gboolean
-vmp_package_check_configuration (VmpPackage *self, const char *verity, GError **error)
+vmp_package_check_document (VmpPackageFile *file, const char *verity, GError **error)
 {
-  VmpPackageFile *file = vmp_package_find_role (self, VMP_ROLE_CONFIGURATION);
-
   if (file->verity == NULL || g_strcmp0 (file->verity, verity) == 0)
     return TRUE;
   return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
@@ -482,6 +480,15 @@ vmp_package_new_from_variant (GVariant *variant, GError **error)
       || !read_snapshots (self, snapshots, error) || !vmp_package_check (self, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+gboolean
+vmp_package_names_member (const char *overlay, const char *backing, const char *below)
+{
+  g_autofree char *folder = g_path_get_dirname (overlay);
+  g_autofree char *named = vmp_name_resolve (folder, backing);
+
+  return g_strcmp0 (named, below) == 0;
 }
 
 static const char *

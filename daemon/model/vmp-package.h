@@ -100,12 +100,16 @@ GPtrArray *vmp_package_get_files (VmpPackage *self); /* of VmpPackageFile */
 VmpPackageFile *vmp_package_find_file (VmpPackage *self, const char *name);
 VmpPackageFile *vmp_package_find_role (VmpPackage *self, VmpRole role); /* the first, or NULL */
 
-gboolean vmp_package_check_configuration (VmpPackage *self, const char *verity, GError **error);
+gboolean vmp_package_check_document (VmpPackageFile *file, const char *verity, GError **error);
 
 VmpPackageDisk *vmp_package_add_disk (VmpPackage *self, const char *target);
 VmpPackageImage *vmp_package_disk_add_image (VmpPackageDisk *disk, const char *path,
                                              const char *format, const char *file);
 GPtrArray *vmp_package_get_disks (VmpPackage *self); /* of VmpPackageDisk */
+
+/* Does @backing, from the header of the member @overlay, name the member @below? Such names are
+ * relative to the overlay's folder and do not lead out of the package. */
+gboolean vmp_package_names_member (const char *overlay, const char *backing, const char *below);
 
 VmpPackageSnapshot *vmp_package_add_snapshot (VmpPackage *self, const char *name,
                                               const char *file);

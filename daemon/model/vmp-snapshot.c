@@ -171,6 +171,14 @@ check_disks (VmpSnapshot *self, GError **error)
   return TRUE;
 }
 
+/* Once the configurations are there. */
+static gboolean
+finish (VmpSnapshot *self, GError **error)
+{
+  drop_unknown_disks (self);
+  return check_disks (self, error);
+}
+
 /* The configuration that stands in @xml, a <domain> or <inactiveDomain>, as a document of its own. */
 static VmpDomain *
 build_domain (xmlNode *xml, GPtrArray *findings, GError **error)
@@ -243,8 +251,8 @@ check_cookie (GPtrArray *findings, GError **error)
 
       if (strcmp (unsafe->location, "cookie") == 0
           || g_str_has_prefix (unsafe->location, "cookie/"))
-        return vmp_error_set (error, VMPORT_ERROR_UNSAFE, "%s: %s", unsafe->location,
-                              unsafe->reason);
+        return vmp_error_set (error, VMPORT_ERROR_UNSAFE, _ ("The snapshot: %s: %s"),
+                              unsafe->location, unsafe->reason);
     }
   return TRUE;
 }
@@ -282,14 +290,11 @@ vmp_snapshot_new_from_xml (const char *xml, gsize size, GPtrArray **unsafe, GErr
   self = build_root (root, findings, error);
   if (self == NULL)
     return NULL;
-  if (!build_domains (self, root, findings, error))
+  if (!build_domains (self, root, findings, error) || !finish (self, error))
     {
       g_prefix_error (error, _ ("Snapshot “%s”: "), vmp_snapshot_get_name (self));
       return NULL;
     }
-  drop_unknown_disks (self);
-  if (!check_disks (self, error))
-    return NULL;
   if (unsafe != NULL)
     *unsafe = g_steal_pointer (&findings);
   return g_steal_pointer (&self);
@@ -319,8 +324,7 @@ read_variant (VmpSnapshot **self, GVariant *variant, GError **error)
       if ((*self)->inactive == NULL)
         return FALSE;
     }
-  drop_unknown_disks (*self);
-  return check_disks (*self, error);
+  return finish (*self, error);
 }
 
 /* The way back from vmp_snapshot_to_variant(), for data from a process that is not trusted: the

@@ -172,7 +172,7 @@ vmp_at_unlink (int dirfd, const char *path, GError **error)
   g_autofree char *folder = g_path_get_dirname (path);
   g_autofree char *name = g_path_get_basename (path);
   g_autoptr (GError) local_error = NULL;
-  vmp_autofd int fd = vmp_at_open (dirfd, folder, O_PATH | O_DIRECTORY, 0, &local_error);
+  vmp_autofd int fd = vmp_at_open (dirfd, folder, O_RDONLY | O_DIRECTORY, 0, &local_error);
 
   if (fd < 0 && g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
     return TRUE;

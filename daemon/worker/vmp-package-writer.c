@@ -414,6 +414,31 @@ list_entries (VmpPackageWriter *self, GVariantDict *result, GError **error)
   return TRUE;
 }
 
+/* What else is no copy of a file: the snapshots' documents. */
+static gboolean
+write_texts (VmpPackageWriter *self, VmpPackage *package, GVariant *options, VmpCopierFlags flags,
+             GError **error)
+{
+  g_autoptr (GVariant) texts = g_variant_lookup_value (options, "Texts",
+                                                       G_VARIANT_TYPE ("a(ss)"));
+  GVariantIter iter;
+  const char *name, *text;
+
+  if (texts == NULL)
+    return TRUE;
+  g_variant_iter_init (&iter, texts);
+  while (g_variant_iter_next (&iter, "(&s&s)", &name, &text))
+    {
+      VmpPackageFile *file = vmp_package_find_file (package, name);
+
+      if (file == NULL)
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
+      if (!write_text (self, file, text, flags, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackage *package,
            GVariant *members, GVariant *options, GVariantDict *result, GError **error)
@@ -437,7 +462,8 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
   if (strcmp (checksum, "sha256") == 0)
     flags |= VMP_COPIER_SHA256;
   if (!make_folders (self, package, error)
-      || !write_text (self, configuration, text, flags, error))
+      || !write_text (self, configuration, text, flags, error)
+      || !write_texts (self, package, options, flags, error))
     return FALSE;
   g_variant_iter_init (&iter, members);
   while (g_variant_iter_next (&iter, "(u&s@a{sv})", &id, &name, &child))

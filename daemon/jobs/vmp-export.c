@@ -258,29 +258,12 @@ make_result (Export *self, GVariant *written)
   return g_variant_dict_end (&result);
 }
 
-/* Its manager does not hear at once of all that happens to a machine. */
-static gboolean
-renew_machine (Export *self, GError **error)
-{
-  VmpExportRequest *request = self->request;
-  VmpMachine *now = vmp_machines_reread (vmp_run_get_machines (self->run), request->machine,
-                                         error);
-
-  if (now == NULL)
-    return FALSE;
-  vmp_machine_unref (request->machine);
-  request->machine = now;
-  return vmp_export_request_check (request, error);
-}
-
 GVariant *
 vmp_export_check_work (VmpRun *run, gpointer data, GError **error)
 {
   g_auto (Export) self = { .run = run, .request = data };
   GVariantDict dict;
 
-  if (!renew_machine (&self, error))
-    return NULL;
   self.worker = vmp_run_start_worker (run, error);
   if (self.worker == NULL)
     return NULL;
@@ -300,8 +283,6 @@ vmp_export_work (VmpRun *run, gpointer data, GError **error)
   g_autoptr (GVariant) written = NULL;
   GPtrArray *findings;
 
-  if (!renew_machine (&self, error))
-    return NULL;
   self.worker = vmp_run_start_worker (run, error);
   if (self.worker == NULL)
     return NULL;

@@ -396,20 +396,6 @@ vmp_machines_emit_available (VmpMachines *self)
   g_signal_emit (self, signals[SIGNAL_AVAILABLE], 0);
 }
 
-/* @machine as it is at this moment, whatever its manager has heard of. Blocking. */
-VmpMachine *
-vmp_machines_reread (VmpMachines *self, VmpMachine *machine, GError **error)
-{
-  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
-  g_autoptr (VmpMachine) now = NULL;
-
-  if (iface->reread == NULL)
-    return vmp_machine_ref (machine);
-  now = iface->reread (self, vmp_machine_get_uuid (machine), error);
-  /* Scopes are no driver's business. */
-  return now != NULL ? vmp_machine_new_in_scope (now, vmp_machine_get_scope (machine)) : NULL;
-}
-
 /* Is a machine that a job has held still what it was read as, so that what the job read of it is of
  * one moment? Blocking. */
 gboolean

@@ -187,6 +187,18 @@ vmp_machine_equal (VmpMachine *a, VmpMachine *b)
          && (a->flaw != NULL) == (b->flaw != NULL);
 }
 
+/* Is what a right was asked for with still so: name, scope and files? */
+gboolean
+vmp_machine_has_details_of (VmpMachine *self, VmpMachine *authorized)
+{
+  g_auto (GStrv) now = vmp_machine_get_resource_paths (self);
+  g_auto (GStrv) then = vmp_machine_get_resource_paths (authorized);
+
+  return strcmp (self->name, authorized->name) == 0
+         && strcmp (self->scope, authorized->scope) == 0
+         && g_strv_equal ((const char *const *) now, (const char *const *) then);
+}
+
 VmpDomain *
 vmp_machine_get_domain (VmpMachine *self)
 {

@@ -353,6 +353,26 @@ vmp_libvirt_held (VmpMachines *machines, const char *uuid, gboolean held)
     vmp_libvirt_link_read (self->link, uuid);
 }
 
+/* Events are told by libvirtd, and by its folders, a moment later than things happen. */
+static VmpMachine *
+vmp_libvirt_reread (VmpMachines *machines, const char *uuid, GError **error)
+{
+  VmpLibvirt *self = VMP_LIBVIRT (machines);
+  g_autoptr (VmpLibvirtHost) host = NULL;
+  g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (self->link, &host, error);
+  g_autoptr (VmpVirDomain) domain = NULL;
+
+  if (connection == NULL)
+    return NULL;
+  domain = virDomainLookupByUUIDString (connection, uuid);
+  if (domain == NULL)
+    {
+      vmp_libvirt_error_set (error, _ ("The virtual machine"));
+      return NULL;
+    }
+  return vmp_libvirt_read_machine (domain, host, error);
+}
+
 static gboolean
 was_stirred (VmpLibvirt *self, const char *uuid)
 {
@@ -371,17 +391,8 @@ vmp_libvirt_confirm (VmpMachines *machines, VmpMachine *machine, GError **error)
 {
   VmpLibvirt *self = VMP_LIBVIRT (machines);
   const char *uuid = vmp_machine_get_uuid (machine);
-  g_autoptr (VmpLibvirtHost) host = NULL;
-  g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (self->link, &host, error);
-  g_autoptr (VmpVirDomain) domain = NULL;
-  g_autoptr (VmpMachine) now = NULL;
+  g_autoptr (VmpMachine) now = vmp_libvirt_reread (machines, uuid, error);
 
-  if (connection == NULL)
-    return FALSE;
-  domain = virDomainLookupByUUIDString (connection, uuid);
-  if (domain == NULL)
-    return vmp_libvirt_error_set (error, _ ("The virtual machine was undefined meanwhile"));
-  now = vmp_libvirt_read_machine (domain, host, error);
   if (now == NULL)
     return FALSE;
   if (strcmp (vmp_machine_get_state (now), vmp_machine_get_state (machine)) != 0
@@ -628,6 +639,7 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->load = vmp_libvirt_load;
   iface->has_remains = vmp_libvirt_has_remains;
   iface->held = vmp_libvirt_held;
+  iface->reread = vmp_libvirt_reread;
   iface->confirm = vmp_libvirt_confirm;
   iface->examine = vmp_libvirt_examine;
   iface->note_scope = vmp_libvirt_note_scope;

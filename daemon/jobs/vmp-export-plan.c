@@ -742,9 +742,10 @@ static void
 report_checkpoints (VmpExportPlan *self)
 {
   if (vmp_machine_has_checkpoints (self->request->machine))
-    add_finding (self, vmp_finding_new (VMP_FINDING_CHECKPOINTS_LEFT_BEHIND, NULL, -1,
-                                        _ ("The checkpoints of the machine do not go along; the "
-                                           "first backup of an imported machine is a full one")));
+    vmp_export_plan_add_finding (
+        self, vmp_finding_new (VMP_FINDING_CHECKPOINTS_LEFT_BEHIND, NULL, -1,
+                               _ ("The checkpoints of the machine do not go along; the first "
+                                  "backup of an imported machine is a full one")));
 }
 
 /* All that is known of an export before its first byte is written; @worker has opened the files that

@@ -269,7 +269,7 @@ look_again (Export *self, GError **error)
     return FALSE;
   vmp_machine_unref (self->request->machine);
   self->request->machine = now;
-  return vmp_export_request_check (self->request, error);
+  return vmp_export_request_check (self->request, vmp_run_get_machines (self->run), error);
 }
 
 GVariant *

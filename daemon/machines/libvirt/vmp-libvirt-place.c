@@ -3,13 +3,15 @@
  *
  *   <room>/.vmport-<token>/…        while it is made; a room is a pool's target, or libvirt's folder
  *                                   for UEFI variables, TPMs or saved states
- *   <pool>/<name of the image>      then, moved there without replacing anything
+ *   <pool>/<name of the image>      then, moved there without replacing anything; overlays that only
+ *                                   snapshots use, and snapshots' memories, lie there too
  *   <nvram>/<name>_VARS.fd
  *   <swtpm>/<uuid>/
  *   <save>/<name>.save
  *
  * Files are moved before the definition, and the definition bears the token, so that either can be
- * told from what is anybody else's. */
+ * told from what is anybody else's. Snapshots are defined behind their machine, which a roll-back
+ * undefines with them. */
 #include "config.h"
 
 #include "vmp-libvirt-place.h"

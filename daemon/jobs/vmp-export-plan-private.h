@@ -24,6 +24,7 @@ struct _VmpExportPlan
   GHashTable *texts;   /* what members say that are no copies: name → text */
   char *subdirectory;
   char *base;
+  guint64 total; /* bytes to be moved, as far as is known */
 };
 
 void vmp_export_plan_add_finding (VmpExportPlan *self, VmpFinding *finding);

@@ -575,6 +575,7 @@ check_sources (VmpExportPlan *self, GError **error)
       total += get_payload (self, member);
     }
   resolve_lost_disks (self);
+  self->total = total;
   vmp_job_post_total (vmp_run_get_job (self->run), total);
   return TRUE;
 }
@@ -786,6 +787,25 @@ GPtrArray *
 vmp_export_plan_get_members (VmpExportPlan *self)
 {
   return self->members;
+}
+
+/* How much was moved into a member that is no copy: clusters that were compressed are more than the
+ * files that they were read from. */
+void
+vmp_export_plan_note_copied (VmpExportPlan *self, VmpExportMember *member, guint64 copied)
+{
+  guint64 payload = get_payload (self, member);
+
+  if (copied <= payload)
+    return;
+  self->total += copied - payload;
+  vmp_job_post_total (vmp_run_get_job (self->run), self->total);
+}
+
+VmpSourceList *
+vmp_export_plan_get_sources (VmpExportPlan *self)
+{
+  return self->sources;
 }
 
 GPtrArray *

@@ -6,6 +6,7 @@
 #include "vmp-domain.h"
 #include "vmp-export.h"
 #include "vmp-package.h"
+#include "vmp-source-list.h"
 
 G_BEGIN_DECLS
 
@@ -55,6 +56,8 @@ void vmp_export_plan_free (VmpExportPlan *self);
 VmpDomain *vmp_export_plan_get_domain (VmpExportPlan *self);
 VmpPackage *vmp_export_plan_get_package (VmpExportPlan *self);
 GPtrArray *vmp_export_plan_get_members (VmpExportPlan *self); /* of VmpExportMember */
+VmpSourceList *vmp_export_plan_get_sources (VmpExportPlan *self);
+void vmp_export_plan_note_copied (VmpExportPlan *self, VmpExportMember *member, guint64 copied);
 GPtrArray *vmp_export_plan_get_findings (VmpExportPlan *self);
 const char *vmp_export_plan_get_subdirectory (VmpExportPlan *self);
 GVariant *vmp_export_plan_get_texts (VmpExportPlan *self);

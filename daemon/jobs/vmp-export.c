@@ -9,6 +9,7 @@
 #include "vmp-error.h"
 #include "vmp-export-plan.h"
 #include "vmp-finding.h"
+#include "vmp-merge.h"
 #include "vmp-name.h"
 
 typedef struct
@@ -169,6 +170,27 @@ members_to_variant (Export *self)
   return g_variant_builder_end (&builder);
 }
 
+/* What is no copy is made first: QEMU and its worker are gone before anything is published. */
+static gboolean
+make_members (Export *self, GError **error)
+{
+  GPtrArray *members = vmp_export_plan_get_members (self->plan);
+  VmpSourceList *sources = vmp_export_plan_get_sources (self->plan);
+
+  for (guint i = 0; i < members->len; i++)
+    {
+      VmpExportMember *member = g_ptr_array_index (members, i);
+      guint64 copied;
+
+      if (member->merge == NULL)
+        continue;
+      if (!vmp_merge_make_member (self->run, self->worker, sources, member, &copied, error))
+        return FALSE;
+      vmp_export_plan_note_copied (self->plan, member, copied);
+    }
+  return TRUE;
+}
+
 static GVariant *
 write_package (Export *self, GError **error)
 {
@@ -311,6 +333,8 @@ vmp_export_work (VmpRun *run, gpointer data, GError **error)
   findings = vmp_export_plan_get_findings (self.plan);
   vmp_run_set_detail (run, "Findings", vmp_findings_to_variant (findings));
   if (!vmp_findings_first_error (findings, error) || !prepare (&self, error))
+    return NULL;
+  if (!make_members (&self, error))
     return NULL;
   written = write_package (&self, error);
   if (written == NULL

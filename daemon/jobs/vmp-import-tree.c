@@ -121,7 +121,7 @@ vmp_import_plan_report_snapshots (VmpImportPlan *plan, VmpSettings *settings, GE
 static gboolean
 image_has (GVariant *reading, const char *name, gboolean *memory)
 {
-  g_autoptr (GVariant) table = g_variant_lookup_value (reading, "SnapshotList",
+  g_autoptr (GVariant) table = g_variant_lookup_value (reading, "SnapshotTable",
                                                        G_VARIANT_TYPE ("a(stt)"));
   const char *listed;
   guint64 memory_size;

@@ -113,6 +113,12 @@ vmp_source_list_get_fd (VmpSourceList *self, guint source)
   return ((Entry *) g_ptr_array_index (self->entries, source))->handed;
 }
 
+const char *
+vmp_source_list_get_name (VmpSourceList *self, guint source)
+{
+  return ((Entry *) g_ptr_array_index (self->entries, source))->path;
+}
+
 void
 vmp_source_list_set_backing (VmpSourceList *self, guint source, const char *backing,
                              const char *backing_format)

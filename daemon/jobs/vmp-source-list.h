@@ -25,6 +25,7 @@ guint vmp_source_list_add_member (VmpSourceList *self, const char *member, const
 
 void vmp_source_list_set_flags (VmpSourceList *self, guint source, VmpSourceFlags flags);
 int vmp_source_list_get_fd (VmpSourceList *self, guint source);
+const char *vmp_source_list_get_name (VmpSourceList *self, guint source);
 
 /* What the header of the overlay @source is to name when it is copied: its reading is an error where
  * that cannot be. Before it is sent. */

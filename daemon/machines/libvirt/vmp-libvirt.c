@@ -249,7 +249,8 @@ vmp_libvirt_is_available (VmpMachines *machines)
 static const char *const *
 vmp_libvirt_get_features (VmpMachines *machines)
 {
-  static const char *const features[] = { "saved-state", "in-place", "reflink", "scopes", NULL };
+  static const char *const features[]
+      = { "snapshots", "saved-state", "in-place", "reflink", "scopes", NULL };
 
   return features;
 }

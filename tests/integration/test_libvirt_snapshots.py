@@ -10,14 +10,14 @@ import libvirt as api
 import pytest
 from gi.repository import GLib
 
-from rig import hostile, packages, trees
+from rig import hostile, libvirt_trees as trees, packages
 from rig.caller import ERROR, MACHINE, QEMU, refused
 from rig.guests import count, guest
 from rig.jobs import findings
 from rig.libvirt import IMAGES, NVRAM, PLACE
 from rig.loop import DEADLINE, wait_on_disk
 from rig.qemu import wait_asking
-from rig.trees import content, facts, listing
+from rig.libvirt_trees import content, facts, listing
 
 SNAPSHOT = 'org.vmport.Snapshot'
 KINDS = {'internal': trees.internal, 'external': trees.external, 'mixed': trees.mixed}
@@ -45,7 +45,6 @@ def wait_listed(caller, machine, names):
 
 def find(qemu, caller, tree):
     machine = qemu.find(caller, tree.name)
-    tree.libvirt.define(tree.libvirt.xml(tree.name))   # TEMP
     wait_listed(caller, machine, tree.contents)
     return machine
 

@@ -10,47 +10,9 @@
 #include "vmp-error.h"
 #include "vmp-fd.h"
 #include "vmp-finding.h"
+#include "vmp-merge.h"
 #include "vmp-name.h"
 #include "vmp-source-list.h"
-
-static void
-merge_image_free (gpointer data)
-{
-  VmpMergeImage *image = data;
-
-  g_free (image->format);
-  g_free (image);
-}
-
-/* Of images that are added topmost first; @format is the member's. */
-VmpMerge *
-vmp_merge_new (const char *format)
-{
-  VmpMerge *self = g_new0 (VmpMerge, 1);
-
-  self->images = g_ptr_array_new_with_free_func (merge_image_free);
-  self->format = g_strdup (format);
-  return self;
-}
-
-void
-vmp_merge_add_image (VmpMerge *self, guint source, const char *format)
-{
-  VmpMergeImage *image = g_new0 (VmpMergeImage, 1);
-
-  image->source = source;
-  image->format = g_strdup (format);
-  g_ptr_array_add (self->images, image);
-}
-
-void
-vmp_merge_free (VmpMerge *self)
-{
-  g_ptr_array_unref (self->images);
-  g_free (self->snapshot);
-  g_free (self->format);
-  g_free (self);
-}
 
 static void
 member_free (gpointer data)
@@ -481,7 +443,8 @@ check_readable (VmpExportPlan *self, VmpExportMember *member, GError **error)
     {
       VmpMergeImage *image = g_ptr_array_index (member->merge->images, i);
 
-      if (!vmp_source_list_check (self->sources, image->source, error))
+      if (!vmp_source_list_check (self->sources, image->source, error)
+          || !vmp_merge_check_image (self->sources, image, error))
         return FALSE;
     }
   return TRUE;
@@ -564,6 +527,8 @@ check_sources (VmpExportPlan *self, GError **error)
 {
   guint64 total = 0;
 
+  if (!vmp_merge_check_members (self->members, error))
+    return FALSE;
   if (!vmp_source_list_send (self->sources, self->worker, error))
     return FALSE;
   for (guint i = 0; i < self->members->len; i++)

@@ -69,6 +69,15 @@ find_snapshot (VmpMachines *machines, VmpMachine *machine, const char *wanted)
   return NULL;
 }
 
+/* The format that disks are converted into, or NULL. */
+static const char *
+get_wanted_format (VmpExportRequest *request)
+{
+  const char *format = vmp_settings_get_string (request->settings, "DiskFormat");
+
+  return strcmp (format, "keep") != 0 ? format : NULL;
+}
+
 /* The snapshot that is to be exported by itself; errors are those that a call gets. */
 gboolean
 vmp_export_request_find_snapshot (VmpExportRequest *request, VmpMachines *machines, GError **error)
@@ -84,6 +93,11 @@ vmp_export_request_find_snapshot (VmpExportRequest *request, VmpMachines *machin
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                           _ ("ExcludedVirtualHardDisks: the machine has snapshots, which are of all "
                              "its disks; leave them out with CopySnapshotConfiguration=1"));
+  if (mode == MODE_ALL && get_wanted_format (request) != NULL
+      && vmp_machine_get_snapshots (request->machine)->len > 0)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("DiskFormat: the machine has snapshots, which are lost where disks are "
+                             "converted; leave them out with CopySnapshotConfiguration=1"));
   if (mode == MODE_ALL || mode == MODE_NONE)
     return TRUE;
   if (wanted[0] == '\0')
@@ -167,6 +181,18 @@ merges (VmpExportPlan *self)
          || (mode == MODE_NONE && vmp_machine_get_snapshots (self->request->machine)->len > 0);
 }
 
+/* @path's name in the package as an image of @format, which it may not have had. */
+static char *
+name_converted (VmpExportPlan *self, const char *path, const char *old_format, const char *format)
+{
+  g_autofree char *ending = g_strconcat (".", old_format, NULL);
+  g_autofree char *stem = g_strdup (path);
+
+  if (strcmp (old_format, format) != 0 && g_str_has_suffix (stem, ending))
+    stem[strlen (stem) - strlen (ending)] = '\0';
+  return vmp_package_name_image (stem, format, self->taken);
+}
+
 /* TRUE where @disk goes along as one image that is made of its chain. Of a machine that has snapshots
  * any qcow2 image may hold some, also such as nobody lists any more. */
 gboolean
@@ -175,20 +201,25 @@ vmp_export_plan_merge_disk (VmpExportPlan *self, guint disk)
   static const char *const no_chain = NULL;
   const char *target = vmp_domain_get_disk_target (self->domain, disk);
   g_autofree char *path = g_strdup (vmp_domain_get_image_path (self->domain, disk, 0));
-  g_autofree char *format = g_strdup (vmp_domain_get_image_format (self->domain, disk, 0));
+  const char *old_format = vmp_domain_get_image_format (self->domain, disk, 0);
+  const char *wanted = get_wanted_format (self->request);
+  g_autofree char *format = g_strdup (wanted != NULL ? wanted : old_format);
   const char *paths[] = { path, no_chain }, *formats[] = { format, no_chain };
   const char *snapshot = NULL;
   g_autofree char *base = NULL;
   g_autofree char *name = NULL;
   VmpExportMember *member;
 
-  if (!merges (self)
-      || (vmp_domain_get_n_images (self->domain, disk) == 1 && strcmp (format, "qcow2") != 0))
+  /* Byte by byte is better, where that is what it should become. */
+  if (strcmp (format, old_format) == 0
+      && ((wanted == NULL && !merges (self))
+          || (vmp_domain_get_n_images (self->domain, disk) == 1
+              && (!merges (self) || strcmp (format, "qcow2") != 0))))
     return FALSE;
   if (self->snapshot != NULL
       && vmp_snapshot_find_disk_storage (self->snapshot, target) == VMP_SNAPSHOT_INTERNAL)
     snapshot = vmp_snapshot_get_name (self->snapshot);
-  base = vmp_package_name_image (path, format, self->taken);
+  base = name_converted (self, path, old_format, format);
   name = g_build_filename (VMP_PACKAGE_VHD_FOLDER, base, NULL);
   member = vmp_export_plan_add_merge (self, VMP_ROLE_DISK, self->domain, disk, snapshot, format,
                                       name);

@@ -36,6 +36,74 @@ work_clear (Work *work)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Work, work_clear)
 
+static void
+merge_image_free (gpointer data)
+{
+  VmpMergeImage *image = data;
+
+  g_free (image->format);
+  g_free (image);
+}
+
+/* Of images that are added topmost first; @format is the member's. */
+VmpMerge *
+vmp_merge_new (const char *format)
+{
+  VmpMerge *self = g_new0 (VmpMerge, 1);
+
+  self->images = g_ptr_array_new_with_free_func (merge_image_free);
+  self->format = g_strdup (format);
+  return self;
+}
+
+void
+vmp_merge_add_image (VmpMerge *self, guint source, const char *format)
+{
+  VmpMergeImage *image = g_new0 (VmpMergeImage, 1);
+
+  image->source = source;
+  image->format = g_strdup (format);
+  g_ptr_array_add (self->images, image);
+}
+
+void
+vmp_merge_free (VmpMerge *self)
+{
+  g_ptr_array_unref (self->images);
+  g_free (self->snapshot);
+  g_free (self->format);
+  g_free (self);
+}
+
+/* An encrypted image is for whoever has the key. */
+gboolean
+vmp_merge_check_image (VmpSourceList *sources, const VmpMergeImage *image, GError **error)
+{
+  gboolean encrypted = FALSE;
+
+  g_variant_lookup (vmp_source_list_get_reading (sources, image->source), "Encrypted", "b",
+                    &encrypted);
+  return !encrypted
+         || vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                           _ ("“%s” is encrypted; it can only be copied as it is "
+                              "(DiskFormat=keep, all snapshots)"),
+                           vmp_source_list_get_name (sources, image->source));
+}
+
+/* NotSupported where some of @members (VmpExportMember) cannot be made on this host. */
+gboolean
+vmp_merge_check_members (GPtrArray *members, GError **error)
+{
+  for (guint i = 0; i < members->len; i++)
+    if (((VmpExportMember *) g_ptr_array_index (members, i))->merge != NULL)
+      {
+        g_autofree char *program = vmp_merge_find_program (error);
+
+        return program != NULL;
+      }
+  return TRUE;
+}
+
 /* Any of its emulators reads disk images; the one for this host is the likeliest to be there. */
 char *
 vmp_merge_find_program (GError **error)

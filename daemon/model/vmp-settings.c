@@ -52,8 +52,7 @@ static const Row export_rows[] = {
   { "ExcludedVirtualHardDisks", "as", "[]", FORM_ANY, NULL, NULL },
   { "Checksum", "s", "'fs-verity'", FORM_CHOICE, "|fs-verity|sha256|none|", NULL },
   { "BandwidthLimit", "t", "0", FORM_ANY, NULL, NULL },
-  { "DiskFormat", "s", "'keep'", FORM_CHOICE, "|keep|qcow2|raw|vhdx|vmdk|",
-    "['keep']" },
+  { "DiskFormat", "s", "'keep'", FORM_CHOICE, "|keep|qcow2|raw|vhdx|vmdk|", NULL },
   { "IncludeRemovableMedia", "b", "false", FORM_ANY, NULL, NULL },
   { "DirectoryFd", "h", NULL, FORM_ANY, NULL, NULL },
 };

@@ -34,6 +34,7 @@
 typedef enum
 {
   ORDER_READ,
+  ORDER_READ_NAMED,
   ORDER_READ_HOST,
   ORDER_CLOSED,
   ORDER_STOP,
@@ -42,7 +43,7 @@ typedef enum
 typedef struct
 {
   OrderKind kind;
-  char *uuid;
+  char *machine; /* its id or name */
 } Order;
 
 struct _VmpLibvirtLink
@@ -76,7 +77,7 @@ order_free (gpointer data)
 {
   Order *order = data;
 
-  g_free (order->uuid);
+  g_free (order->machine);
   g_free (order);
 }
 
@@ -106,12 +107,12 @@ link_unref (gpointer data)
 }
 
 static void
-push (VmpLibvirtLink *self, OrderKind kind, const char *uuid)
+push (VmpLibvirtLink *self, OrderKind kind, const char *machine)
 {
   Order *order = g_new0 (Order, 1);
 
   order->kind = kind;
-  order->uuid = g_strdup (uuid);
+  order->machine = g_strdup (machine);
   g_async_queue_push (self->orders, order);
 }
 
@@ -420,6 +421,17 @@ read_one (VmpLibvirtLink *self, virConnectPtr connection, const char *uuid)
   tell (word);
 }
 
+/* What is removed when the machine is has gone with it. */
+static void
+read_named (VmpLibvirtLink *self, virConnectPtr connection, const char *name)
+{
+  g_autoptr (VmpVirDomain) domain = virDomainLookupByName (connection, name);
+  char uuid[VIR_UUID_STRING_BUFLEN];
+
+  if (domain != NULL && virDomainGetUUIDString (domain, uuid) == 0)
+    read_one (self, connection, uuid);
+}
+
 /* Until the connection is closed. */
 static void
 serve (VmpLibvirtLink *self, virConnectPtr connection)
@@ -430,7 +442,9 @@ serve (VmpLibvirtLink *self, virConnectPtr connection)
       OrderKind kind = order->kind;
 
       if (kind == ORDER_READ)
-        read_one (self, connection, order->uuid);
+        read_one (self, connection, order->machine);
+      else if (kind == ORDER_READ_NAMED)
+        read_named (self, connection, order->machine);
       else if (kind == ORDER_READ_HOST)
         read_host (self, connection);
       order_free (order);
@@ -545,6 +559,12 @@ void
 vmp_libvirt_link_read (VmpLibvirtLink *self, const char *uuid)
 {
   push (self, ORDER_READ, uuid);
+}
+
+void
+vmp_libvirt_link_read_named (VmpLibvirtLink *self, const char *name)
+{
+  push (self, ORDER_READ_NAMED, name);
 }
 
 /* A reference to the connection for a job's thread, for virConnectClose(), and to what is known of

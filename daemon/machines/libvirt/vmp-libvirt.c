@@ -25,12 +25,14 @@
 #include "vmp-libvirt-place.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
+#include "vmp-libvirt-watch.h"
 
 struct _VmpLibvirt
 {
   GObject parent_instance;
   char *uri;
   VmpLibvirtLink *link;
+  VmpLibvirtWatch *watch; /* NULL for a driver without folders */
 
   /* The main thread's. */
   gboolean available;
@@ -54,6 +56,7 @@ vmp_libvirt_finalize (GObject *object)
 {
   VmpLibvirt *self = VMP_LIBVIRT (object);
 
+  g_clear_pointer (&self->watch, vmp_libvirt_watch_free);
   g_clear_pointer (&self->link, vmp_libvirt_link_stop);
   g_clear_pointer (&self->host, vmp_libvirt_host_unref);
   g_hash_table_unref (self->machines);
@@ -149,6 +152,8 @@ on_up (VmpLibvirtHost *host, GPtrArray *machines, gpointer owner)
   gpointer uuid;
 
   self->available = TRUE;
+  if (self->watch != NULL)
+    vmp_libvirt_watch_look (self->watch);
   set_host (self, host);
   g_hash_table_iter_init (&iter, self->machines);
   while (g_hash_table_iter_next (&iter, &uuid, NULL))
@@ -206,15 +211,27 @@ on_stirred (const char *uuid, gpointer owner)
   stir (owner, uuid);
 }
 
+static void
+on_folder_changed (const char *name, gpointer owner)
+{
+  vmp_libvirt_link_read_named (VMP_LIBVIRT (owner)->link, name);
+}
+
 /* Starts to connect at once. In the main thread. */
 VmpLibvirt *
 vmp_libvirt_new (const char *id, const char *uri)
 {
   static const VmpLibvirtLinkFuncs funcs = { on_up, on_down, on_host, on_machine, on_stirred };
   VmpLibvirt *self = g_object_new (VMP_TYPE_LIBVIRT, NULL);
+  g_auto (VmpLibvirtFolders) folders = { NULL };
 
   self->uri = g_strdup (uri);
   vmp_machines_set_id (VMP_MACHINES (self), id);
+  vmp_libvirt_folders_init (&folders, uri);
+  /* Before the first reading: nothing that changes in between is missed. */
+  if (folders.configuration != NULL)
+    self->watch = vmp_libvirt_watch_new (folders.configuration, folders.state, on_folder_changed,
+                                         self);
   self->link = vmp_libvirt_link_new (uri, &funcs, self);
   return self;
 }

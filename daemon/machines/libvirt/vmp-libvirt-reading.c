@@ -20,7 +20,7 @@
 #include "vmp-query.h"
 
 /* A chain that is longer has been tied into a ring. */
-#define MAX_CHAIN 64
+#define MAX_CHAIN VMP_PACKAGE_MAX_IMAGES
 
 /* swtpm has a handful of files, in one folder: a guard, not a limit that anyone meets. */
 #define MAX_TPM_ENTRIES 64

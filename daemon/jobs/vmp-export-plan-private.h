@@ -17,6 +17,7 @@ struct _VmpExportPlan
   VmpPackage *package;
   VmpSourceList *sources;
   GPtrArray *members; /* of VmpExportMember */
+  VmpExportMember *memory; /* of that snapshot, where an image holds it; else NULL */
   GPtrArray *findings;
   GPtrArray *lost;     /* targets of disks that can only be left behind, the domain's */
   GHashTable *taken;   /* file names in the disks' folder */
@@ -32,9 +33,10 @@ guint vmp_export_plan_add_source (VmpExportPlan *self, const char *path, const c
                                   GError **error);
 VmpExportMember *vmp_export_plan_add_member (VmpExportPlan *self, VmpRole role, const char *path,
                                              const char *format, const char *name);
-VmpExportMember *vmp_export_plan_add_merge (VmpExportPlan *self, VmpRole role, VmpDomain *domain,
-                                            guint disk, const char *snapshot, const char *format,
-                                            const char *name);
+VmpExportMember *vmp_export_plan_add_made (VmpExportPlan *self, VmpRole role, const char *format,
+                                           const char *snapshot, const char *name);
+void vmp_export_plan_add_made_image (VmpExportPlan *self, VmpExportMember *member,
+                                     VmpDomain *domain, guint disk, guint image);
 void vmp_export_plan_set_below (VmpExportPlan *self, VmpExportMember *member,
                                 VmpExportMember *below, const char *format);
 
@@ -51,6 +53,7 @@ void vmp_export_plan_choose_domain (VmpExportPlan *self);
 gboolean vmp_export_plan_merge_disk (VmpExportPlan *self, guint disk);
 void vmp_export_plan_add_memory (VmpExportPlan *self);
 gboolean vmp_export_plan_add_snapshots (VmpExportPlan *self, GError **error);
+void vmp_export_plan_check_snapshots (VmpExportPlan *self);
 GVariant *vmp_export_resolve_without_snapshots (void);
 
 G_END_DECLS

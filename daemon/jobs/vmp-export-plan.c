@@ -126,31 +126,33 @@ vmp_export_plan_set_below (VmpExportPlan *self, VmpExportMember *member, VmpExpo
     vmp_source_list_set_backing (self->sources, member->source, member->backing, format);
 }
 
-/* A member that is made of the @n images of a chain, as @snapshot of the topmost has them where it is
- * not NULL. */
+/* A member that is made of images, as @snapshot of the topmost has them where it is not NULL. */
 VmpExportMember *
-vmp_export_plan_add_merge (VmpExportPlan *self, VmpRole role, VmpDomain *domain, guint disk,
-                           const char *snapshot, const char *format, const char *name)
+vmp_export_plan_add_made (VmpExportPlan *self, VmpRole role, const char *format,
+                          const char *snapshot, const char *name)
 {
   VmpExportMember *member = new_member (self, role, name);
 
   member->merge = vmp_merge_new (format);
   member->merge->snapshot = g_strdup (snapshot);
-  for (guint i = 0; i < vmp_domain_get_n_images (domain, disk) && member->failure == NULL; i++)
-    {
-      const char *image_format = vmp_domain_get_image_format (domain, disk, i);
-      guint source = vmp_export_plan_add_source (self,
-                                                 vmp_domain_get_image_path (domain, disk, i),
-                                                 image_format, &member->failure);
-
-      if (member->failure != NULL)
-        break;
-      vmp_source_list_set_flags (self->sources, source, VMP_SOURCE_HAND_OVER);
-      vmp_merge_add_image (member->merge, source, image_format);
-      if (i == 0)
-        member->source = source;
-    }
   return member;
+}
+
+/* The topmost one first. */
+void
+vmp_export_plan_add_made_image (VmpExportPlan *self, VmpExportMember *member, VmpDomain *domain,
+                                guint disk, guint image)
+{
+  const char *format = vmp_domain_get_image_format (domain, disk, image);
+  guint source = vmp_export_plan_add_source (self, vmp_domain_get_image_path (domain, disk, image),
+                                             format, &member->failure);
+
+  if (member->failure != NULL)
+    return;
+  if (member->merge->images->len == 0)
+    member->source = source;
+  vmp_source_list_set_flags (self->sources, source, VMP_SOURCE_HAND_OVER);
+  vmp_merge_add_image (member->merge, source, format);
 }
 
 static void
@@ -539,6 +541,7 @@ check_sources (VmpExportPlan *self, GError **error)
         return FALSE;
       total += get_payload (self, member);
     }
+  vmp_export_plan_check_snapshots (self);
   resolve_lost_disks (self);
   self->total = total;
   vmp_job_post_total (vmp_run_get_job (self->run), total);

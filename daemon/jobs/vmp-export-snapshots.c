@@ -198,13 +198,12 @@ name_converted (VmpExportPlan *self, const char *path, const char *old_format, c
 gboolean
 vmp_export_plan_merge_disk (VmpExportPlan *self, guint disk)
 {
-  static const char *const no_chain = NULL;
   const char *target = vmp_domain_get_disk_target (self->domain, disk);
   g_autofree char *path = g_strdup (vmp_domain_get_image_path (self->domain, disk, 0));
   const char *old_format = vmp_domain_get_image_format (self->domain, disk, 0);
   const char *wanted = get_wanted_format (self->request);
   g_autofree char *format = g_strdup (wanted != NULL ? wanted : old_format);
-  const char *paths[] = { path, no_chain }, *formats[] = { format, no_chain };
+  const char *paths[] = { path, NULL }, *formats[] = { format, NULL };
   const char *snapshot = NULL;
   g_autofree char *base = NULL;
   g_autofree char *name = NULL;
@@ -221,21 +220,24 @@ vmp_export_plan_merge_disk (VmpExportPlan *self, guint disk)
     snapshot = vmp_snapshot_get_name (self->snapshot);
   base = name_converted (self, path, old_format, format);
   name = g_build_filename (VMP_PACKAGE_VHD_FOLDER, base, NULL);
-  member = vmp_export_plan_add_merge (self, VMP_ROLE_DISK, self->domain, disk, snapshot, format,
-                                      name);
+  member = vmp_export_plan_add_made (self, VMP_ROLE_DISK, format, snapshot, name);
+  for (guint i = 0; i < vmp_domain_get_n_images (self->domain, disk) && member->failure == NULL;
+       i++)
+    vmp_export_plan_add_made_image (self, member, self->domain, disk, i);
   member->target = target;
   vmp_package_disk_add_image (vmp_package_add_disk (self->package, target), path, format, name);
   vmp_domain_set_images (self->domain, disk, paths, formats);
   return TRUE;
 }
 
-/* The memory of the snapshot that is exported by itself, as that machine's saved state. */
+/* The memory of the snapshot that is exported by itself, as that machine's saved state. Which of the
+ * disks holds an internal one, only the disks can tell. */
 void
 vmp_export_plan_add_memory (VmpExportPlan *self)
 {
   VmpSnapshot *snapshot = self->snapshot;
+  VmpDomain *domain = snapshot != NULL ? vmp_snapshot_get_domain (snapshot) : NULL;
   g_autofree char *name = NULL;
-  VmpExportMember *member;
 
   if (snapshot == NULL || vmp_snapshot_get_memory (snapshot) == VMP_SNAPSHOT_NONE)
     return;
@@ -247,23 +249,18 @@ vmp_export_plan_add_memory (VmpExportPlan *self)
                                   NULL, name);
       return;
     }
-  /* QEMU puts it into the first disk that can hold one. */
-  for (guint i = 0; i < vmp_domain_get_n_disks (vmp_snapshot_get_domain (snapshot)); i++)
-    {
-      VmpDomain *domain = vmp_snapshot_get_domain (snapshot);
-      const char *target = vmp_domain_get_disk_target (domain, i);
-
-      if (vmp_snapshot_find_disk_storage (snapshot, target) != VMP_SNAPSHOT_INTERNAL
-          || vmp_domain_get_n_images (domain, i) == 0)
-        continue;
-      member = vmp_export_plan_add_merge (self, VMP_ROLE_STATE, domain, i,
-                                          vmp_snapshot_get_name (snapshot), NULL, name);
-      member->merge->memory = TRUE;
-      member->merge->running = strcmp (vmp_snapshot_get_machine_state (snapshot), "running") == 0;
-      member->state_xml = vmp_domain_to_xml (self->domain);
-      member->state_cookie = vmp_snapshot_cookie_to_xml (snapshot);
-      return;
-    }
+  self->memory = vmp_export_plan_add_made (self, VMP_ROLE_STATE, NULL,
+                                           vmp_snapshot_get_name (snapshot), name);
+  self->memory->merge->memory = TRUE;
+  self->memory->merge->running
+      = strcmp (vmp_snapshot_get_machine_state (snapshot), "running") == 0;
+  self->memory->state_xml = vmp_domain_to_xml (self->domain);
+  self->memory->state_cookie = vmp_snapshot_cookie_to_xml (snapshot);
+  for (guint i = 0; i < vmp_domain_get_n_disks (domain) && self->memory->failure == NULL; i++)
+    if (vmp_snapshot_find_disk_storage (snapshot, vmp_domain_get_disk_target (domain, i))
+            == VMP_SNAPSHOT_INTERNAL
+        && vmp_domain_get_n_images (domain, i) > 0)
+      vmp_export_plan_add_made_image (self, self->memory, domain, i, 0);
 }
 
 static gboolean
@@ -495,6 +492,114 @@ vmp_export_plan_add_snapshots (VmpExportPlan *self, GError **error)
   for (guint i = 0; tree.stored && i < snapshots->len; i++)
     report_abandoned (&tree, g_ptr_array_index (snapshots, i));
   return TRUE;
+}
+
+static void
+report_ghost (VmpExportPlan *self, VmpSnapshot *snapshot, const char *what)
+{
+  VmpFinding *finding = vmp_finding_new (VMP_FINDING_SNAPSHOT_MISSING, "CopySnapshotConfiguration",
+                                         -1, _ ("The snapshot “%s” is not there any more: %s"),
+                                         vmp_snapshot_get_name (snapshot), what);
+
+  vmp_finding_set_resolution (finding, vmp_export_resolve_without_snapshots ());
+  vmp_export_plan_add_finding (self, finding);
+}
+
+static VmpExportMember *
+find_made (VmpExportPlan *self, const char *target)
+{
+  for (guint i = 0; i < self->members->len; i++)
+    {
+      VmpExportMember *member = g_ptr_array_index (self->members, i);
+
+      if (member->merge != NULL && g_strcmp0 (member->target, target) == 0)
+        return member;
+    }
+  return NULL;
+}
+
+/* The image in which @snapshot has the content of a disk, if it goes along, or is read to make one
+ * that does; NULL where there is nothing to be looked at. */
+static VmpExportMember *
+find_internal (VmpExportPlan *self, VmpSnapshot *snapshot, guint disk)
+{
+  VmpDomain *domain = vmp_snapshot_get_domain (snapshot);
+  const char *target = vmp_snapshot_get_disk_target (snapshot, disk);
+  VmpExportMember *member;
+  guint i;
+
+  if (vmp_snapshot_get_disk_storage (snapshot, disk) != VMP_SNAPSHOT_INTERNAL
+      || !find_disk (domain, target, &i) || vmp_domain_get_n_images (domain, i) == 0)
+    return NULL;
+  member = self->snapshot != NULL
+               ? find_made (self, target)
+               : g_hash_table_lookup (self->by_path, vmp_domain_get_image_path (domain, i, 0));
+  return member != NULL && member->failure == NULL
+                 && vmp_source_list_check (self->sources, member->source, NULL)
+             ? member
+             : NULL;
+}
+
+static void
+check_snapshot (VmpExportPlan *self, VmpSnapshot *snapshot)
+{
+  gboolean memory = FALSE, seen = TRUE;
+
+  for (guint i = 0; i < vmp_snapshot_get_n_disks (snapshot); i++)
+    {
+      VmpExportMember *member = find_internal (self, snapshot, i);
+      g_autofree char *what = NULL;
+
+      if (member == NULL)
+        {
+          seen = FALSE;
+          continue;
+        }
+      if (vmp_reading_has_snapshot (vmp_source_list_get_reading (self->sources, member->source),
+                                    vmp_snapshot_get_name (snapshot), &memory))
+        continue;
+      what = g_strdup_printf (_ ("the image of the disk “%s” does not hold it"), member->target);
+      report_ghost (self, snapshot, what);
+    }
+  if (seen && !memory && vmp_snapshot_get_memory (snapshot) == VMP_SNAPSHOT_INTERNAL)
+    report_ghost (self, snapshot, _ ("none of its disks holds the memory"));
+}
+
+/* Of the disks that hold the snapshot, the one that has its memory as well. */
+static void
+choose_memory (VmpExportPlan *self)
+{
+  GPtrArray *images = self->memory->merge->images;
+
+  for (guint i = 0; i < images->len; i++)
+    {
+      VmpMergeImage *image = g_ptr_array_index (images, i);
+      gboolean memory = FALSE;
+
+      if (!vmp_source_list_check (self->sources, image->source, NULL)
+          || !vmp_reading_has_snapshot (vmp_source_list_get_reading (self->sources, image->source),
+                                        self->memory->merge->snapshot, &memory)
+          || !memory)
+        continue;
+      self->memory->source = image->source;
+      g_ptr_array_remove_range (images, i + 1, images->len - i - 1);
+      g_ptr_array_remove_range (images, 0, i);
+      return;
+    }
+}
+
+/* Once the images have been looked at: do they hold what goes along? */
+void
+vmp_export_plan_check_snapshots (VmpExportPlan *self)
+{
+  GPtrArray *snapshots = vmp_machine_get_snapshots (self->request->machine);
+
+  if (self->memory != NULL && self->memory->failure == NULL)
+    choose_memory (self);
+  if (self->snapshot != NULL)
+    check_snapshot (self, self->snapshot);
+  for (guint i = 0; get_mode (self->request) == MODE_ALL && i < snapshots->len; i++)
+    check_snapshot (self, g_ptr_array_index (snapshots, i));
 }
 
 /* The settings that leave the snapshots behind. */

@@ -117,28 +117,6 @@ vmp_import_plan_report_snapshots (VmpImportPlan *plan, VmpSettings *settings, GE
   return TRUE;
 }
 
-/* Has the image, by its own table, the snapshot @name; with memory? */
-static gboolean
-image_has (GVariant *reading, const char *name, gboolean *memory)
-{
-  g_autoptr (GVariant) table = g_variant_lookup_value (reading, "SnapshotTable",
-                                                       G_VARIANT_TYPE ("a(stt)"));
-  const char *listed;
-  guint64 memory_size;
-  GVariantIter iter;
-
-  if (table == NULL)
-    return FALSE;
-  g_variant_iter_init (&iter, table);
-  while (g_variant_iter_next (&iter, "(&stt)", &listed, NULL, &memory_size))
-    if (strcmp (listed, name) == 0)
-      {
-        *memory = *memory || memory_size > 0;
-        return TRUE;
-      }
-  return FALSE;
-}
-
 /* The image in which @snapshot has the content of the disk @target, or NULL. */
 static VmpImportFile *
 find_internal (VmpImportSnapshot *snapshot, guint disk)
@@ -169,8 +147,8 @@ report_ghosts (VmpImportPlan *plan, VmpImportSnapshot *snapshot)
       if (image->source == VMP_NO_SOURCE
           || !vmp_source_list_check (plan->sources, image->source, NULL))
         readable = FALSE;
-      else if (!image_has (vmp_source_list_get_reading (plan->sources, image->source), name,
-                           &memory))
+      else if (!vmp_reading_has_snapshot (
+                   vmp_source_list_get_reading (plan->sources, image->source), name, &memory))
         vmp_import_plan_add_finding (
             plan,
             vmp_finding_new (VMP_FINDING_SNAPSHOT_MISSING, "", -1,
@@ -200,7 +178,7 @@ vmp_import_plan_check_ghosts (VmpImportPlan *plan, VmpImportFile *image, GVarian
         {
           gboolean memory;
 
-          if (find_internal (snapshot, n) == image && !image_has (reading, name, &memory))
+          if (find_internal (snapshot, n) == image && !vmp_reading_has_snapshot (reading, name, &memory))
             return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
                                   _ ("“%s” does not hold the snapshot “%s” any more; somebody "
                                      "changed it meanwhile"),

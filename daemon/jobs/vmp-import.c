@@ -841,33 +841,3 @@ vmp_import_work (VmpRun *run, gpointer request, GError **error)
   vmp_run_set_defined (run, vmp_domain_get_uuid (vmp_import_plan_get_domain (self.plan)));
   return make_result (&self, copied);
 }
-
-GVariant *
-vmp_import_settings_work (VmpRun *run, gpointer data, GError **error)
-{
-  g_auto (Import) self = { .run = run, .request = data };
-
-  self.worker = vmp_run_start_worker (run, error);
-  if (self.worker == NULL)
-    return NULL;
-  self.plan = vmp_import_plan_read (run, self.worker, self.request->folder, error);
-  return self.plan != NULL ? g_variant_ref (vmp_import_plan_get_prefilled (self.plan)) : NULL;
-}
-
-GVariant *
-vmp_import_check_work (VmpRun *run, gpointer data, GError **error)
-{
-  g_auto (Import) self = { .run = run, .request = data };
-  GVariantDict dict;
-
-  self.worker = vmp_run_start_worker (run, error);
-  if (self.worker == NULL)
-    return NULL;
-  self.plan = vmp_import_plan_read (run, self.worker, self.request->folder, error);
-  if (self.plan == NULL || !vmp_import_plan_settle (self.plan, self.request->settings, error))
-    return NULL;
-  g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert_value (
-      &dict, "Findings", vmp_findings_to_variant (vmp_import_plan_get_findings (self.plan)));
-  return g_variant_dict_end (&dict);
-}

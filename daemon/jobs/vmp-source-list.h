@@ -43,6 +43,10 @@ GVariant *vmp_source_list_get_reading (VmpSourceList *self, guint source);
 gboolean vmp_source_list_check (VmpSourceList *self, guint source, GError **error);
 guint64 vmp_source_list_get_payload (VmpSourceList *self, guint source);
 
+/* Does the image's own table have an internal snapshot @name? @memory gets TRUE where it has the
+ * machine's memory, too. */
+gboolean vmp_reading_has_snapshot (GVariant *reading, const char *name, gboolean *memory);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpSourceList, vmp_source_list_free)
 
 G_END_DECLS

@@ -46,7 +46,7 @@ static const Row export_rows[] = {
   { "CopyVmStorage", "b", "true", FORM_ANY, NULL, NULL },
   { "CopyVmRuntimeInformation", "b", "true", FORM_ANY, NULL, NULL },
   { "CreateVmExportSubdirectory", "b", "false", FORM_ANY, NULL, NULL },
-  { "CopySnapshotConfiguration", "y", "0x00", FORM_NUMBER_TO, "3", "[0x00, 0x01]" },
+  { "CopySnapshotConfiguration", "y", "0x00", FORM_NUMBER_TO, "3", NULL },
   { "SnapshotVirtualSystem", "s", "''", FORM_ANY, NULL, NULL },
   { "CaptureLiveState", "y", "0x00", FORM_NUMBER_TO, "2", "[0x00]" },
   { "ExcludedVirtualHardDisks", "as", "[]", FORM_ANY, NULL, NULL },

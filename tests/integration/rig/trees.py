@@ -1,0 +1,209 @@
+"""Machines of the store that have snapshots, three levels deep and on two branches.
+
+    s1 ── s2 ── s3
+     └─── t2 ── t3 ── the machine as it is now
+
+Each moment is told by a byte that fills the first cluster of its disk. The images are made by qemu-img
+and qemu-io, as QEMU makes them, and the documents are libvirt's.
+"""
+
+import json
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+from . import stored
+
+MIB = 1 << 20
+CLUSTER = 64 * 1024
+# What fills the first cluster at each moment, and in which order they come.
+MARKERS = {'s1': 0x11, 's2': 0x22, 's3': 0x33, 't2': 0x42, 't3': 0x43, 'now': 0x7f}
+PARENTS = {'s1': None, 's2': 's1', 's3': 's2', 't2': 's1', 't3': 't2'}
+CURRENT = 't3'
+MAC = '52:54:00:aa:bb:01'
+SHAPES = ('internal', 'external', 'mixed')
+
+
+def run(*command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def mark(image, byte):
+    run('qemu-io', '-f', 'qcow2', '-c', f'write -P {byte} 0 {CLUSTER}', image)
+
+
+def create(path, below=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    backing = ('-b', below, '-F', 'qcow2') if below else ()
+    run('qemu-img', 'create', '-q', '-f', 'qcow2', *backing, path, '1M')
+    return path
+
+
+def snapshot(image, name, option='-c'):
+    run('qemu-img', 'snapshot', option, name, image)
+
+
+def marker(image, name=None):
+    """The byte that fills the first cluster, as the chain or its internal snapshot has it."""
+    raw = image.with_name(image.name + '.read')
+    which = ('-l', f'snapshot.name={name}') if name else ()
+    run('qemu-img', 'convert', '-f', 'qcow2', *which, '-O', 'raw', image, raw)
+    with open(raw, 'rb') as file:
+        data = file.read(CLUSTER)
+    raw.unlink()
+    assert data == data[:1] * CLUSTER, 'the cluster was written as a whole'
+    return data[0]
+
+
+def check(image):
+    run('qemu-img', 'check', '-q', '-f', 'qcow2', image)
+
+
+def chain_xml(chain):
+    """The source of a disk whose images are @chain, topmost first."""
+    below = '<backingStore/>'
+    for image in reversed(chain[1:]):
+        below = (f'<backingStore type="file"><format type="qcow2"/><source file="{image}"/>'
+                 f'{below}</backingStore>')
+    return f'<driver name="qemu" type="qcow2"/><source file="{chain[0]}"/>{below}'
+
+
+def with_chain(domain, chain):
+    """The XML of the domain with another chain for vda."""
+    root = ElementTree.fromstring(domain)
+    disk = next(disk for disk in root.iterfind('devices/disk')
+                if disk.find('target').get('dev') == 'vda')
+    for element in list(disk):
+        if element.tag in ('driver', 'source', 'backingStore'):
+            disk.remove(element)
+    for number, element in enumerate(ElementTree.fromstring(f'<x>{chain_xml(chain)}</x>')):
+        disk.insert(number, element)
+    return ElementTree.tostring(root, encoding='unicode')
+
+
+def document(name, domain, disk, memory='', time=0):
+    memory = memory or '<memory snapshot="no"/>'
+    parent = f'<parent><name>{PARENTS[name]}</name></parent>' if PARENTS.get(name) else ''
+    active = '<active>1</active>' if name == CURRENT else ''
+    return (f'<domainsnapshot><name>{name}</name><description>as of {name}</description>{parent}'
+            f'<creationTime>{1700000000 + time}</creationTime><state>shutoff</state>'
+            f'{memory}<disks>{disk}</disks>{domain}{active}</domainsnapshot>')
+
+
+class Tree:
+    """What was planted: `chains` of each snapshot and of the machine (`now`), topmost first; `held`,
+    which of them an image holds inside; `made`, the overlay that each external one made."""
+
+    def __init__(self, folder):
+        self.folder, self.chains, self.held, self.made = folder, {}, set(), {}
+
+    def overlay(self, name, disks='Snapshots/{}'):
+        return self.folder / disks.format(name) / f'disk.{name}'
+
+    def internal(self, name, chain):
+        mark(chain[0], MARKERS[name])
+        snapshot(chain[0], name)
+        self.chains[name] = list(chain)
+        self.held.add(name)
+
+    def external(self, name, chain, disks='Snapshots/{}'):
+        """The chain from then on."""
+        mark(chain[0], MARKERS[name])
+        self.chains[name] = list(chain)
+        self.made[name] = create(self.overlay(name, disks), chain[0])
+        return [self.made[name], *chain]
+
+
+def _plant_internal(tree, base):
+    for name in ('s1', 's2', 's3'):
+        tree.internal(name, [base])
+    snapshot(base, 's1', '-a')
+    for name in ('t2', 't3'):
+        tree.internal(name, [base])
+    return [base]
+
+
+def _plant_external(tree, base):
+    """Nothing of the branch that was left is in use by the machine."""
+    chain = tree.external('s1', [base])
+    chain = tree.external('s2', chain)
+    tree.external('s3', chain)
+    chain = [create(tree.folder / 'Virtual Hard Disks/disk.again', base), base]
+    chain = tree.external('t2', chain, 'Virtual Hard Disks')
+    return tree.external('t3', chain, 'Virtual Hard Disks')
+
+
+def _plant_mixed(tree, base):
+    chain = tree.external('s1', [base])
+    tree.internal('s2', chain)
+    tree.internal('s3', chain)
+    chain = [create(tree.folder / 'Virtual Hard Disks/disk.again', base), base]
+    tree.internal('t2', chain)
+    return tree.external('t3', chain, 'Virtual Hard Disks')
+
+
+def disk_xml(tree, name):
+    if name in tree.held:
+        return '<disk name="vda" snapshot="internal"/>'
+    return (f'<disk name="vda" snapshot="external"><driver type="qcow2"/>'
+            f'<source file="{tree.made[name]}"/></disk>')
+
+
+def plant(daemon, machine, shape, documents=None):
+    """Gives a machine of the store, with one qcow2 disk, the snapshots of a shape."""
+    configuration = stored.configuration(daemon, machine)
+    folder = configuration.parent.parent
+    domain = configuration.read_text()
+    base = folder / 'Virtual Hard Disks/disk.qcow2'
+    for image in base.parent.iterdir():
+        image.unlink()
+    create(base)
+    tree = Tree(folder)
+    now = {'internal': _plant_internal, 'external': _plant_external,
+           'mixed': _plant_mixed}[shape](tree, base)
+    mark(now[0], MARKERS['now'])
+    tree.chains['now'] = now
+    (folder / 'Snapshots').mkdir(exist_ok=True)
+    for time, name in enumerate(PARENTS):
+        text = document(name, with_chain(domain, tree.chains[name]), disk_xml(tree, name),
+                        time=time)
+        text = (documents or {}).get(name, lambda same: same)(text)
+        (folder / f'Snapshots/{name}.xml').write_text(text)
+    configuration.write_text(with_chain(domain, now))
+    daemon.restart()
+    return tree
+
+
+def read_documents(daemon, machine):
+    """{name: the root of its document} of a machine of the store."""
+    folder = stored.configuration(daemon, machine).parent.parent / 'Snapshots'
+    roots = [ElementTree.parse(path).getroot() for path in folder.glob('*.xml')]
+    return {root.findtext('name'): root for root in roots}
+
+
+def chain_of(element):
+    """The paths of vda's images in a <domain>, topmost first."""
+    disk = next(disk for disk in element.iterfind('devices/disk')
+                if disk.find('target').get('dev') == 'vda')
+    chain = []
+    while disk is not None and disk.find('source') is not None:
+        chain.append(disk.find('source').get('file'))
+        disk = disk.find('backingStore')
+    return chain
+
+
+def _info(image):
+    return json.loads(subprocess.run(('qemu-img', 'info', '-f', 'qcow2', '--output=json', image),
+                                     check=True, stdout=subprocess.PIPE).stdout)
+
+
+def backing_name(image):
+    return _info(image).get('backing-filename')
+
+
+def held_by(image):
+    """The names of an image's internal snapshots."""
+    return [held['name'] for held in _info(image).get('snapshots', [])]
+
+
+def is_qcow2(path):
+    return path.is_file() and path.read_bytes()[:4] == b'QFI\xfb'

@@ -553,7 +553,7 @@ test_not_supported (void)
     { VMP_SETTINGS_EXPORT, "ExcludedVirtualHardDisks", "['vdb']", TRUE },
     { VMP_SETTINGS_EXPORT, "Checksum", "'none'", TRUE },
     { VMP_SETTINGS_EXPORT, "DiskFormat", "'keep'", TRUE },
-    { VMP_SETTINGS_EXPORT, "DiskFormat", "'raw'", FALSE },
+    { VMP_SETTINGS_EXPORT, "DiskFormat", "'raw'", TRUE },
     { VMP_SETTINGS_EXPORT, "IncludeRemovableMedia", "true", TRUE },
     { VMP_SETTINGS_EXPORT, "DirectoryFd", "handle 0", TRUE },
     { VMP_SETTINGS_IMPORT, "CreateCopy", "false", TRUE },

@@ -22,8 +22,7 @@ CHOICES = {'MacAddresses': ('auto', 'generate', 'keep', 'keep-if-free'),
            'Checksum': ('fs-verity', 'sha256', 'none'),
            'DiskFormat': ('keep', 'qcow2', 'raw', 'vhdx', 'vmdk'),
            'CopySnapshotConfiguration': (0, 1, 2, 3), 'CaptureLiveState': (0, 1, 2)}
-UNSUPPORTED = {'DiskFormat': ('qcow2', 'raw', 'vhdx', 'vmdk'),
-               'CopySnapshotConfiguration': (2, 3), 'CaptureLiveState': (1, 2)}
+UNSUPPORTED = {'CopySnapshotConfiguration': (2, 3), 'CaptureLiveState': (1, 2)}
 PATHS = ('SourceResourcePaths', 'TargetResourcePaths', 'SourceVmDataRoot',
          'SourceSnapshotDataRoot', 'SourceVhdDataRoot', 'TargetVmDataRoot',
          'TargetSnapshotDataRoot', 'TargetVhdDataRoot')

@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+import pathlib
 import xml.etree.ElementTree as ElementTree
 
 from gi.repository import GLib
 
 from rig import packages
-from rig.machines import MIB, names, random_disk
+from rig.machines import MIB, names, random_disk, same_content
 from rig.world import open_folder
 
 from . import LEFT_OUT, Row, failed, given, key, warnings
@@ -239,12 +240,18 @@ def bandwidth_limit(world, value):
 
 @key('export', 'DiskFormat', NUMBER, [
     Row(LEFT_OUT, 'byte for byte'), Row('keep', 'byte for byte', same=True),
-    Row('qcow2', 'NotSupported'), Row('raw', 'NotSupported'), Row('vhdx', 'NotSupported'),
-    Row('vmdk', 'NotSupported'), Row('floppy', 'InvalidParameter')])
+    Row('qcow2', 'qcow2, the same to a guest'), Row('raw', 'raw, the same to a guest'),
+    Row('vhdx', 'vhdx, the same to a guest'), Row('vmdk', 'vmdk, the same to a guest'),
+    Row('floppy', 'InvalidParameter')])
 def disk_format(world, value):
     folder, outcome = export(world, given('DiskFormat', value))
     if outcome.error:
         return failed(outcome, 'DiskFormat')
+    if value not in (LEFT_OUT, 'keep'):
+        for path in map(pathlib.Path, world.root.machines()[web(world)]['ResourcePaths']):
+            assert same_content(path, path.suffix[1:],
+                                folder / f'Virtual Hard Disks/{path.stem}.{value}', value)
+        return f'{value}, the same to a guest'
     for path in world.root.machines()[web(world)]['ResourcePaths']:
         with open(path, 'rb') as first, \
                 open(folder / 'Virtual Hard Disks' / os.path.basename(path), 'rb') as second:

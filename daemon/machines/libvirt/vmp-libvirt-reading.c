@@ -379,6 +379,13 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
     complete_chain (model, i, virDomainGetConnect (domain));
   find_nvram (model, host);
   note_autostart (domain, model);
+  /* Then what was not told is not what is not there. */
+  if (virConnectIsAlive (virDomainGetConnect (domain)) == 0)
+    {
+      vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                     _ ("The connection to libvirt broke while the virtual machine was read"));
+      return NULL;
+    }
   /* Of the machine, and no part of what it is: it changes under an export's eyes. */
   scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
   vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);

@@ -562,7 +562,7 @@ check_free (VmpPlace *self, virConnectPtr connection, GError **error)
 static gboolean
 is_ours (VmpPlace *self, virDomainPtr domain)
 {
-  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, NULL);
+  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, NULL, NULL);
 
   return model != NULL
          && g_strcmp0 (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_JOB), self->token) == 0;

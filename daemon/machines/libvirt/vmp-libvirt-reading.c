@@ -153,9 +153,26 @@ check_disks (GPtrArray *unsafe, GError **error)
   return TRUE;
 }
 
-/* The secrets of a configuration stay with libvirt: they are not asked for. Blocking. */
+/* What the model has no type for; the rest of @unsafe it keeps, marked for whoever imports it. */
+static GPtrArray *
+list_lost (GPtrArray *unsafe)
+{
+  GPtrArray *lost = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < unsafe->len; i++)
+    {
+      VmpUnsafe *found = g_ptr_array_index (unsafe, i);
+
+      if (!found->keepable)
+        g_ptr_array_add (lost, g_strdup_printf ("%s: %s", found->location, found->reason));
+    }
+  return lost;
+}
+
+/* The secrets of a configuration stay with libvirt: they are not asked for. @lost (of char *) is what
+ * the model has no type for. Blocking. */
 VmpDomain *
-vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
+vmp_libvirt_read_domain (virDomainPtr domain, GPtrArray **lost, GError **error)
 {
   char *xml = virDomainGetXMLDesc (domain, VIR_DOMAIN_XML_INACTIVE);
   g_autoptr (GPtrArray) unsafe = NULL;
@@ -172,7 +189,11 @@ vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
   if (resolved == NULL)
     return NULL;
   model = vmp_domain_new_from_xml (resolved, strlen (resolved), &unsafe, error);
-  return model != NULL && check_disks (unsafe, error) ? g_steal_pointer (&model) : NULL;
+  if (model == NULL || !check_disks (unsafe, error))
+    return NULL;
+  if (lost != NULL)
+    *lost = list_lost (unsafe);
+  return g_steal_pointer (&model);
 }
 
 /* The volume at @path. A pool hears of an image that was put into its folder beside it when it is
@@ -355,8 +376,10 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
   char uuid[VIR_UUID_STRING_BUFLEN];
   const char *state = vmp_libvirt_read_state (domain, host, error);
   g_autoptr (GError) flaw = NULL;
+  g_autoptr (GPtrArray) lost = NULL;
   g_autoptr (VmpDomain) model = NULL;
   g_autofree char *scope = NULL;
+  VmpMachine *machine;
 
   if (state == NULL)
     return NULL;
@@ -365,7 +388,7 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
       vmp_libvirt_error_set (error, "Cannot ask for the machine's id");
       return NULL;
     }
-  model = vmp_libvirt_read_domain (domain, &flaw);
+  model = vmp_libvirt_read_domain (domain, &lost, &flaw);
   if (model == NULL)
     {
       if (g_error_matches (flaw, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
@@ -389,6 +412,8 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
   /* Of the machine, and no part of what it is: it changes under an export's eyes. */
   scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
   vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);
-  return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",
-                          model, list_files (host, uuid, vmp_domain_get_name (model), state));
+  machine = vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",
+                             model, list_files (host, uuid, vmp_domain_get_name (model), state));
+  vmp_machine_take_lost (machine, g_steal_pointer (&lost));
+  return machine;
 }

@@ -73,7 +73,7 @@ static gboolean
 examine (virDomainPtr domain, VmpLibvirtHost *host, const char *token, GVariant *items,
          gboolean *ours, GError **error)
 {
-  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, error);
+  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, NULL, error);
   const char *state;
 
   if (model == NULL)

@@ -694,6 +694,18 @@ report_unused (VmpExportPlan *self)
     }
 }
 
+/* A package has no more than vmport knows, and its reader should not have to find that out. */
+static void
+report_lost (VmpExportPlan *self)
+{
+  GPtrArray *lost = vmp_machine_get_lost (self->request->machine);
+
+  for (guint i = 0; i < lost->len; i++)
+    vmp_export_plan_add_finding (self, vmp_finding_new (VMP_FINDING_CONFIGURATION_LEFT_BEHIND, "", -1,
+                                        _ ("A part of the configuration does not go along: %s"),
+                                        (const char *) g_ptr_array_index (lost, i)));
+}
+
 /* The worker will refuse to write a descriptor that no reader takes; whether this is one is known
  * now. */
 static gboolean
@@ -735,6 +747,7 @@ vmp_export_plan_make (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *requ
     return NULL;
   report_unused (self);
   report_checkpoints (self);
+  report_lost (self);
   note_size (self);
   return g_steal_pointer (&self);
 }

@@ -16,6 +16,7 @@ struct _VmpMachine
   GPtrArray *files;
   GPtrArray *snapshots;
   gboolean has_checkpoints;
+  GPtrArray *lost;
   GError *flaw; /* or NULL */
 };
 
@@ -54,6 +55,7 @@ vmp_machine_new (const char *uuid, const char *name, const char *state, const ch
   self->domain = g_object_ref (domain);
   self->files = files != NULL ? files : g_ptr_array_new ();
   self->snapshots = snapshots != NULL ? snapshots : g_ptr_array_new ();
+  self->lost = g_ptr_array_new ();
   return self;
 }
 
@@ -100,7 +102,17 @@ vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
 
   self->has_checkpoints = machine->has_checkpoints;
   self->flaw = machine->flaw != NULL ? g_error_copy (machine->flaw) : NULL;
+  vmp_machine_take_lost (self, g_ptr_array_ref (machine->lost));
   return self;
+}
+
+void
+vmp_machine_take_lost (VmpMachine *self, GPtrArray *lost)
+{
+  if (lost == NULL)
+    return;
+  g_ptr_array_unref (self->lost);
+  self->lost = lost;
 }
 
 VmpMachine *
@@ -122,6 +134,7 @@ vmp_machine_unref (VmpMachine *self)
   g_object_unref (self->domain);
   g_ptr_array_unref (self->files);
   g_ptr_array_unref (self->snapshots);
+  g_ptr_array_unref (self->lost);
   g_clear_error (&self->flaw);
   g_free (self);
 }
@@ -261,6 +274,12 @@ vmp_machine_list_storage (VmpMachine *self)
       add_path (paths, seen, vmp_snapshot_get_memory_path (snapshot));
     }
   return paths;
+}
+
+GPtrArray *
+vmp_machine_get_lost (VmpMachine *self)
+{
+  return self->lost;
 }
 
 GStrv

@@ -30,6 +30,9 @@ VmpMachine *vmp_machine_new_flawed (const char *uuid, const char *name, const ch
 VmpMachine *vmp_machine_new_with_flaw (VmpMachine *machine, const GError *flaw);
 VmpMachine *vmp_machine_new_with_checkpoints (VmpMachine *machine);
 VmpMachine *vmp_machine_new_in_scope (VmpMachine *machine, const char *scope);
+/* Of a reading that nobody has yet: what its configuration says beyond what the domain does, each a
+ * translated sentence. Taken; NULL for nothing. */
+void vmp_machine_take_lost (VmpMachine *self, GPtrArray *lost);
 VmpMachine *vmp_machine_ref (VmpMachine *self);
 void vmp_machine_unref (VmpMachine *self);
 
@@ -50,6 +53,9 @@ GPtrArray *vmp_machine_get_files (VmpMachine *self);
 GPtrArray *vmp_machine_get_snapshots (VmpMachine *self);
 gboolean vmp_machine_has_checkpoints (VmpMachine *self);
 GPtrArray *vmp_machine_list_storage (VmpMachine *self);
+
+/* Of char *; never NULL. */
+GPtrArray *vmp_machine_get_lost (VmpMachine *self);
 
 /* Disk devices only, no CD-ROM and no floppy: the positions of interface.md. */
 GStrv vmp_machine_get_resource_paths (VmpMachine *self);

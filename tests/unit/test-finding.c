@@ -32,6 +32,7 @@ static const struct
   { "StateLeftBehind", "warning", NULL },
   { "StateKeepsIdentity", "warning", NULL },
   { "CheckpointsLeftBehind", "warning", NULL },
+  { "ConfigurationLeftBehind", "warning", NULL },
   { "PackageSize", "info", NULL },
 };
 

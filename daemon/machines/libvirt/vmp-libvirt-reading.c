@@ -164,9 +164,26 @@ vmp_libvirt_check_disks (GPtrArray *unsafe, GError **error)
   return TRUE;
 }
 
-/* The secrets of a configuration stay with libvirt: they are not asked for. Blocking. */
+/* What the model has no type for; the rest of @unsafe it keeps, marked for whoever imports it. */
+static GPtrArray *
+list_lost (GPtrArray *unsafe)
+{
+  GPtrArray *lost = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < unsafe->len; i++)
+    {
+      VmpUnsafe *found = g_ptr_array_index (unsafe, i);
+
+      if (!found->keepable)
+        g_ptr_array_add (lost, g_strdup_printf ("%s: %s", found->location, found->reason));
+    }
+  return lost;
+}
+
+/* The secrets of a configuration stay with libvirt: they are not asked for. @lost (of char *) is what
+ * the model has no type for. Blocking. */
 VmpDomain *
-vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
+vmp_libvirt_read_domain (virDomainPtr domain, GPtrArray **lost, GError **error)
 {
   char *xml = virDomainGetXMLDesc (domain, VIR_DOMAIN_XML_INACTIVE);
   g_autoptr (GPtrArray) unsafe = NULL;
@@ -183,7 +200,11 @@ vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
   if (resolved == NULL)
     return NULL;
   model = vmp_domain_new_from_xml (resolved, strlen (resolved), &unsafe, error);
-  return model != NULL && vmp_libvirt_check_disks (unsafe, error) ? g_steal_pointer (&model) : NULL;
+  if (model == NULL || !vmp_libvirt_check_disks (unsafe, error))
+    return NULL;
+  if (lost != NULL)
+    *lost = list_lost (unsafe);
+  return g_steal_pointer (&model);
 }
 
 /* The volume at @path. A pool hears of an image that was put into its folder beside it when it is
@@ -387,7 +408,7 @@ has_checkpoints (virDomainPtr domain)
 /* NULL where libvirt is gone. */
 static VmpMachine *
 read_whole (virDomainPtr domain, VmpLibvirtHost *host, const char *uuid, const char *state,
-            VmpDomain *model, GError **error)
+            VmpDomain *model, GPtrArray *lost, GError **error)
 {
   g_autoptr (GError) flaw = NULL;
   GPtrArray *snapshots = vmp_libvirt_read_snapshots (domain, host, &flaw);
@@ -402,9 +423,18 @@ read_whole (virDomainPtr domain, VmpLibvirtHost *host, const char *uuid, const c
     }
   vmp_libvirt_complete_domain (model, virDomainGetConnect (domain), host);
   note_autostart (domain, model);
+  /* Then what was not told is not what is not there. */
+  if (virConnectIsAlive (virDomainGetConnect (domain)) == 0)
+    {
+      g_clear_pointer (&snapshots, g_ptr_array_unref);
+      vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                     _ ("The connection to libvirt broke while the virtual machine was read"));
+      return NULL;
+    }
   scope = take_scope (model);
   bare = vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope, model,
                           list_files (host, uuid, vmp_domain_get_name (model), state), snapshots);
+  vmp_machine_take_lost (bare, g_ptr_array_ref (lost));
   machine = has_checkpoints (domain) ? vmp_machine_new_with_checkpoints (bare)
                                      : vmp_machine_ref (bare);
   return flaw != NULL ? vmp_machine_new_with_flaw (machine, flaw) : g_steal_pointer (&machine);
@@ -418,6 +448,7 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
   char uuid[VIR_UUID_STRING_BUFLEN];
   const char *state = vmp_libvirt_read_state (domain, host, error);
   g_autoptr (GError) flaw = NULL;
+  g_autoptr (GPtrArray) lost = NULL;
   g_autoptr (VmpDomain) model = NULL;
 
   if (state == NULL)
@@ -427,9 +458,9 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
       vmp_libvirt_error_set (error, "Cannot ask for the machine's id");
       return NULL;
     }
-  model = vmp_libvirt_read_domain (domain, &flaw);
+  model = vmp_libvirt_read_domain (domain, &lost, &flaw);
   if (model != NULL)
-    return read_whole (domain, host, uuid, state, model, error);
+    return read_whole (domain, host, uuid, state, model, lost, error);
   if (!g_error_matches (flaw, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
     return read_flawed (domain, uuid, state, flaw);
   g_propagate_error (error, g_steal_pointer (&flaw));

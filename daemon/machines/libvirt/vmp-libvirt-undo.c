@@ -76,7 +76,7 @@ static gboolean
 examine (virDomainPtr domain, VmpLibvirtHost *host, const char *token, GVariant *items,
          const char *const *snapshots, gboolean *ours, GError **error)
 {
-  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, error);
+  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, NULL, error);
   gboolean has_others;
   const char *state;
 

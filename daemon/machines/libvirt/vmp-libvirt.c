@@ -27,6 +27,14 @@
 #include "vmp-libvirt-reading.h"
 #include "vmp-libvirt-watch.h"
 
+/* What may have made a machine another than the one that a job read. */
+typedef enum
+{
+  STIR_NONE,
+  STIR_STARTED,
+  STIR_AWAY, /* libvirt was, and nobody knows */
+} Stir;
+
 struct _VmpLibvirt
 {
   GObject parent_instance;
@@ -41,7 +49,7 @@ struct _VmpLibvirt
   GHashTable *deferred; /* uuids whose reading waits for a job */
 
   GMutex lock;         /* of what follows */
-  GHashTable *stirred; /* uuid of a machine that a job has → whether it was started since */
+  GHashTable *stirred; /* uuid of a machine that a job has → Stir: what happened since */
   GHashTable *made;    /* uuid → VmpMachine that a job defined */
 };
 
@@ -178,7 +186,7 @@ stir (VmpLibvirt *self, const char *uuid)
 {
   g_mutex_lock (&self->lock);
   if (g_hash_table_contains (self->stirred, uuid))
-    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (TRUE));
+    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (STIR_STARTED));
   g_mutex_unlock (&self->lock);
 }
 
@@ -194,7 +202,7 @@ on_down (gpointer owner)
   g_mutex_lock (&self->lock);
   g_hash_table_iter_init (&iter, self->stirred);
   while (g_hash_table_iter_next (&iter, &uuid, NULL))
-    g_hash_table_iter_replace (&iter, GINT_TO_POINTER (TRUE));
+    g_hash_table_iter_replace (&iter, GINT_TO_POINTER (STIR_AWAY));
   g_mutex_unlock (&self->lock);
   vmp_machines_emit_available (VMP_MACHINES (self));
 }
@@ -363,7 +371,7 @@ vmp_libvirt_held (VmpMachines *machines, const char *uuid, gboolean held)
 
   g_mutex_lock (&self->lock);
   if (held)
-    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (FALSE));
+    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (STIR_NONE));
   else
     g_hash_table_remove (self->stirred, uuid);
   g_mutex_unlock (&self->lock);
@@ -391,10 +399,10 @@ vmp_libvirt_reread (VmpMachines *machines, const char *uuid, GError **error)
   return vmp_libvirt_read_machine (domain, host, error);
 }
 
-static gboolean
-was_stirred (VmpLibvirt *self, const char *uuid)
+static Stir
+get_stir (VmpLibvirt *self, const char *uuid)
 {
-  gboolean stirred;
+  Stir stirred;
 
   g_mutex_lock (&self->lock);
   stirred = GPOINTER_TO_INT (g_hash_table_lookup (self->stirred, uuid));
@@ -410,14 +418,20 @@ vmp_libvirt_confirm (VmpMachines *machines, VmpMachine *machine, GError **error)
   VmpLibvirt *self = VMP_LIBVIRT (machines);
   const char *uuid = vmp_machine_get_uuid (machine);
   g_autoptr (VmpMachine) now = vmp_libvirt_reread (machines, uuid, error);
+  Stir stirred;
 
   if (now == NULL)
     return FALSE;
+  stirred = get_stir (self, uuid);
+  if (stirred == STIR_AWAY)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                          _ ("libvirt was away while the virtual machine was read, which may have "
+                             "been started meanwhile; try again"));
   if (strcmp (vmp_machine_get_state (now), vmp_machine_get_state (machine)) != 0
-      || was_stirred (self, uuid))
+      || stirred == STIR_STARTED)
     return vmp_error_set (error, VMPORT_ERROR_IN_USE,
-                          _ ("The virtual machine was started while it was read, or libvirt was "
-                             "away; try again while it is off"));
+                          _ ("The virtual machine was started while it was read; try again while it "
+                             "is off"));
   if (!vmp_machine_equal (now, machine))
     {
       /* libvirt tells of most changes, but not of all (autostart): the next attempt shall know. */

@@ -12,7 +12,7 @@ import pytest
 from gi.repository import GLib
 
 from rig import hostile, libvirt_trees as trees, packages
-from rig.caller import ERROR, MACHINE, QEMU, Refused, refused
+from rig.caller import ERROR, MACHINE, MANAGER, QEMU, Refused, refused
 from rig.guests import count, guest
 from rig.jobs import findings
 from rig.libvirt import IMAGES, NVRAM, PLACE
@@ -455,23 +455,23 @@ def test_checkpoints_stay_and_somebody_tells(libvirt, qemu, alice, area):
     libvirt.destroy('new')
 
 
-@pytest.mark.parametrize('kind', ['internal', 'external'])
-def test_in_place(libvirt, qemu, alice, root, area, kind):
-    """Nothing is copied, and libvirt has the same tree on the package's own files."""
-    tree = KINDS[kind](libvirt)
+def test_in_place(libvirt, qemu, alice, root, area):
+    """Nothing is copied: libvirt has the same tree on the package's own files, and leaves them when
+    the machine is deleted without its storage."""
+    tree = trees.Tree(libvirt)
+    tree.take('one', external=True)
+    tree.take('two')
     machine = find(qemu, alice, tree)
     before = listing('web'), facts(tree.domain)
     package = area / 'alice/package'
     alice.wait(alice.export(machine, package, manager=QEMU))
     members = packages.members(package)
-    for _ in range(2):
-        result = root.wait(root.import_(package, {'Name': 'here', 'CreateCopy': False}, QEMU))
-        assert (listing('here'), facts(libvirt.domain('here'))) == before
-        named = {path for snapshot in libvirt.domain('here').listAllSnapshots()
-                 for path, _ in trees.sources(trees.inner(snapshot)).values()}
-        assert all(path.startswith(f'{package}/') for path in named), named
-        root.delete(result['ImportedVirtualMachine'], storage=False)
-        assert packages.members(package) == members
+    result = root.wait(root.import_(package, {'Name': 'here', 'CreateCopy': False}, QEMU))
+    named = {path for snapshot in libvirt.domain('here').listAllSnapshots()
+             for path, _ in trees.sources(trees.inner(snapshot)).values()}
+    assert len(named) == 4 and all(path.startswith(f'{package}/') for path in named), named
+    root.delete(result['ImportedVirtualMachine'], storage=False)
+    assert packages.members(package) == members
     root.wait(root.import_(package, {'Name': 'here', 'CreateCopy': False}, QEMU))
     check_tree(libvirt, 'here', tree, before)
 
@@ -508,5 +508,21 @@ def test_a_chain_of_200(libvirt, qemu, alice, area):
     assert path != str(top) and {read[number << 16] for number in (0, 9)} == {9} \
         and read[7 << 16] == 7
     # And what libvirt has then is a machine like any other.
-    alice.wait(alice.export(result['ImportedVirtualMachine'], area / 'alice/second',
-                            {'Checksum': 'none'}, QEMU))
+    found = alice.call(QEMU, MANAGER, 'CheckExport', '(osa{sv})',
+                       (result['ImportedVirtualMachine'], str(area / 'alice/second'), {}))
+    assert [finding['Code'] for finding in found] == ['PackageSize']
+
+
+def test_a_ghost_is_not_exported(libvirt, qemu, alice, area):
+    """libvirt has it, and no image has: there is nothing that a package could keep of it."""
+    tree = trees.Tree(libvirt)
+    tree.take('one')
+    tree.take('two')
+    machine = find(qemu, alice, tree)
+    trees.run('qemu-img', 'snapshot', '-d', 'one', IMAGES / 'a.qcow2')
+    for number, settings in enumerate((mode(0), mode(2, 'one'))):
+        error = refused(alice.wait, alice.export(machine, area / f'alice/{number}', settings, QEMU))
+        assert error.name == f'{ERROR}NotFound' and 'one' in error.message, error
+        assert not (area / f'alice/{number}').exists()
+    alice.wait(alice.export(machine, area / 'alice/other', mode(2, 'two'), QEMU))
+    assert content(*images(area / 'alice/other')['vda']) == tree.contents['two']['vda']

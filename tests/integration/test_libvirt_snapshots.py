@@ -245,11 +245,11 @@ def test_delete_takes_their_files_along(libvirt, qemu, alice, root, area):
 
 
 class Snare(threading.Thread):
-    """Kills libvirtd as soon as it has kept that many snapshots of a domain."""
+    """Kills a process as soon as libvirtd has kept that many snapshots of a domain."""
 
-    def __init__(self, libvirt, name, count):
+    def __init__(self, process, name, count):
         super().__init__(daemon=True)
-        self.libvirt, self.count = libvirt, count
+        self.process, self.count = process, count
         self.folder = PLACE / 'qemu/snapshot' / name
         self.sprung = self.over = False
         self.start()
@@ -261,10 +261,15 @@ class Snare(threading.Thread):
             except FileNotFoundError:
                 kept = 0
             if kept >= self.count:
-                self.libvirt.process.kill()
+                self.process.kill()
                 self.sprung = True
                 return
             time.sleep(0.0002)
+
+    def end(self):
+        self.over = True
+        self.join()
+        assert self.sprung, 'all was over before'
 
 
 def test_libvirtd_dies_while_they_are_defined(libvirt, daemon, qemu, alice, area):
@@ -272,16 +277,15 @@ def test_libvirtd_dies_while_they_are_defined(libvirt, daemon, qemu, alice, area
     daemon.fatal = 'fatal-criticals'
     daemon.restart()
     qemu.wait()
-    tree = trees.internal(libvirt)
-    machine = find(qemu, alice, tree)
+    trees.wide(libvirt)
+    machine = qemu.find(alice, 'web')
     package = area / 'alice/package'
     alice.wait(alice.export(machine, package, manager=QEMU))
     before = libvirt.traces()
-    snare = Snare(libvirt, 'new', 2)
+    snare = Snare(libvirt.process, 'new', 2)
     error = refused(alice.wait, alice.import_(package, {'Name': 'new'}, QEMU))
-    snare.over = True
-    snare.join()
-    assert snare.sprung and 'libvirt' in error.message, error
+    snare.end()
+    assert 'libvirt' in error.message, error
     libvirt.kill()
     libvirt.start()
     qemu.wait()
@@ -293,6 +297,36 @@ def test_libvirtd_dies_while_they_are_defined(libvirt, daemon, qemu, alice, area
                  f'{set(libvirt.traces().items()) ^ set(before.items())}', 20)
     alice.wait(alice.import_(package, {'Name': 'new'}, QEMU))
     assert listing('new') == listing('web')
+
+
+@pytest.mark.parametrize('touched', [False, True])
+def test_the_daemon_dies_while_they_are_defined(libvirt, daemon, qemu, alice, area, touched):
+    """What it had defined goes, with the snapshots that it had defined; unless somebody has taken
+    one more of the machine since, which nobody may lose."""
+    trees.wide(libvirt)
+    machine = qemu.find(alice, 'web')
+    package = area / 'alice/package'
+    alice.wait(alice.export(machine, package, manager=QEMU))
+    before = libvirt.traces()
+    snare = Snare(daemon.process, 'new', 2)
+    pending = alice.start_wait(alice.import_(package, {'Name': 'new'}, QEMU))
+    wait_on_disk(lambda: pending.done, 'the daemon to be killed')
+    snare.end()
+    daemon.kill()
+    new = libvirt.domain('new')
+    assert 2 <= new.snapshotNum() < libvirt.domain('web').snapshotNum()
+    if touched:
+        new.snapshotCreateXML('<domainsnapshot><name>mine</name></domainsnapshot>',
+                              api.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY)
+    names = libvirt.traces()
+    daemon.start()
+    qemu.wait()
+    if touched:
+        assert libvirt.names() == ['new', 'web'] and libvirt.traces() == names
+        assert new.snapshotLookupByName('mine').isCurrent()
+    else:
+        wait_on_disk(lambda: libvirt.names() == ['web'] and libvirt.traces() == before,
+                     'the roll-back', 20)
 
 
 # Ways into the host that a document may have within a snapshot, where the machine's own has none.

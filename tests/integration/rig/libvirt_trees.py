@@ -156,6 +156,21 @@ def mixed(libvirt, name='web'):
     return tree
 
 
+def wide(libvirt, name='web', count=20):
+    """An internal snapshot with many children, which are made faster than libvirt does it."""
+    tree = Tree(libvirt, name, (('a.qcow2', 'qcow2'),))
+    tree.take('root')
+    text = tree.domain.snapshotLookupByName('root').getXMLDesc()
+    for number in range(count):
+        leaf = f'leaf-{number:02}'
+        run('qemu-img', 'snapshot', '-c', leaf, IMAGES / 'a.qcow2')
+        tree.domain.snapshotCreateXML(
+            text.replace('<name>root</name>',
+                         f'<name>{leaf}</name><parent><name>root</name></parent>', 1),
+            api.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE)
+    return tree
+
+
 # What there is to see of a tree
 
 def read(xml, contents):

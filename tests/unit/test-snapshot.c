@@ -284,6 +284,11 @@ static const struct
     SMALL ("<domain type='kvm' xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><name>x</name>"
            "<os><type>hvm</type></os><q:commandline><q:arg value='EVIL'/></q:commandline></domain>"),
     "domain/qemu:commandline", FALSE },
+  { "commandline by a name of the document's",
+    "<domainsnapshot xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><name>s</name>"
+    "<state>shutoff</state>" TIME "<domain type='kvm'><name>x</name><os><type>hvm</type></os>"
+    "<q:commandline><q:arg value='EVIL'/></q:commandline></domain></domainsnapshot>",
+    "domain/qemu:commandline", FALSE },
   { "host device", SMALL (DOMAIN_WITH ("web", HOSTDEV)), "domain/devices/hostdev", TRUE },
   { "inactive emulator", SMALL (DOMAIN INACTIVE (EMULATOR)), "inactiveDomain/devices/emulator",
     FALSE },

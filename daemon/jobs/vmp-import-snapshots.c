@@ -58,26 +58,47 @@ list_known_images (VmpImportPlan *self)
   return known;
 }
 
-/* A file that no disk of the machine needs. It goes by the name of @listed's folder that it lies in,
- * or of the first snapshot that needs it. */
+static gboolean
+has_made (VmpSnapshot *snapshot, const char *path)
+{
+  for (guint i = 0; i < vmp_snapshot_get_n_disks (snapshot); i++)
+    if (g_strcmp0 (vmp_snapshot_get_disk_path (snapshot, i), path) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* The snapshot in whose folder a file lies, or would: the one that made it, or else the first that
+ * needs it. */
+static VmpImportSnapshot *
+find_home (VmpImportPlan *self, VmpImportSnapshot *first, const char *path, const char *member)
+{
+  GPtrArray *listed = vmp_package_get_snapshots (self->package);
+  VmpImportSnapshot *home = first;
+
+  for (guint i = 0; i < listed->len; i++)
+    {
+      const char *document = ((VmpPackageSnapshot *) g_ptr_array_index (listed, i))->file;
+      VmpImportSnapshot *snapshot = g_ptr_array_index (self->snapshots, i);
+      gsize stem = strlen (document) - strlen (".xml");
+
+      if (member != NULL
+              ? g_str_has_suffix (document, ".xml") && strncmp (member, document, stem) == 0
+                    && member[stem] == '/'
+              : has_made (snapshot->model, path))
+        home = snapshot;
+    }
+  return home;
+}
+
+/* A file that no disk of the machine needs. */
 static VmpImportFile *
 add_file (VmpImportPlan *self, VmpImportSnapshot *snapshot, VmpRole role, const char *path,
           const char *format, const char *target, const char *member)
 {
   VmpImportFile *file = vmp_import_file_new (role, path, format);
-  VmpImportSnapshot *home = snapshot;
+  VmpImportSnapshot *home = find_home (self, snapshot, path, member);
   g_autofree char *base = NULL;
 
-  for (guint i = 0; member != NULL && i < self->snapshots->len; i++)
-    {
-      VmpPackageSnapshot *listed
-          = g_ptr_array_index (vmp_package_get_snapshots (self->package), i);
-      gsize stem = strlen (listed->file) - strlen (".xml");
-
-      if (g_str_has_suffix (listed->file, ".xml") && strncmp (member, listed->file, stem) == 0
-          && member[stem] == '/')
-        home = g_ptr_array_index (self->snapshots, i);
-    }
   if (format != NULL)
     base = vmp_package_name_image (member != NULL ? member : path, format, home->taken);
   else
@@ -152,20 +173,48 @@ vmp_import_snapshot_find_chain (VmpImportSnapshot *self, const char *target)
   return NULL;
 }
 
+static VmpPackageDisk *
+find_listed (VmpPackageSnapshot *listed, const char *target)
+{
+  for (guint i = 0; i < listed->disks->len; i++)
+    {
+      VmpPackageDisk *disk = g_ptr_array_index (listed->disks, i);
+
+      if (strcmp (disk->target, target) == 0)
+        return disk;
+    }
+  return NULL;
+}
+
+static gboolean
+has_chain (VmpPackageDisk *listed, VmpDomain *domain, guint disk)
+{
+  if (listed == NULL || listed->images->len != vmp_domain_get_n_images (domain, disk))
+    return FALSE;
+  for (guint i = 0; i < listed->images->len; i++)
+    if (g_strcmp0 (((VmpPackageImage *) g_ptr_array_index (listed->images, i))->path,
+                   vmp_domain_get_image_path (domain, disk, i))
+        != 0)
+      return FALSE;
+  return TRUE;
+}
+
 /* The descriptor says of each disk that is a file where its images are. */
 static gboolean
-check_agreement (VmpImportSnapshot *self, VmpDomain *domain, GError **error)
+check_agreement (VmpPackageSnapshot *listed, VmpDomain *domain, GError **error)
 {
   for (guint i = 0; domain != NULL && i < vmp_domain_get_n_disks (domain); i++)
-    if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK
-        && vmp_domain_get_n_images (domain, i) > 0
-        && vmp_import_snapshot_find_chain (self, vmp_domain_get_disk_target (domain, i))
-               == NULL)
-      return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                            _ ("The package's descriptor does not list the disk “%s” of the "
-                               "snapshot “%s”"),
-                            vmp_domain_get_disk_target (domain, i),
-                            vmp_snapshot_get_name (self->model));
+    {
+      const char *target = vmp_domain_get_disk_target (domain, i);
+
+      if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK
+          && vmp_domain_get_n_images (domain, i) > 0
+          && !has_chain (find_listed (listed, target), domain, i))
+        return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                              _ ("The package's descriptor and the snapshot “%s” do not agree on the "
+                                 "images of the disk “%s”"),
+                              listed->name, target);
+    }
   return TRUE;
 }
 
@@ -193,8 +242,8 @@ add_files (VmpImportPlan *self, VmpImportSnapshot *snapshot, VmpPackageSnapshot 
   for (guint i = 0; i < listed->disks->len; i++)
     if (!add_chain (self, snapshot, g_ptr_array_index (listed->disks, i), known, error))
       return FALSE;
-  return check_agreement (snapshot, vmp_snapshot_get_domain (snapshot->model), error)
-         && check_agreement (snapshot, vmp_snapshot_get_inactive_domain (snapshot->model), error)
+  return check_agreement (listed, vmp_snapshot_get_domain (snapshot->model), error)
+         && check_agreement (listed, vmp_snapshot_get_inactive_domain (snapshot->model), error)
          && add_memory (self, snapshot, listed, error);
 }
 

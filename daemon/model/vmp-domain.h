@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 /* Bounds on a document from outside. */
 #define VMP_DOMAIN_MAX_BYTES (4 * 1024 * 1024)
-#define VMP_DOMAIN_MAX_DEPTH 240 /* a chain of 200 images is nested; libxml2 itself ends at 256 */
+#define VMP_DOMAIN_MAX_DEPTH 250 /* a backing chain is nested; libxml2 itself ends at 256 */
 
 #define VMP_TYPE_DOMAIN (vmp_domain_get_type ())
 G_DECLARE_FINAL_TYPE (VmpDomain, vmp_domain, VMP, DOMAIN, GObject)

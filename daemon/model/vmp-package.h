@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 
 #define VMP_PACKAGE_MAX_BYTES (8 * 1024 * 1024)
 #define VMP_PACKAGE_MAX_FILES 4096
-#define VMP_PACKAGE_MAX_IMAGES 256 /* in one backing chain */
+#define VMP_PACKAGE_MAX_IMAGES 240 /* in one backing chain: a configuration can spell out so many */
 #define VMP_PACKAGE_MAX_SNAPSHOTS 1024
 
 /* swtpm has a handful of files, in one folder: guards, not limits that anyone meets. */

@@ -12,6 +12,7 @@ import subprocess
 import xml.etree.ElementTree as ElementTree
 
 from . import stored
+from .snapshots import Snapshot, add
 
 MIB = 1 << 20
 CLUSTER = 64 * 1024
@@ -19,6 +20,7 @@ CLUSTER = 64 * 1024
 MARKERS = {'s1': 0x11, 's2': 0x22, 's3': 0x33, 't2': 0x42, 't3': 0x43, 'now': 0x7f}
 PARENTS = {'s1': None, 's2': 's1', 's3': 's2', 't2': 's1', 't3': 't2'}
 CURRENT = 't3'
+FIRST = 1700000000   # when the first was made
 MAC = '52:54:00:aa:bb:01'
 SHAPES = ('internal', 'external', 'mixed')
 
@@ -38,7 +40,7 @@ def create(path, below=None):
     return path
 
 
-def snapshot(image, name, option='-c'):
+def hold(image, name, option='-c'):
     run('qemu-img', 'snapshot', option, name, image)
 
 
@@ -58,37 +60,6 @@ def check(image):
     run('qemu-img', 'check', '-q', '-f', 'qcow2', image)
 
 
-def chain_xml(chain):
-    """The source of a disk whose images are @chain, topmost first."""
-    below = '<backingStore/>'
-    for image in reversed(chain[1:]):
-        below = (f'<backingStore type="file"><format type="qcow2"/><source file="{image}"/>'
-                 f'{below}</backingStore>')
-    return f'<driver name="qemu" type="qcow2"/><source file="{chain[0]}"/>{below}'
-
-
-def with_chain(domain, chain):
-    """The XML of the domain with another chain for vda."""
-    root = ElementTree.fromstring(domain)
-    disk = next(disk for disk in root.iterfind('devices/disk')
-                if disk.find('target').get('dev') == 'vda')
-    for element in list(disk):
-        if element.tag in ('driver', 'source', 'backingStore'):
-            disk.remove(element)
-    for number, element in enumerate(ElementTree.fromstring(f'<x>{chain_xml(chain)}</x>')):
-        disk.insert(number, element)
-    return ElementTree.tostring(root, encoding='unicode')
-
-
-def document(name, domain, disk, memory='', time=0):
-    memory = memory or '<memory snapshot="no"/>'
-    parent = f'<parent><name>{PARENTS[name]}</name></parent>' if PARENTS.get(name) else ''
-    active = '<active>1</active>' if name == CURRENT else ''
-    return (f'<domainsnapshot><name>{name}</name><description>as of {name}</description>{parent}'
-            f'<creationTime>{1700000000 + time}</creationTime><state>shutoff</state>'
-            f'{memory}<disks>{disk}</disks>{domain}{active}</domainsnapshot>')
-
-
 class Tree:
     """What was planted: `chains` of each snapshot and of the machine (`now`), topmost first; `held`,
     which of them an image holds inside; `made`, the overlay that each external one made."""
@@ -101,7 +72,7 @@ class Tree:
 
     def internal(self, name, chain):
         mark(chain[0], MARKERS[name])
-        snapshot(chain[0], name)
+        hold(chain[0], name)
         self.chains[name] = list(chain)
         self.held.add(name)
 
@@ -116,7 +87,7 @@ class Tree:
 def _plant_internal(tree, base):
     for name in ('s1', 's2', 's3'):
         tree.internal(name, [base])
-    snapshot(base, 's1', '-a')
+    hold(base, 's1', '-a')
     for name in ('t2', 't3'):
         tree.internal(name, [base])
     return [base]
@@ -141,35 +112,46 @@ def _plant_mixed(tree, base):
     return tree.external('t3', chain, 'Virtual Hard Disks')
 
 
-def disk_xml(tree, name):
-    if name in tree.held:
-        return '<disk name="vda" snapshot="internal"/>'
-    return (f'<disk name="vda" snapshot="external"><driver type="qcow2"/>'
-            f'<source file="{tree.made[name]}"/></disk>')
+def _folder(daemon, machine):
+    return stored.configuration(daemon, machine).parent.parent
 
 
-def plant(daemon, machine, shape, documents=None):
-    """Gives a machine of the store, with one qcow2 disk, the snapshots of a shape."""
-    configuration = stored.configuration(daemon, machine)
-    folder = configuration.parent.parent
-    domain = configuration.read_text()
-    base = folder / 'Virtual Hard Disks/disk.qcow2'
-    for image in base.parent.iterdir():
-        image.unlink()
+def plant(daemon, machine, shape, memory=None):
+    """Gives a machine of the store, with one qcow2 disk, the snapshots of a shape; {name: file} of
+    memory that some have."""
+    tree = Tree(_folder(daemon, machine))
+    base = tree.folder / 'Virtual Hard Disks/disk.qcow2'
+    base.unlink()
     create(base)
-    tree = Tree(folder)
     now = {'internal': _plant_internal, 'external': _plant_external,
            'mixed': _plant_mixed}[shape](tree, base)
     mark(now[0], MARKERS['now'])
     tree.chains['now'] = now
-    (folder / 'Snapshots').mkdir(exist_ok=True)
-    for time, name in enumerate(PARENTS):
-        text = document(name, with_chain(domain, tree.chains[name]), disk_xml(tree, name),
-                        time=time)
-        text = (documents or {}).get(name, lambda same: same)(text)
-        (folder / f'Snapshots/{name}.xml').write_text(text)
-    configuration.write_text(with_chain(domain, now))
-    daemon.restart()
+    add(daemon, machine,
+        [Snapshot(name, PARENTS[name], FIRST + time, current=name == CURRENT,
+                  description=f'as of {name}', chains={'vda': tree.chains[name]},
+                  overlays={'vda': tree.made[name]} if name in tree.made else {},
+                  memory=(memory or {}).get(name, 'no')) for time, name in enumerate(PARENTS)],
+        {'vda': now})
+    return tree
+
+
+def plant_chain(daemon, machine, length):
+    """A chain of so many images, and one snapshot just beneath its top."""
+    tree = Tree(_folder(daemon, machine))
+    chain = [tree.folder / 'Virtual Hard Disks/disk.qcow2']
+    chain[0].unlink()
+    create(chain[0])
+    while len(chain) < length:
+        image = chain[-1].with_name(f'disk.{len(chain)}')
+        # Without a look at the chain beneath, which would be one at all of it each time.
+        run('qemu-img', 'create', '-q', '-u', '-f', 'qcow2', '-b', chain[0], '-F', 'qcow2', image,
+            '1M')
+        chain.insert(0, image)
+    mark(chain[0], MARKERS['now'])
+    tree.chains['now'] = chain
+    add(daemon, machine, [Snapshot('s1', overlays={'vda': chain[0]}, chains={'vda': chain[1:]},
+                                   current=True)], {'vda': chain})
     return tree
 
 

@@ -17,7 +17,8 @@
 #include "vmp-nbd.h"
 #include "vmp-size.h"
 
-#define SLOT_SIZE ((guint64) 1 << 20)
+/* As much as all of them together stays in a processor's cache. */
+#define SLOT_SIZE ((guint64) 256 << 10)
 #define N_SLOTS 16
 /* Runs of zeros shorter than this are not worth a hole: a block of a file, a cluster of an image. */
 #define FILE_ZERO_BLOCK 4096

@@ -1,11 +1,20 @@
 """DiskFormat: what a disk is converted into, and what stays as it was."""
 
+import os
 import pathlib
+import pwd
+import re
+import signal
 import subprocess
 
 import pytest
+from gi.repository import GLib
 
-from rig.machines import MIB, Disk, bare_directory, names, same_content
+from rig.caller import ERROR, refused, variants
+from rig.daemon import processes
+from rig.jobs import job_failure
+from rig.loop import wait_gone, wait_on_disk
+from rig.machines import MIB, Disk, bare_directory, names, random_disk, same_content
 from rig.packages import assert_package, descriptor
 
 pytestmark = pytest.mark.modes('system', 'session')
@@ -80,3 +89,81 @@ def test_what_has_the_format_is_copied(daemon, alice, make_vm, area):
 
 def test_managers_can_convert(daemon, alice):
     assert 'convert' in alice.get('/org/vmport/Manager/store', 'org.vmport.Manager', 'Features')
+
+
+def emulators(daemon):
+    """The QEMU processes of its workers."""
+    return [process for worker in daemon.workers() for process in processes(parent=worker.pid)]
+
+
+@pytest.fixture
+def converting(daemon, alice, make_vm, area):
+    """An export in the middle of a disk, and the QEMU that reads it: (job, process, the image)."""
+    machine = make_vm('web', [random_disk(12, 'web.qcow2', 'qcow2')])
+    job = alice.export(machine, area / 'alice/package',
+                       {'DiskFormat': 'vmdk', 'BandwidthLimit': GLib.Variant('t', MIB)})
+    wait_on_disk(lambda: alice.job(job)['BytesDone'] > 0, 'the first bytes')
+    emulator, = emulators(daemon)
+    return job, emulator, paths(alice, machine)[0]
+
+
+def test_qemu_is_nobody(daemon, converting, users, bus_kind):
+    """It runs as a user of its own, with nothing of the machine's but what it reads."""
+    _, emulator, image = converting
+    wanted = users['alice'].uid if bus_kind == 'session' else pwd.getpwnam('vmport').pw_uid
+    assert set(emulator.uids) == {wanted}
+    assert re.search(r'^NoNewPrivs:\s1$', emulator.status, re.M)
+    assert re.search(r'^Seccomp:\s2$', emulator.status, re.M)
+    for fd in pathlib.Path(f'/proc/{emulator.pid}/fd').iterdir():
+        if os.readlink(fd) == str(image):
+            assert int(re.search(r'^flags:\s(\d+)$',
+                                 fd.parent.with_name('fdinfo').joinpath(fd.name).read_text(),
+                                 re.M).group(1), 8) & os.O_ACCMODE == os.O_RDONLY
+
+
+def test_qemu_dies(daemon, alice, converting, area):
+    job, emulator, _ = converting
+    emulator.kill(signal.SIGKILL)
+    error = refused(alice.wait, job)
+    assert error.name == f'{ERROR}Failed' and 'QEMU' in error.message
+    assert names(area / 'alice') == [], 'nothing is left'
+    assert not emulators(daemon)
+
+
+def test_cancelled_while_qemu_hangs(daemon, alice, converting, area):
+    job, emulator, _ = converting
+    emulator.stop()
+    alice.cancel(job)
+    assert refused(alice.wait, job).name == f'{ERROR}Cancelled'
+    wait_gone(emulator.pid, 'QEMU')
+    assert names(area / 'alice') == []
+    assert not list(pathlib.Path('/tmp').glob('vmport-*/nbd')), 'no socket is left'
+
+
+def test_qemu_goes_with_the_daemon(daemon, converting):
+    _, emulator, _ = converting
+    daemon.kill()
+    wait_gone(emulator.pid, 'QEMU')
+
+
+def test_image_that_changes(daemon, alice, converting, area):
+    job, _, image = converting
+    os.utime(image)
+    alice.call(job, 'org.vmport.Job', 'SetBandwidthLimit', '(ta{sv})', (0, {}))
+    error = refused(alice.wait, job)
+    assert error.name == f'{ERROR}FileInUse' and str(image) in error.message
+    assert names(area / 'alice') == []
+
+
+def test_without_qemu(daemon, alice, make_vm, area):
+    machine = make_vm('web')
+    daemon.environment['PATH'] = '/nowhere'
+    daemon.restart()
+    assert 'convert' not in alice.get('/org/vmport/Manager/store', 'org.vmport.Manager', 'Features')
+    settings = {'DiskFormat': 'raw'}
+    error = refused(alice.call, '/org/vmport/Manager/store', 'org.vmport.Manager', 'CheckExport',
+                    '(osa{sv})', (machine, str(area / 'alice/package'), variants(settings)))
+    assert error.name == f'{ERROR}NotSupported' and 'qemu-system' in error.message
+    error = job_failure(alice, alice.export, machine, area / 'alice/package', settings)
+    assert error.name == f'{ERROR}NotSupported' and 'qemu-system' in error.message
+    alice.wait(alice.export(machine, area / 'alice/package'))

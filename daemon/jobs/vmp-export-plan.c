@@ -102,7 +102,12 @@ add_member (VmpExportPlan *self, VmpRole role, const char *path, const char *for
         member->source = vmp_source_list_add_fd (self->sources, fd, path, format);
     }
   else
-    member->source = vmp_source_list_add_path (self->sources, path, format);
+    {
+      member->source = vmp_source_list_add_path (self->sources, path, format);
+      /* Of what lies in the manager's own place its driver takes care. */
+      if (role == VMP_ROLE_DISK)
+        vmp_source_list_set_flags (self->sources, member->source, VMP_SOURCE_LOCK);
+    }
   if (role == VMP_ROLE_STATE && member->failure == NULL
       && vmp_machines_get_state_formats (machines) != NULL)
     vmp_source_list_set_flags (self->sources, member->source, VMP_SOURCE_SAVE_IMAGE);

@@ -12,7 +12,7 @@ from rig.libvirt import CONFIGURATION, QEMU_CONF, SAVED
 from rig.shapes import make_images, shape
 
 # libvirt's numbers for what qemu.conf calls save_image_format.
-FORMATS = {'raw': 0, 'gzip': 1, 'bzip2': 2, 'xz': 3, 'lzop': 4}
+FORMATS = {'gzip': 1, 'bzip2': 2, 'xz': 3, 'lzop': 4}
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def save_format(libvirt, qemu):
         libvirt.start()
         qemu.wait()
     yield save_format
+    libvirt.reset()
     save_format('raw')
 
 

@@ -21,7 +21,7 @@
 #include "vmp-libvirt-check.h"
 #include "vmp-libvirt-error.h"
 #include "vmp-libvirt-link.h"
-#include "vmp-libvirt-lock.h"
+#include "vmp-image-lock.h"
 #include "vmp-libvirt-place.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
@@ -566,7 +566,7 @@ vmp_libvirt_open_file (VmpMachines *machines, const char *path, GError **error)
   g_autoptr (VmpLibvirtHost) host = take_host (VMP_LIBVIRT (machines), error);
   vmp_autofd int fd = host != NULL ? vmp_libvirt_host_open (host, path, error) : -1;
 
-  if (fd < 0 || !vmp_libvirt_lock_image (fd, path, error))
+  if (fd < 0 || !vmp_image_lock (fd, path, error))
     return -1;
   return vmp_fd_steal (&fd);
 }

@@ -98,6 +98,13 @@ new_member (VmpExportPlan *self, VmpRole role, const char *name)
   return member;
 }
 
+/* Of what lies in the manager's own place its driver takes care. */
+static VmpSourceFlags
+get_lock (VmpExportPlan *self, const char *path)
+{
+  return vmp_machines_owns_path (vmp_run_get_machines (self->run), path) ? 0 : VMP_SOURCE_LOCK;
+}
+
 VmpExportMember *
 vmp_export_plan_add_member (VmpExportPlan *self, VmpRole role, const char *path, const char *format,
                             const char *name)
@@ -105,6 +112,8 @@ vmp_export_plan_add_member (VmpExportPlan *self, VmpRole role, const char *path,
   VmpExportMember *member = new_member (self, role, name);
 
   member->source = vmp_export_plan_add_source (self, path, format, &member->failure);
+  if ((role == VMP_ROLE_DISK || role == VMP_ROLE_SNAPSHOT_DISK) && member->failure == NULL)
+    vmp_source_list_set_flags (self->sources, member->source, get_lock (self, path));
   if ((role == VMP_ROLE_STATE || role == VMP_ROLE_SNAPSHOT_MEMORY) && member->failure == NULL
       && (self->snapshot != NULL
           || vmp_machines_get_state_formats (vmp_run_get_machines (self->run)) != NULL))
@@ -143,15 +152,15 @@ void
 vmp_export_plan_add_made_image (VmpExportPlan *self, VmpExportMember *member, VmpDomain *domain,
                                 guint disk, guint image)
 {
+  const char *path = vmp_domain_get_image_path (domain, disk, image);
   const char *format = vmp_domain_get_image_format (domain, disk, image);
-  guint source = vmp_export_plan_add_source (self, vmp_domain_get_image_path (domain, disk, image),
-                                             format, &member->failure);
+  guint source = vmp_export_plan_add_source (self, path, format, &member->failure);
 
   if (member->failure != NULL)
     return;
   if (member->merge->images->len == 0)
     member->source = source;
-  vmp_source_list_set_flags (self->sources, source, VMP_SOURCE_HAND_OVER);
+  vmp_source_list_set_flags (self->sources, source, VMP_SOURCE_HAND_OVER | get_lock (self, path));
   vmp_merge_add_image (member->merge, source, format);
 }
 

@@ -86,6 +86,34 @@ def test_starting_a_machine_that_is_being_exported(libvirt, daemon, make, alice,
         libvirt.domain('web').create()
 
 
+def test_starting_a_machine_whose_disk_is_in_no_pool(libvirt, daemon, qemu, carol, area, users,
+                                                     recorder):
+    """A worker reads it as its caller, and QEMU is kept from it all the same."""
+    folder = area / 'place'
+    folder.mkdir()
+    folder.chmod(0o755)
+    make_image(folder / 'web-0.qcow2', random_disk(16, 'web-0.qcow2', 'qcow2'))
+    (folder / 'web-0.qcow2').chmod(0o666)
+    libvirt.define(shape(PLAIN, 'web').replace(str(IMAGES), str(folder)))
+    machine = qemu.find(carol, 'web')
+    hold = Hold(daemon, recorder, 'Copying')
+    job = carol.export(machine, area / 'carol/package',
+                       {'BandwidthLimit': GLib.Variant('t', 32 * MIB)}, QEMU)
+    hold.wait()
+    with pytest.raises(binding.libvirtError) as error:
+        libvirt.domain('web').create()
+    assert 'lock' in str(error.value)
+    hold.release()
+    refusal = None
+    try:
+        carol.wait(job)
+    except Refused as error:
+        refusal = error
+    # The attempt gave the image to QEMU's user and took it back.
+    assert refusal is None or refusal.name in (f'{ERROR}InUse', f'{ERROR}FileInUse'), refusal
+    libvirt.domain('web').create()
+
+
 def test_uefi_variables_of_a_machine_that_never_ran(libvirt, make, alice, area):
     """Pitfall 5: their absence is no error."""
     machine = make(what=UEFI)

@@ -79,7 +79,7 @@ read_version (VmpLibvirtHost *self, virConnectPtr connection, GError **error)
   unsigned long version;
 
   if (virConnectGetLibVersion (connection, &version) < 0)
-    return vmp_libvirt_error_set (error, "Cannot ask for libvirt's version");
+    return vmp_libvirt_error_set (error, _ ("libvirt does not tell its version"));
   self->version = g_strdup_printf ("%lu.%lu.%lu", version / 1000000, version / 1000 % 1000,
                                    version % 1000);
   return TRUE;
@@ -141,7 +141,7 @@ read_qemu_user (VmpLibvirtHost *self, virConnectPtr connection, GError **error)
   g_auto (GStrv) parts = NULL;
 
   if (xml == NULL)
-    return vmp_libvirt_error_set (error, "Cannot ask for the host's capabilities");
+    return vmp_libvirt_error_set (error, _ ("libvirt does not tell the host's capabilities"));
   query = vmp_query_new (xml, _ ("The host's capabilities"), error);
   free (xml);
   if (query == NULL)

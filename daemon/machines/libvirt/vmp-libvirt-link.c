@@ -36,6 +36,7 @@ typedef enum
   ORDER_READ,
   ORDER_READ_NAMED,
   ORDER_READ_HOST,
+  ORDER_WORK,
   ORDER_CLOSED,
   ORDER_STOP,
 } OrderKind;
@@ -44,6 +45,9 @@ typedef struct
 {
   OrderKind kind;
   char *machine; /* its id or name */
+  VmpLibvirtLinkWork work;
+  gpointer data;
+  GDestroyNotify free_data;
 } Order;
 
 struct _VmpLibvirtLink
@@ -77,6 +81,8 @@ order_free (gpointer data)
 {
   Order *order = data;
 
+  if (order->free_data != NULL)
+    order->free_data (order->data);
   g_free (order->machine);
   g_free (order);
 }
@@ -300,7 +306,7 @@ read_machines (virConnectPtr connection, VmpLibvirtHost *host, GError **error)
   gboolean alive = n >= 0;
 
   if (!alive)
-    vmp_libvirt_error_set (error, "Cannot list the machines");
+    vmp_libvirt_error_set (error, _ ("libvirt does not list its machines"));
   for (int i = 0; i < n; i++)
     {
       g_autoptr (GError) local_error = NULL;
@@ -447,6 +453,8 @@ serve (VmpLibvirtLink *self, virConnectPtr connection)
         read_named (self, connection, order->machine);
       else if (kind == ORDER_READ_HOST)
         read_host (self, connection);
+      else if (kind == ORDER_WORK)
+        order->work (connection, order->data);
       order_free (order);
       if (kind == ORDER_CLOSED || kind == ORDER_STOP)
         return;
@@ -490,7 +498,7 @@ run (gpointer data)
       gboolean up = connection != NULL && bring_up (self, connection, &error);
 
       if (connection == NULL)
-        vmp_libvirt_error_set (&error, "Cannot connect to libvirt");
+        vmp_libvirt_error_set (&error, _ ("Cannot connect to libvirt"));
       note_try (self);
       if (up)
         {
@@ -565,6 +573,21 @@ void
 vmp_libvirt_link_read_named (VmpLibvirtLink *self, const char *name)
 {
   push (self, ORDER_READ_NAMED, name);
+}
+
+/* Has something done that may block, where it does not matter whether it is done: it is forgotten when
+ * the connection breaks. */
+void
+vmp_libvirt_link_run (VmpLibvirtLink *self, VmpLibvirtLinkWork work, gpointer data,
+                      GDestroyNotify free_data)
+{
+  Order *order = g_new0 (Order, 1);
+
+  order->kind = ORDER_WORK;
+  order->work = work;
+  order->data = data;
+  order->free_data = free_data;
+  g_async_queue_push (self->orders, order);
 }
 
 /* A reference to the connection for a job's thread, for virConnectClose(), and to what is known of

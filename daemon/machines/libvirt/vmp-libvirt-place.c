@@ -583,12 +583,12 @@ check_free (VmpPlace *self, virConnectPtr connection, GError **error)
   g_autoptr (VmpVirDomain) by_name = NULL;
 
   if (by_id == NULL && !vmp_libvirt_error_is_gone ())
-    return vmp_libvirt_error_set (error, "Cannot look for the id %s", self->uuid);
+    return vmp_libvirt_error_set (error, _ ("libvirt does not say who has the id %s"), self->uuid);
   if (by_id != NULL)
     return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The id %s is in use"), self->uuid);
   by_name = virDomainLookupByName (connection, self->name);
   if (by_name == NULL && !vmp_libvirt_error_is_gone ())
-    return vmp_libvirt_error_set (error, "Cannot look for the name “%s”", self->name);
+    return vmp_libvirt_error_set (error, _ ("libvirt does not say who has the name “%s”"), self->name);
   if (by_name != NULL)
     return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The name “%s” is in use"), self->name);
   return TRUE;

@@ -45,7 +45,7 @@ vmp_libvirt_read_state (virDomainPtr domain, VmpLibvirtHost *host, GError **erro
 
   if (virDomainGetState (domain, &state, NULL, 0) < 0)
     {
-      vmp_libvirt_error_set (error, "Cannot ask for the machine's state");
+      vmp_libvirt_error_set (error, _ ("libvirt does not tell the state of the virtual machine"));
       return NULL;
     }
   if (state == VIR_DOMAIN_PAUSED)
@@ -192,7 +192,7 @@ vmp_libvirt_read_domain (virDomainPtr domain, GPtrArray **lost, GError **error)
 
   if (xml == NULL)
     {
-      vmp_libvirt_error_set (error, "Cannot ask for the machine's configuration");
+      vmp_libvirt_error_set (error, _ ("libvirt does not tell the configuration of the virtual machine"));
       return NULL;
     }
   resolved = vmp_domain_resolve_volumes (xml, vmp_libvirt_resolve_volume, domain, error);
@@ -455,7 +455,7 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
     return NULL;
   if (virDomainGetUUIDString (domain, uuid) < 0)
     {
-      vmp_libvirt_error_set (error, "Cannot ask for the machine's id");
+      vmp_libvirt_error_set (error, _ ("libvirt does not tell the id of the virtual machine"));
       return NULL;
     }
   model = vmp_libvirt_read_domain (domain, &lost, &flaw);

@@ -108,7 +108,8 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
   domain = virDomainLookupByUUIDString (connection, uuid);
   if (domain == NULL)
     return vmp_libvirt_error_is_gone ()
-           || vmp_libvirt_error_set (error, "Cannot look for the machine %s", uuid);
+           || vmp_libvirt_error_set (error, _ ("libvirt does not say whether the machine %s is there"),
+                                     uuid);
   if (!examine (domain, host, token, items, snapshots, &ours, error))
     return FALSE;
   if (!ours)
@@ -123,7 +124,7 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
                                   | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
           < 0
       && !vmp_libvirt_error_is_gone ())
-    return vmp_libvirt_error_set (error, "Cannot undefine the machine %s", uuid);
+    return vmp_libvirt_error_set (error, _ ("libvirt does not undefine the machine %s"), uuid);
   return TRUE;
 }
 

@@ -21,11 +21,12 @@
 #include "vmp-libvirt-check.h"
 #include "vmp-libvirt-error.h"
 #include "vmp-libvirt-link.h"
-#include "vmp-libvirt-lock.h"
+#include "vmp-image-lock.h"
 #include "vmp-libvirt-place.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
 #include "vmp-libvirt-watch.h"
+#include "vmp-name.h"
 
 /* What may have made a machine another than the one that a job read. */
 typedef enum
@@ -116,6 +117,90 @@ is_job_to_tell (VmpLibvirt *self, const char *uuid, gboolean comes)
                : vmp_machines_get_holder (machines, uuid) != 0;
 }
 
+/* A machine whose configuration says another scope than the record. */
+typedef struct
+{
+  VmpScopes *scopes;
+  char *manager;
+  char *uuid;
+  char *noted;
+  char *recorded; /* NULL: it was never seen before */
+} Discord;
+
+static void
+discord_free (gpointer data)
+{
+  Discord *discord = data;
+
+  g_object_unref (discord->scopes);
+  g_free (discord->manager);
+  g_free (discord->uuid);
+  g_free (discord->noted);
+  g_free (discord->recorded);
+  g_free (discord);
+}
+
+static gboolean
+note_scope (virConnectPtr connection, const char *uuid, const char *scope, GError **error)
+{
+  g_autoptr (VmpVirDomain) domain = virDomainLookupByUUIDString (connection, uuid);
+  g_autofree char *xml = scope[0] != '\0' ? vmp_domain_note_scope_to_xml (scope) : NULL;
+
+  if (domain != NULL
+      && virDomainSetMetadata (domain, VIR_DOMAIN_METADATA_ELEMENT, xml, VMP_DOMAIN_NOTE_PREFIX,
+                               VMP_DOMAIN_NOTE_URI, VIR_DOMAIN_AFFECT_CONFIG)
+             == 0)
+    return TRUE;
+  /* There was none to remove. */
+  if (xml == NULL && virGetLastErrorCode () == VIR_ERR_NO_DOMAIN_METADATA)
+    return TRUE;
+  return vmp_libvirt_error_set (error, _ ("The virtual machine"));
+}
+
+static void
+settle_discord (virConnectPtr connection, gpointer data)
+{
+  Discord *discord = data;
+  g_autoptr (GError) error = NULL;
+  gboolean ok;
+
+  if (discord->recorded == NULL)
+    ok = vmp_scopes_add (discord->scopes, discord->manager, discord->uuid, discord->noted, &error);
+  else
+    {
+      g_message ("%s: its configuration says that it is in the security scope “%s”; it is in “%s”, "
+                 "and that is written there again",
+                 discord->uuid, discord->noted, discord->recorded);
+      ok = note_scope (connection, discord->uuid, discord->recorded, &error);
+    }
+  if (!ok)
+    g_message ("%s: %s", discord->uuid, error->message);
+}
+
+/* The record of scopes holds. What a configuration says is for people, and for a machine that was
+ * never seen: it counts from then on, whatever becomes of the configuration. */
+static void
+compare_scope (VmpLibvirt *self, VmpMachine *machine)
+{
+  const char *uuid = vmp_machine_get_uuid (machine);
+  const char *noted = vmp_machine_get_scope (machine);
+  VmpScopes *scopes = vmp_machines_get_scopes (VMP_MACHINES (self));
+  const char *manager = vmp_machines_get_id (VMP_MACHINES (self));
+  g_autofree char *recorded = vmp_scopes_lookup (scopes, manager, uuid);
+  Discord *discord;
+
+  if (!vmp_machine_check_flaw (machine, NULL)
+      || (recorded == NULL ? !vmp_name_is_scope (noted) : strcmp (recorded, noted) == 0))
+    return;
+  discord = g_new0 (Discord, 1);
+  discord->scopes = g_object_ref (scopes);
+  discord->manager = g_strdup (manager);
+  discord->uuid = g_strdup (uuid);
+  discord->noted = g_strdup (noted);
+  discord->recorded = g_steal_pointer (&recorded);
+  vmp_libvirt_link_run (self->link, settle_discord, discord, discord_free);
+}
+
 static void
 on_machine (const char *uuid, VmpMachine *machine, gpointer owner)
 {
@@ -130,7 +215,10 @@ on_machine (const char *uuid, VmpMachine *machine, gpointer owner)
       return;
     }
   if (machine != NULL)
-    put (self, machine);
+    {
+      put (self, machine);
+      compare_scope (self, machine);
+    }
   else
     g_hash_table_remove (self->machines, uuid);
   if (before == NULL && machine != NULL)
@@ -459,21 +547,8 @@ vmp_libvirt_note_scope (VmpMachines *machines, const char *uuid, const char *sco
 {
   g_autoptr (VmpVirConnect) connection
       = vmp_libvirt_link_take (VMP_LIBVIRT (machines)->link, NULL, error);
-  g_autoptr (VmpVirDomain) domain = NULL;
-  g_autofree char *xml = scope[0] != '\0' ? vmp_domain_note_scope_to_xml (scope) : NULL;
 
-  if (connection == NULL)
-    return FALSE;
-  domain = virDomainLookupByUUIDString (connection, uuid);
-  if (domain != NULL
-      && virDomainSetMetadata (domain, VIR_DOMAIN_METADATA_ELEMENT, xml, VMP_DOMAIN_NOTE_PREFIX,
-                               VMP_DOMAIN_NOTE_URI, VIR_DOMAIN_AFFECT_CONFIG)
-             == 0)
-    return TRUE;
-  /* There was none to remove. */
-  if (xml == NULL && virGetLastErrorCode () == VIR_ERR_NO_DOMAIN_METADATA)
-    return TRUE;
-  return vmp_libvirt_error_set (error, _ ("The virtual machine"));
+  return connection != NULL && note_scope (connection, uuid, scope, error);
 }
 
 static VmpLibvirtHost *
@@ -492,7 +567,7 @@ vmp_libvirt_open_file (VmpMachines *machines, const char *path, GError **error)
   g_autoptr (VmpLibvirtHost) host = take_host (VMP_LIBVIRT (machines), error);
   vmp_autofd int fd = host != NULL ? vmp_libvirt_host_open (host, path, error) : -1;
 
-  if (fd < 0 || !vmp_libvirt_lock_image (fd, path, error))
+  if (fd < 0 || !vmp_image_lock (fd, path, error))
     return -1;
   return vmp_fd_steal (&fd);
 }

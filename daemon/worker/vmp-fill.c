@@ -133,8 +133,10 @@ write_slot (Run *run, Slot *slot, GError **error)
   gsize unit = run->target != NULL ? IMAGE_ZERO_BLOCK : FILE_ZERO_BLOCK, length;
 
   if (slot->request.failure != 0)
-    return vmp_error_set_errno (error, slot->request.failure, _ ("Cannot read %s at byte %" PRIu64),
-                                run->fill->what, slot->offset);
+    return vmp_nbd_check_alive (run->source, error)
+           && vmp_error_set_errno (error, slot->request.failure,
+                                   _ ("Cannot read %s at byte %" PRIu64), run->fill->what,
+                                   slot->offset);
   slot->state = SLOT_WRITING;
   for (gsize pos = 0; pos < slot->size; pos += length)
     {
@@ -174,7 +176,9 @@ take_answers (Run *run, gboolean *any, GError **error)
       if (slot->state != SLOT_WRITING || slot->request.pending > 0)
         break;
       if (slot->request.failure != 0)
-        return write_failed (run, slot->request.failure, slot->offset - run->fill->offset, error);
+        return vmp_nbd_check_alive (run->target, error)
+               && write_failed (run, slot->request.failure, slot->offset - run->fill->offset,
+                                error);
       *any = TRUE;
       run->copied += slot->size;
       run->first = (run->first + 1) % N_SLOTS;

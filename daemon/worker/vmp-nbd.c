@@ -96,8 +96,8 @@ is_gone (VmpNbd *self)
   return nbd_aio_is_dead (self->nbd) > 0 || nbd_aio_is_closed (self->nbd) > 0;
 }
 
-static gboolean
-check_alive (VmpNbd *self, GError **error)
+gboolean
+vmp_nbd_check_alive (VmpNbd *self, GError **error)
 {
   if (is_gone (self))
     return vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU ended while it was asked for %s"),
@@ -126,7 +126,7 @@ vmp_nbd_wait (VmpNbd *self, VmpNbd *other, GError **error)
       && (!take_event (self, &pollfds[0], error)
           || (other != NULL && !take_event (other, &pollfds[1], error))))
     return FALSE;
-  return check_alive (self, error) && (other == NULL || check_alive (other, error));
+  return vmp_nbd_check_alive (self, error) && (other == NULL || vmp_nbd_check_alive (other, error));
 }
 
 static gboolean

@@ -40,6 +40,9 @@ gboolean vmp_nbd_start_write (VmpNbd *self, const void *bytes, gsize size, guint
  * gone, or silent for minutes, is an error. */
 gboolean vmp_nbd_wait (VmpNbd *self, VmpNbd *other, GError **error);
 
+/* What a request that failed is to be blamed on: FALSE where it is the server. */
+gboolean vmp_nbd_check_alive (VmpNbd *self, GError **error);
+
 /* Everything that was written is safe, and the server knows that nothing follows. */
 gboolean vmp_nbd_finish (VmpNbd *self, GError **error);
 

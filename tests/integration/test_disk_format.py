@@ -107,9 +107,9 @@ def converting(daemon, alice, make_vm, area):
     return job, emulator, paths(alice, machine)[0]
 
 
-def test_qemu_is_nobody(daemon, converting, users, bus_kind):
+def test_qemu_is_nobody(daemon, alice, converting, users, bus_kind):
     """It runs as a user of its own, with nothing of the machine's but what it reads."""
-    _, emulator, image = converting
+    job, emulator, image = converting
     wanted = users['alice'].uid if bus_kind == 'session' else pwd.getpwnam('vmport').pw_uid
     assert set(emulator.uids) == {wanted}
     assert re.search(r'^NoNewPrivs:\s1$', emulator.status, re.M)
@@ -119,6 +119,8 @@ def test_qemu_is_nobody(daemon, converting, users, bus_kind):
             assert int(re.search(r'^flags:\s(\d+)$',
                                  fd.parent.with_name('fdinfo').joinpath(fd.name).read_text(),
                                  re.M).group(1), 8) & os.O_ACCMODE == os.O_RDONLY
+    alice.cancel(job)
+    refused(alice.wait, job)
 
 
 def test_qemu_dies(daemon, alice, converting, area):
@@ -140,10 +142,12 @@ def test_cancelled_while_qemu_hangs(daemon, alice, converting, area):
     assert not list(pathlib.Path('/tmp').glob('vmport-*/nbd')), 'no socket is left'
 
 
-def test_qemu_goes_with_the_daemon(daemon, converting):
+def test_qemu_goes_with_the_daemon(daemon, converting, area):
     _, emulator, _ = converting
     daemon.kill()
     wait_gone(emulator.pid, 'QEMU')
+    daemon.start()
+    assert names(area / 'alice') == []
 
 
 def test_image_that_changes(daemon, alice, converting, area):

@@ -370,6 +370,22 @@ remove_storage (VmpDirectory *self, VmpMachine *machine, GPtrArray *spared, GErr
          && vmp_at_remove_empty_tree (self->rootfd, uuid, error);
 }
 
+/* Documents of snapshots stay with the images that they are of. Where all of these lie elsewhere, after
+ * an import in place, there is nothing here to keep. */
+static gboolean
+remove_documents (VmpDirectory *self, VmpMachine *machine, GError **error)
+{
+  const char *uuid = vmp_machine_get_uuid (machine);
+  g_autoptr (GPtrArray) storage = vmp_machine_list_storage (machine);
+  g_autofree char *own = g_build_filename (self->root, uuid, "", NULL);
+
+  for (guint i = 0; i < storage->len; i++)
+    if (g_str_has_prefix (g_ptr_array_index (storage, i), own))
+      return TRUE;
+  return vmp_directory_snapshots_remove (self->rootfd, uuid, error)
+         && vmp_at_remove_empty_tree (self->rootfd, uuid, error);
+}
+
 static gboolean
 vmp_directory_remove (VmpMachines *machines, VmpMachine *machine, gboolean delete_storage,
                       GPtrArray *spared, GError **error)
@@ -381,7 +397,8 @@ vmp_directory_remove (VmpMachines *machines, VmpMachine *machine, gboolean delet
   if (delete_storage && spared->len == 0)
     return remove_folder (self, uuid, error) && vmp_at_sync (self->rootfd, ".", error);
   if (!remove_folder (self, folder, error)
-      || (delete_storage && !remove_storage (self, machine, spared, error)))
+      || !(delete_storage ? remove_storage (self, machine, spared, error)
+                          : remove_documents (self, machine, error)))
     return FALSE;
   if (unlinkat (self->rootfd, uuid, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != ENOENT)
     g_warning ("%s: cannot remove the folder of %s: %s", self->root, uuid, g_strerror (errno));

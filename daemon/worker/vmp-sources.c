@@ -204,6 +204,14 @@ describe_image (int fd, const char *format, const char *what, GVariant *options,
   return TRUE;
 }
 
+/* A device can only be one that the daemon has opened: a logical volume. */
+static gboolean
+check_kind (int fd, const char *what, GVariant *options, GError **error)
+{
+  return g_variant_lookup (options, "Fd", "h", NULL) ? vmp_fd_check_image (fd, what, error)
+                                                     : vmp_fd_check_regular (fd, what, error);
+}
+
 /* For as long as the worker lives. */
 static gboolean
 lock (int fd, const char *what, GVariant *options, GError **error)
@@ -244,7 +252,7 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
     g_variant_lookup (options, "Path", "&s", &what);
   g_variant_lookup (options, "Name", "&s", &what);
   quoted = g_strdup_printf (_ ("“%s”"), what);
-  if (!vmp_fd_check_regular (fd, quoted, error) || !lock (fd, what, options, error)
+  if (!check_kind (fd, quoted, options, error) || !lock (fd, what, options, error)
       || !vmp_copier_measure (fd, &size, &payload, error))
     return FALSE;
   if (fstat (fd, &st) < 0)

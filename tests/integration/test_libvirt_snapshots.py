@@ -14,7 +14,7 @@ from gi.repository import GLib
 from rig import hostile, libvirt_trees as trees, packages
 from rig.caller import ERROR, MACHINE, MANAGER, QEMU, Refused, refused
 from rig.guests import count, guest
-from rig.jobs import findings
+from rig.jobs import Hold, findings
 from rig.libvirt import IMAGES, NVRAM, PLACE
 from rig.loop import DEADLINE, wait_on_disk
 from rig.qemu import wait_asking
@@ -101,10 +101,14 @@ def test_all_snapshots_there_and_back(libvirt, qemu, alice, area, kind):
     tree = KINDS[kind](libvirt)
     machine = find(qemu, alice, tree)
     before = listing('web'), facts(tree.domain)
-    now = tree.now()
+    now, since = tree.now(), trees.overlays(tree.domain)
     told = listed(alice, machine)
+    if kind == 'external':
+        # What was written there belongs to no snapshot, and the machine went another way.
+        since['e3'] = {'vda': None, 'vdb': None}
     package = area / 'alice/package'
-    alice.wait(alice.export(machine, package, manager=QEMU))
+    warnings = alice.wait(alice.export(machine, package, manager=QEMU))['Warnings']
+    assert [warning['Code'] for warning in warnings] == 2 * (kind == 'external') * ['DiskLeftBehind']
     packages.assert_package(package)
     check_images(package)
     libvirt.undefine('web')
@@ -119,6 +123,7 @@ def test_all_snapshots_there_and_back(libvirt, qemu, alice, area, kind):
     for folder, name in ((package, 'again'), (second, 'back')):
         alice.wait(alice.import_(folder, {'Name': name}, QEMU))
         assert trees.read(libvirt.xml(name), now) == now
+        assert trees.overlays(libvirt.domain(name)) == since
         check_images(IMAGES)
         check_tree(libvirt, name, tree, before)
         libvirt.undefine(name)
@@ -297,6 +302,27 @@ def test_libvirtd_dies_while_they_are_defined(libvirt, daemon, qemu, alice, area
                  f'{set(libvirt.traces().items()) ^ set(before.items())}', 20)
     alice.wait(alice.import_(package, {'Name': 'new'}, QEMU))
     assert listing('new') == listing('web')
+
+
+def test_a_snapshot_during_an_export(libvirt, daemon, qemu, alice, area, recorder):
+    """QEMU's locks keep libvirt from one inside of the images; any other is noticed."""
+    tree = trees.Tree(libvirt)
+    for path, _ in tree.sources().values():   # so large that the phase is told
+        trees.run('qemu-img', 'resize', '-q', path, 24 << 20)
+        trees.run('qemu-io', '-f', 'qcow2', '-c', 'write -q -P 5 4M 16M', path)
+    tree.take('one')
+    machine = find(qemu, alice, tree)
+    hold = Hold(daemon, recorder, 'Copying')
+    job = alice.export(machine, area / 'alice/package',
+                       {'BandwidthLimit': GLib.Variant('t', 32 << 20)}, QEMU)
+    hold.wait()
+    with pytest.raises(api.libvirtError, match='lock'):
+        tree.domain.snapshotCreateXML('<domainsnapshot><name>two</name></domainsnapshot>')
+    tree.domain.snapshotCreateXML('<domainsnapshot><name>two</name></domainsnapshot>',
+                                  api.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY)
+    hold.release()
+    assert refused(alice.wait, job).name == f'{ERROR}InUse'
+    assert not (area / 'alice/package').exists()
 
 
 @pytest.mark.parametrize('touched', [False, True])

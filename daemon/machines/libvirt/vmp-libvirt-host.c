@@ -69,6 +69,7 @@ vmp_libvirt_host_unref (VmpLibvirtHost *self)
   g_free (self->tpm_folder);
   g_strfreev (self->networks);
   g_ptr_array_unref (self->rooms);
+  g_ptr_array_unref (self->groups);
   g_array_unref (self->users);
   g_free (self);
 }
@@ -226,9 +227,12 @@ read_pool (VmpLibvirtHost *self, virStoragePoolPtr pool)
   char *xml = virStoragePoolGetXMLDesc (pool, 0);
   g_autoptr (VmpQuery) query = xml != NULL ? vmp_query_new (xml, _ ("A storage pool"), NULL) : NULL;
   g_autofree char *path = query != NULL ? vmp_query_text (query, "/pool/target/path") : NULL;
+  g_autofree char *type = query != NULL ? vmp_query_text (query, "/pool/@type") : NULL;
 
   free (xml);
-  if (path != NULL)
+  if (path != NULL && g_strcmp0 (type, "logical") == 0)
+    g_ptr_array_add (self->groups, g_steal_pointer (&path));
+  else if (path != NULL)
     add_room (self, VMP_ROOM_POOL, path, strcmp (virStoragePoolGetName (pool), "default") == 0);
 }
 
@@ -240,7 +244,8 @@ read_pools (VmpLibvirtHost *self, virConnectPtr connection)
   int n = virConnectListAllStoragePools (connection, &pools,
                                          VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE
                                              | VIR_CONNECT_LIST_STORAGE_POOLS_DIR
-                                             | VIR_CONNECT_LIST_STORAGE_POOLS_FS);
+                                             | VIR_CONNECT_LIST_STORAGE_POOLS_FS
+                                             | VIR_CONNECT_LIST_STORAGE_POOLS_LOGICAL);
 
   for (int i = 0; i < n; i++)
     {
@@ -316,6 +321,7 @@ vmp_libvirt_host_read (virConnectPtr connection, const char *uri, GError **error
 
   g_atomic_ref_count_init (&self->ref_count);
   self->rooms = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_room_free);
+  self->groups = g_ptr_array_new_with_free_func (g_free);
   self->users = g_array_new (FALSE, FALSE, sizeof (uid_t));
   self->qemu_uid = geteuid ();
   self->qemu_gid = getegid ();
@@ -364,6 +370,17 @@ vmp_libvirt_host_find_path (VmpLibvirtHost *self, const char *path, const char *
   return found;
 }
 
+/* Is @path a volume of a pool of the type logical, and its folder (/dev/<group>) root's alone? */
+static gboolean
+is_logical (VmpLibvirtHost *self, const char *path)
+{
+  g_autofree char *folder = vmp_name_is_absolute (path) ? g_path_get_dirname (path) : NULL;
+
+  return folder != NULL
+         && g_ptr_array_find_with_equal_func (self->groups, folder, g_str_equal, NULL)
+         && vmp_trust_check_way (folder, NULL, 0, NULL);
+}
+
 /* Does @path lie where nobody but root and the hypervisor's users can have put it? */
 gboolean
 vmp_libvirt_host_owns (VmpLibvirtHost *self, const char *path)
@@ -371,9 +388,20 @@ vmp_libvirt_host_owns (VmpLibvirtHost *self, const char *path)
   const char *beneath;
   VmpRoom *room = vmp_libvirt_host_find_path (self, path, &beneath);
 
+  if (is_logical (self, path))
+    return TRUE;
   return room != NULL
          && vmp_trust_check_beneath (room->fd, beneath, (const uid_t *) self->users->data,
                                      self->users->len, NULL);
+}
+
+/* What is there is a link that root has put there. */
+static int
+open_logical (const char *path, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open_absolute (path, O_RDONLY, error);
+
+  return fd >= 0 && vmp_fd_check_image (fd, path, error) ? vmp_fd_steal (&fd) : -1;
 }
 
 /* Opens such a file for reading. */
@@ -384,6 +412,8 @@ vmp_libvirt_host_open (VmpLibvirtHost *self, const char *path, GError **error)
   VmpRoom *room = vmp_libvirt_host_find_path (self, path, &beneath);
   vmp_autofd int fd = -1;
 
+  if (is_logical (self, path))
+    return open_logical (path, error);
   if (room == NULL)
     {
       vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("“%s” does not lie in a storage pool"), path);

@@ -86,27 +86,52 @@ get_volume_path (virStorageVolPtr volume, virStoragePoolPtr pool, const char *na
   return copy;
 }
 
+/* NULL with @error set where libvirt does not say. */
+static char *
+get_pool_type (virStoragePoolPtr pool, GError **error)
+{
+  char *xml = virStoragePoolGetXMLDesc (pool, 0);
+  g_autoptr (VmpQuery) query = NULL;
+  char *type;
+
+  if (xml == NULL)
+    {
+      vmp_libvirt_error_set (error, _ ("The storage pool “%s”"), virStoragePoolGetName (pool));
+      return NULL;
+    }
+  query = vmp_query_new (xml, _ ("A storage pool"), error);
+  free (xml);
+  if (query == NULL)
+    return NULL;
+  type = vmp_query_text (query, "/pool/@type");
+  return type != NULL ? type : g_strdup ("");
+}
+
 static gboolean
 check_pool_type (virStoragePoolPtr pool, GError **error)
 {
   static const char *const known[] = { "dir", "fs", "logical", NULL };
-  char *xml = virStoragePoolGetXMLDesc (pool, 0);
-  g_autoptr (VmpQuery) query = NULL;
-  g_autofree char *type = NULL;
+  g_autofree char *type = get_pool_type (pool, error);
 
-  if (xml == NULL)
-    return vmp_libvirt_error_set (error, _ ("The storage pool “%s”"), virStoragePoolGetName (pool));
-  query = vmp_query_new (xml, _ ("A storage pool"), error);
-  free (xml);
-  if (query == NULL)
+  if (type == NULL)
     return FALSE;
-  type = vmp_query_text (query, "/pool/@type");
-  if (type != NULL && g_strv_contains (known, type))
+  if (g_strv_contains (known, type))
     return TRUE;
   return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
                         _ ("A disk is in the storage pool “%s”, whose type “%s” vmport does not "
                            "read; move it to a pool of the type dir, fs or logical"),
-                        virStoragePoolGetName (pool), type != NULL ? type : "");
+                        virStoragePoolGetName (pool), type);
+}
+
+/* A disk on a logical volume seldom names its pool: virt-install writes the device. */
+static char *
+resolve_device (virConnectPtr connection, const char *path)
+{
+  g_autoptr (VmpVirVolume) volume = virStorageVolLookupByPath (connection, path);
+  g_autoptr (VmpVirPool) pool = volume != NULL ? virStoragePoolLookupByVolume (volume) : NULL;
+  g_autofree char *type = pool != NULL ? get_pool_type (pool, NULL) : NULL;
+
+  return g_strcmp0 (type, "logical") == 0 ? get_volume_path (volume, pool, path, NULL) : NULL;
 }
 
 /* VmpVolumeFunc; @data is the domain. Blocking. */
@@ -114,9 +139,12 @@ char *
 vmp_libvirt_resolve_volume (const char *pool_name, const char *name, gpointer data, GError **error)
 {
   virConnectPtr connection = virDomainGetConnect (data);
-  g_autoptr (VmpVirPool) pool = virStoragePoolLookupByName (connection, pool_name);
+  g_autoptr (VmpVirPool) pool = NULL;
   g_autoptr (VmpVirVolume) volume = NULL;
 
+  if (pool_name == NULL)
+    return resolve_device (connection, name);
+  pool = virStoragePoolLookupByName (connection, pool_name);
   if (pool == NULL)
     {
       vmp_libvirt_error_set (error, _ ("The storage pool “%s”"), pool_name);

@@ -1,6 +1,7 @@
 """Trees of snapshots as libvirt makes them: internal ones, external ones, and both in one machine,
 with a marker on the disks at each."""
 
+import os
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from xml.sax.saxutils import escape
@@ -188,6 +189,19 @@ def inner(snapshot):
 def listing(name):
     """As `virsh snapshot-list --tree` draws it."""
     return run('virsh', '-q', 'snapshot-list', '--tree', name)
+
+
+def overlays(domain):
+    """{snapshot: {target: what is in the overlay that it made, None where that is gone}}: what came
+    of it since."""
+    result = {}
+    for snapshot in domain.listAllSnapshots():
+        root = ElementTree.fromstring(snapshot.getXMLDesc())
+        result[snapshot.getName()] = {
+            disk.get('name'): content(file) if os.path.exists(
+                file := disk.find('source').get('file')) else None
+            for disk in root.iterfind("disks/disk[@snapshot='external']")}
+    return result
 
 
 def facts(domain):

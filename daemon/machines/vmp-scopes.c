@@ -374,12 +374,30 @@ make_sure (VmpScopes *self, GError **error)
   return TRUE;
 }
 
+/* With `writing` held. */
+static gboolean
+replace_entries (VmpScopes *self, GHashTable *now, GError **error)
+{
+  g_autoptr (GHashTable) before = NULL;
+
+  if (!write_entries (self, now, error))
+    {
+      self->unsure = TRUE;
+      make_sure (self, NULL);
+      return FALSE;
+    }
+  g_mutex_lock (&self->lock);
+  before = self->entries;
+  self->entries = g_hash_table_ref (now);
+  g_mutex_unlock (&self->lock);
+  return TRUE;
+}
+
 /* With `writing` held. @scope NULL: no record of the machine. */
 static gboolean
 change (VmpScopes *self, const char *manager, const char *uuid, const char *scope, guint job,
         GError **error)
 {
-  g_autoptr (GHashTable) before = NULL;
   g_autoptr (GHashTable) now = copy_entries (self->entries);
   const Entry key = { .manager = (char *) manager, .uuid = (char *) uuid };
 
@@ -387,18 +405,10 @@ change (VmpScopes *self, const char *manager, const char *uuid, const char *scop
     g_hash_table_add (now, entry_new (manager, uuid, scope, job));
   else
     g_hash_table_remove (now, &key);
-  if (!write_entries (self, now, error))
-    {
-      self->unsure = TRUE;
-      make_sure (self, NULL);
-      g_prefix_error (error, _ ("The security scope of %s cannot be recorded: "), uuid);
-      return FALSE;
-    }
-  g_mutex_lock (&self->lock);
-  before = self->entries;
-  self->entries = g_steal_pointer (&now);
-  g_mutex_unlock (&self->lock);
-  return TRUE;
+  if (replace_entries (self, now, error))
+    return TRUE;
+  g_prefix_error (error, _ ("The security scope of %s cannot be recorded: "), uuid);
+  return FALSE;
 }
 
 /* Records that a machine is in @scope, which need not be defined. @job: the import that makes the
@@ -415,6 +425,31 @@ vmp_scopes_set (VmpScopes *self, const char *manager, const char *uuid, const ch
   if (entry != NULL && entry->job == job && strcmp (entry->scope, scope) == 0)
     return TRUE;
   return change (self, manager, uuid, scope, job, error);
+}
+
+/* Records what machines were found to be in, ids to scopes, where nothing is recorded of them: from
+ * then on what their configurations say counts no more. To be in the default scope leaves no record,
+ * and neither does what is no name of a scope, for the record could not be read with it. Blocking. */
+gboolean
+vmp_scopes_adopt (VmpScopes *self, const char *manager, GHashTable *found, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->writing);
+  g_autoptr (GHashTable) now = NULL;
+  GHashTableIter iter;
+  gpointer uuid, scope;
+
+  if (!make_sure (self, error))
+    return FALSE;
+  g_hash_table_iter_init (&iter, found);
+  while (g_hash_table_iter_next (&iter, &uuid, &scope))
+    {
+      if (!vmp_name_is_scope (scope) || find_entry (self->entries, manager, uuid) != NULL)
+        continue;
+      if (now == NULL)
+        now = copy_entries (self->entries);
+      g_hash_table_add (now, entry_new (manager, uuid, scope, VMP_SCOPES_NO_JOB));
+    }
+  return now == NULL || replace_entries (self, now, error);
 }
 
 /* Takes back what @job recorded: the machine is as it was @before, NULL for no record. What somebody

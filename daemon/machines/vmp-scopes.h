@@ -30,6 +30,7 @@ gboolean vmp_scopes_set (VmpScopes *self, const char *manager, const char *uuid,
                          guint job, GError **error);
 gboolean vmp_scopes_take_back (VmpScopes *self, const char *manager, const char *uuid, guint job,
                                const char *before, GError **error);
+gboolean vmp_scopes_adopt (VmpScopes *self, const char *manager, GHashTable *found, GError **error);
 gboolean vmp_scopes_drop (VmpScopes *self, const char *manager, const char *uuid, GError **error);
 
 G_END_DECLS

@@ -119,6 +119,7 @@ void vmp_domain_set_note (VmpDomain *self, VmpDomainNote note, const char *text)
 #define VMP_DOMAIN_NOTE_PREFIX "vmport"
 #define VMP_DOMAIN_NOTE_URI "urn:vmport:metadata:1"
 char *vmp_domain_note_scope_to_xml (const char *scope);
+char *vmp_domain_note_scope_from_xml (const char *xml);
 
 /* Where a volume is: an absolute path, or NULL with @error set. */
 typedef char *(*VmpVolumeFunc) (const char *pool, const char *volume, gpointer data,

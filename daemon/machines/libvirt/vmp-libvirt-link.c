@@ -35,6 +35,7 @@ typedef enum
 {
   ORDER_READ,
   ORDER_READ_HOST,
+  ORDER_RUN,
   ORDER_CLOSED,
   ORDER_STOP,
 } OrderKind;
@@ -42,7 +43,11 @@ typedef enum
 typedef struct
 {
   OrderKind kind;
-  char *uuid;
+  char *uuid; /* of ORDER_READ */
+  /* Of ORDER_RUN. */
+  VmpLibvirtLinkWork work;
+  gpointer data;
+  GDestroyNotify free_data;
 } Order;
 
 struct _VmpLibvirtLink
@@ -76,6 +81,8 @@ order_free (gpointer data)
 {
   Order *order = data;
 
+  if (order->free_data != NULL)
+    order->free_data (order->data);
   g_free (order->uuid);
   g_free (order);
 }
@@ -433,6 +440,8 @@ serve (VmpLibvirtLink *self, virConnectPtr connection)
         read_one (self, connection, order->uuid);
       else if (kind == ORDER_READ_HOST)
         read_host (self, connection);
+      else if (kind == ORDER_RUN)
+        order->work (connection, order->data);
       order_free (order);
       if (kind == ORDER_CLOSED || kind == ORDER_STOP)
         return;
@@ -545,6 +554,21 @@ void
 vmp_libvirt_link_read (VmpLibvirtLink *self, const char *uuid)
 {
   push (self, ORDER_READ, uuid);
+}
+
+/* Has @work done in the link's thread, after what was ordered before; not at all where the connection
+ * is gone first. Takes @data. */
+void
+vmp_libvirt_link_run (VmpLibvirtLink *self, VmpLibvirtLinkWork work, gpointer data,
+                      GDestroyNotify free_data)
+{
+  Order *order = g_new0 (Order, 1);
+
+  order->kind = ORDER_RUN;
+  order->work = work;
+  order->data = data;
+  order->free_data = free_data;
+  g_async_queue_push (self->orders, order);
 }
 
 /* A reference to the connection for a job's thread, for virConnectClose(), and to what is known of

@@ -25,6 +25,7 @@
 #include "vmp-libvirt-place.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
+#include "vmp-libvirt-scope.h"
 
 struct _VmpLibvirt
 {
@@ -105,10 +106,31 @@ is_job_to_tell (VmpLibvirt *self, const char *uuid, gboolean comes)
                : vmp_machines_get_holder (machines, uuid) != 0;
 }
 
+/* What configurations say of scopes, once no job is about to change it. */
 static void
-on_machine (const char *uuid, VmpMachine *machine, gpointer owner)
+settle_scopes (VmpLibvirt *self, GPtrArray *machines)
 {
-  VmpLibvirt *self = owner;
+  VmpMachines *books = VMP_MACHINES (self);
+  g_autoptr (GPtrArray) free = g_ptr_array_new ();
+
+  for (guint i = 0; i < machines->len; i++)
+    {
+      const char *uuid = vmp_machine_get_uuid (g_ptr_array_index (machines, i));
+
+      if (vmp_machines_is_reserved (books, uuid))
+        continue;
+      if (vmp_machines_get_holder (books, uuid) != 0)
+        g_hash_table_add (self->deferred, g_strdup (uuid));
+      else
+        g_ptr_array_add (free, g_ptr_array_index (machines, i));
+    }
+  vmp_libvirt_scope_settle (self->link, vmp_machines_get_scopes (books),
+                            vmp_machines_get_id (books), free);
+}
+
+static void
+take_reading (VmpLibvirt *self, const char *uuid, VmpMachine *machine)
+{
   g_autoptr (VmpMachine) before = g_hash_table_lookup (self->machines, uuid);
 
   if (before != NULL)
@@ -138,6 +160,17 @@ set_host (VmpLibvirt *self, VmpLibvirtHost *host)
   vmp_machines_emit_available (VMP_MACHINES (self));
 }
 
+static void
+on_machine (const char *uuid, VmpMachine *machine, gpointer owner)
+{
+  g_autoptr (GPtrArray) one = g_ptr_array_new ();
+
+  take_reading (owner, uuid, machine);
+  if (machine != NULL)
+    g_ptr_array_add (one, machine);
+  settle_scopes (owner, one);
+}
+
 /* What changed while libvirt was away is told as if it had happened now. */
 static void
 on_up (VmpLibvirtHost *host, GPtrArray *machines, gpointer owner)
@@ -158,13 +191,14 @@ on_up (VmpLibvirtHost *host, GPtrArray *machines, gpointer owner)
                       (gpointer) vmp_machine_get_uuid (g_ptr_array_index (machines, i)));
   for (guint i = 0; i < known->len; i++)
     if (!g_hash_table_contains (there, g_ptr_array_index (known, i)))
-      on_machine (g_ptr_array_index (known, i), NULL, self);
+      take_reading (self, g_ptr_array_index (known, i), NULL);
   for (guint i = 0; i < machines->len; i++)
     {
       VmpMachine *machine = g_ptr_array_index (machines, i);
 
-      on_machine (vmp_machine_get_uuid (machine), machine, self);
+      take_reading (self, vmp_machine_get_uuid (machine), machine);
     }
+  settle_scopes (self, machines);
   g_info ("%s: %u machines", self->uri, machines->len);
 }
 
@@ -416,21 +450,8 @@ vmp_libvirt_note_scope (VmpMachines *machines, const char *uuid, const char *sco
 {
   g_autoptr (VmpVirConnect) connection
       = vmp_libvirt_link_take (VMP_LIBVIRT (machines)->link, NULL, error);
-  g_autoptr (VmpVirDomain) domain = NULL;
-  g_autofree char *xml = scope[0] != '\0' ? vmp_domain_note_scope_to_xml (scope) : NULL;
 
-  if (connection == NULL)
-    return FALSE;
-  domain = virDomainLookupByUUIDString (connection, uuid);
-  if (domain != NULL
-      && virDomainSetMetadata (domain, VIR_DOMAIN_METADATA_ELEMENT, xml, VMP_DOMAIN_NOTE_PREFIX,
-                               VMP_DOMAIN_NOTE_URI, VIR_DOMAIN_AFFECT_CONFIG)
-             == 0)
-    return TRUE;
-  /* There was none to remove. */
-  if (xml == NULL && virGetLastErrorCode () == VIR_ERR_NO_DOMAIN_METADATA)
-    return TRUE;
-  return vmp_libvirt_error_set (error, _ ("The virtual machine"));
+  return connection != NULL && vmp_libvirt_scope_note (connection, uuid, scope, error);
 }
 
 static VmpLibvirtHost *

@@ -147,16 +147,31 @@ read_rules (VmpScopeStore *self)
   self->rules_digest = text != NULL ? vmp_azman_read_digest (text, size) : NULL;
 }
 
-/* With the lock. A store that came with the program, has no scope and was never compiled is no
- * change of anybody's. */
+/* With the lock. Without either file there is nothing that could be in force. */
 static gboolean
 is_in_force (VmpScopeStore *self)
 {
-  if (self->rules_path == NULL || !self->seen.is_there)
+  if (self->rules_path == NULL || (!self->seen.is_there && !self->rules_seen.is_there))
     return TRUE;
-  if (!self->rules_seen.is_there && self->digest != NULL && self->names[0] == NULL)
-    return TRUE;
-  return g_strcmp0 (self->digest, self->rules_digest) == 0 && self->digest != NULL;
+  return self->digest != NULL && g_strcmp0 (self->digest, self->rules_digest) == 0;
+}
+
+/* With the lock. */
+static void
+complain (VmpScopeStore *self)
+{
+  if (!self->rules_seen.is_there)
+    g_message ("The authorization store “%s” was never compiled, so nobody has a right by it until "
+               "“vmportctl scope compile”",
+               self->path);
+  else if (!self->seen.is_there)
+    g_message ("The authorization store “%s” is gone: what was compiled last stays in force. Put it "
+               "back, or remove “%s”",
+               self->path, self->rules_path);
+  else
+    g_message ("The authorization store “%s” is not the one that polkit goes by: what was compiled "
+               "last stays in force until “vmportctl scope compile”",
+               self->path);
 }
 
 /* With the lock. */
@@ -171,9 +186,7 @@ refresh (VmpScopeStore *self)
   if (rules_changed)
     read_rules (self);
   if ((changed || rules_changed) && !is_in_force (self))
-    g_message ("The authorization store “%s” is not the one that polkit goes by: what was compiled "
-               "last stays in force until “vmportctl scope compile”",
-               self->path);
+    complain (self);
 }
 
 /* @rules_path is where the rules are that polkit reads, or NULL where polkit is not asked. Neither
@@ -201,7 +214,7 @@ vmp_scope_store_list (VmpScopeStore *self)
   return g_strdupv (self->names);
 }
 
-/* FALSE where the store was changed and not compiled. */
+/* FALSE where the store was changed, or brought, and not compiled. */
 gboolean
 vmp_scope_store_is_in_force (VmpScopeStore *self)
 {

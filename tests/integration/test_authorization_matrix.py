@@ -224,6 +224,22 @@ def test_rules_that_go(served, carol, store_file, bare, polkit):
     assert 'not the one that polkit goes by' in served.log()
 
 
+def test_never_compiled(make_daemon, store_file, root, ctl, bare, prefix):
+    """The store as it is delivered, too."""
+    store_file.write_text(pathlib.Path(prefix, 'share/vmport/authorization.xml').read_text())
+    served = make_daemon(AuthorizationStore=store_file)
+    assert outdated(root, bare) is True and 'was never compiled' in served.log()
+    ctl('compile')
+    assert not outdated(root, bare) and served.log().count('was never compiled') == 1
+    store_file.unlink()
+    assert outdated(root, bare) is True and 'is gone: what was compiled' in served.log()
+
+
+def test_no_store(make_daemon, store_file, root, bare):
+    served = make_daemon(AuthorizationStore=store_file)
+    assert not outdated(root, bare) and 'authorization store' not in served.log()
+
+
 def test_both_sources_of_scopes(make_daemon, put, store, store_file, root):
     put(store)
     make_daemon(AuthorizationStore=store_file, Scopes='own;lab')

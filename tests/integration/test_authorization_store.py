@@ -335,3 +335,29 @@ def test_an_install_leaves_the_store_alone(area):
                         '/etc/vmport/authorization.xml'), check=True,
                        env={'DESTDIR': str(area / 'root'), 'PATH': '/usr/bin:/bin'})
         assert target.read_text() == (content or (source / 'authorization.xml').read_text())
+
+
+def test_an_install_puts_the_store_into_force(area, prefix, judge, people, polkit):
+    """On the host itself; what is there already, the rules too, stays as it is."""
+    source = pathlib.Path(__file__).parents[2] / 'policy'
+    target = area / 'etc/vmport/authorization.xml'
+
+    def install():
+        return subprocess.run(
+            (source / 'install-store.sh', source / 'authorization.xml', target,
+             f'{prefix}/bin/vmportctl', RULES), check=True, text=True, stderr=subprocess.PIPE,
+            env={'LD_LIBRARY_PATH': f'{prefix}/lib', 'PATH': '/usr/bin:/bin'}).stderr
+
+    polkit.rules('return polkit.Result.NOT_HANDLED;')
+    assert not RULES.exists()
+    try:
+        assert install() == ''
+        polkit.stop()
+        polkit.start()
+        assert judge(people['dave'], 'export', '') == YES, 'an administrator of the host'
+        assert judge(people['alice'], 'export', '') == ASK
+        target.unlink()
+        RULES.write_text('// mine')
+        assert 'vmportctl scope compile' in install() and RULES.read_text() == '// mine'
+    finally:
+        RULES.unlink()

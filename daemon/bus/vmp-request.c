@@ -348,8 +348,9 @@ collect_actions (VmpRequest *self)
       if ((needed & action) == 0)
         continue;
       add_check (self, action, scope,
-                 moves && action == VMP_ACTION_SET_SCOPE ? vmp_policy_scope_message (scope, FALSE)
-                                                         : vmp_policy_action_message (action));
+                 moves && action == VMP_ACTION_SET_SCOPE
+                     ? vmp_policy_scope_message (scope, FALSE)
+                     : vmp_policy_action_message (action, scope));
     }
   /* The right in the scope that it leaves says nothing about the one that it comes into. */
   if (moves && strcmp (scope, self->scope) != 0)
@@ -607,7 +608,7 @@ check_next_scope (ScopeCheck *check)
   action = take_next_action (check);
   id = vmp_policy_action_id (action, details.scope);
   vmp_authority_check_async (vmp_bus_get_authority (request->bus), request->caller, id,
-                             vmp_policy_action_message (action), &details, FALSE,
+                             vmp_policy_action_message (action, details.scope), &details, FALSE,
                              on_scope_verdict, check);
 }
 

@@ -266,3 +266,22 @@ vmp_ctl_store_commit (VmpCtlStore *self, GBytes *content, GError **error)
     return FALSE;
   return self->offline || vmp_ctl_polkit_wait (azman->digest, error);
 }
+
+/* Reads the store under a lock, has @func change it, and commits the result. */
+gboolean
+vmp_ctl_store_change (VmpCtlStore *self, VmpCtlStoreEdit func, gconstpointer data, GError **error)
+{
+  g_autoptr (VmpAzmanEdit) edit = NULL;
+  g_autoptr (GBytes) content = NULL;
+
+  if (!vmp_ctl_store_lock (self, error))
+    return FALSE;
+  /* Says what is missing. */
+  if (self->content == NULL && !vmp_ctl_store_read (self, error))
+    return FALSE;
+  edit = vmp_azman_edit_new (self->content, self->path, error);
+  if (edit == NULL || !func (edit, data, error))
+    return FALSE;
+  content = vmp_azman_edit_write (edit);
+  return vmp_ctl_store_commit (self, content, error);
+}

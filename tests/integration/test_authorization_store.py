@@ -241,6 +241,65 @@ def test_edits(put, ctl, judge, people, store_file, prefix):
     assert store_file.read_text() == first, 'and nothing is left of it'
 
 
+def test_groups(put, ctl, judge, people, store_file):
+    """Groups from their making to their end; whoever is left out is, whatever else they are in."""
+    put(simple_store(members=[]))
+    first = store_file.read_text()
+    ctl('group', 'create', 'Staff', 'group:operators', '--description=<all> & co')
+    ctl('group', 'create', 'Staff', status=1)
+    ctl('group', 'create', ' odd', status=1)
+    ctl('group', 'create', 'Guests', '--scope=lab')
+    ctl('group', 'add', 'Guests', 'user:carol', 'appgroup:Staff', '--scope=lab')
+    ctl('assign', 'lab', 'Worker', 'appgroup:Guests')
+    # alice and bob are operators.
+    for name in ('alice', 'bob', 'carol'):
+        assert judge(people[name], 'export', 'lab') == YES
+    ctl('group', 'add', 'Guests', 'user:bob', '--non-member', '--scope=lab')
+    assert judge(people['bob'], 'export', 'lab') == ASK and judge(people['bob'], 'view', 'lab') == NO
+    assert judge(people['alice'], 'export', 'lab') == YES
+    said = ctl('group', 'show', 'Guests')
+    assert 'user:carol appgroup:Staff' in said and 'user:bob' in said
+    assert '"NonMembers"' in ctl('group', 'list', '--json') and 'Staff' in ctl('group', 'list')
+    ctl('group', 'show', 'Nobody', status=3)
+    ctl('group', 'add', 'Staff', 'appgroup:Staff', status=1)   # it would be in itself
+    ctl('group', 'add', 'Staff', 'nobody', status=1)
+    ctl('group', 'add', 'Staff', 'appgroup:Nobody', status=3)
+    ctl('group', 'add', 'Staff', 'user:carol', '--scope=lab', status=3)   # it is not the scope's
+    ctl('group', 'remove', 'Guests', 'user:bob', '--scope=lab', status=3)   # but left out
+    before = store_file.read_text()
+    assert f'--- {store_file}' in ctl('group', 'remove', 'Guests', 'user:carol', '--scope=lab', '-n')
+    assert store_file.read_text() == before
+    ctl('group', 'remove', 'Guests', 'user:bob', '--non-member', '--scope=lab')
+    assert judge(people['bob'], 'export', 'lab') == YES
+    ctl('group', 'remove', 'Guests', 'user:carol', '--scope=lab')
+    assert judge(people['carol'], 'export', 'lab') == ASK
+    ctl('group', 'delete', 'Staff', status=1)   # Guests names it
+    ctl('group', 'delete', 'Guests', '--scope=lab', status=1)
+    assert 'Worker' in ctl.stderr
+    ctl('unassign', 'lab', 'Worker', 'appgroup:Guests')
+    ctl('group', 'delete', 'Guests', '--scope=lab')
+    ctl('group', 'delete', 'Staff')
+    ctl('group', 'delete', 'Staff', status=3)
+    for wrong in ((), ('list', 'x'), ('show',), ('add', 'Staff'), ('delete',), ('odd', 'Staff')):
+        ctl('group', *wrong, status=2)
+    assert ctl('group', 'list').splitlines()[1:] == []
+    ctl('assign', 'lab', 'Worker', 'user:alice')
+    assert judge(people['alice'], 'export', 'lab') == YES
+    assert len(store_file.read_text()) > len(first) / 2
+
+
+def test_groups_without_members(put, ctl):
+    store = simple_store()
+    store.groups.append(Group('Shared', ['user:bob']))
+    store.root.groups.append(Group('Directory', type='LdapQuery'))
+    put(store)
+    ctl('group', 'add', 'Directory', 'user:alice', status=1)
+    assert 'LDAP' in ctl.stderr and 'LDAP' in ctl('group', 'show', 'Directory')
+    ctl('group', 'add', 'Shared', 'user:alice')
+    assert 'user:bob user:alice' in ctl('group', 'show', 'Shared')
+    ctl('group', 'delete', 'Shared')
+
+
 def test_dry_run(put, ctl, judge, people, store_file):
     put(simple_store())
     before = store_file.read_text(), RULES.read_text()

@@ -161,7 +161,7 @@ static void
 complain (VmpScopeStore *self)
 {
   if (!self->rules_seen.is_there)
-    g_message ("The authorization store “%s” was never compiled, so nobody has a right by it until "
+    g_message ("The authorization store “%s” is not compiled, so nobody has a right by it until "
                "“vmportctl scope compile”",
                self->path);
   else if (!self->seen.is_there)

@@ -77,14 +77,14 @@ take_lock (VmpCtlStore *self, GError **error)
   self->rules_dirfd = open_folder (self->rules_path, &self->rules_name, error);
   if (self->rules_dirfd < 0)
     return FALSE;
-  if (flock (self->dirfd, LOCK_EX | LOCK_NB) == 0)
-    return TRUE;
-  if (errno == EWOULDBLOCK)
+  if (flock (self->dirfd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
     g_printerr ("%s\n", _ ("Waiting for another vmportctl that changes the store"));
   while (flock (self->dirfd, LOCK_EX) < 0)
     if (errno != EINTR)
       return vmp_error_set_errno (error, errno, "Cannot lock “%s”", self->path);
-  return TRUE;
+  /* What one that was killed has left. */
+  return vmp_at_discard_all (self->dirfd, self->name, error)
+         && vmp_at_discard_all (self->rules_dirfd, self->rules_name, error);
 }
 
 /* Keeps others from changing the store until the end, and reads it. One that is not there is no

@@ -21,8 +21,6 @@
 
 #define RECORD_FILE "scopes"
 #define RECORD_TYPE "a(sssu)"
-/* What vmp_at_replace() writes before it is renamed. */
-#define TEMPORARY_PREFIX "." RECORD_FILE "."
 #define MAX_RECORD_BYTES (16 * 1024 * 1024)
 
 typedef struct
@@ -188,26 +186,6 @@ read_record (VmpScopes *self, GError **error)
   return record != NULL && take_entries (self, record, error);
 }
 
-/* Replacements that were cut short; the record itself is whole. */
-static gboolean
-remove_temporary (VmpScopes *self, GError **error)
-{
-  g_autoptr (GPtrArray) names = vmp_at_list (self->dirfd, ".", G_MAXUINT, error);
-
-  if (names == NULL)
-    return FALSE;
-  for (guint i = 0; i < names->len; i++)
-    {
-      const char *name = g_ptr_array_index (names, i);
-
-      if (g_str_has_prefix (name, TEMPORARY_PREFIX)
-          && vmp_name_is_token (name + strlen (TEMPORARY_PREFIX))
-          && !vmp_at_remove_tree (self->dirfd, name, error))
-        return FALSE;
-    }
-  return TRUE;
-}
-
 /* Reads the record. @defined are the names of the scopes that machines can be put into. */
 VmpScopes *
 vmp_scopes_open (const char *state_directory, const char *const *defined, GError **error)
@@ -217,7 +195,7 @@ vmp_scopes_open (const char *state_directory, const char *const *defined, GError
 
   vmp_scopes_set_defined (self, defined);
   self->dirfd = vmp_at_open_absolute (state_directory, O_RDONLY | O_DIRECTORY, error);
-  if (self->dirfd < 0 || !remove_temporary (self, error))
+  if (self->dirfd < 0 || !vmp_at_discard_all (self->dirfd, RECORD_FILE, error))
     return NULL;
   if (read_record (self, &local_error))
     return g_steal_pointer (&self);

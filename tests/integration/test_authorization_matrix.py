@@ -3,6 +3,7 @@ polkitd: every method of both managers, every kind of person, every kind of scop
 out."""
 
 import pathlib
+import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -258,6 +259,31 @@ def test_never_compiled(make_daemon, store_file, root, ctl, bare, prefix):
     assert not outdated(root, bare) and served.log().count('is not compiled') == 1
     store_file.unlink()
     assert outdated(root, bare) is True and 'is gone: what was compiled' in served.log()
+
+
+@pytest.mark.parametrize('rename', [1, 2], ids=['before the store', 'between store and rules'])
+def test_killed_in_the_middle_of_a_change(served, ctl, root, alice, carol, bare, make_vm, store_file,
+                                          polkit, prefix, rename):
+    """Store and rules are the ones before, or the store is new and that is told; the next compilation
+    puts it into force and leaves nothing of the one that was cut short."""
+    machine = make_vm('web')
+    root.set_scope(machine, 'lab')
+    before, rules = store_file.read_text(), RULES.read_text()
+    done = subprocess.run(
+        ('strace', '-qq', '-o', '/dev/null', '-e', 'trace=renameat', '-e',
+         f'inject=renameat:signal=KILL:when={rename}', f'{prefix}/bin/vmportctl', 'scope', 'unassign',
+         'lab', 'Worker', 'user:alice', f'--store={store_file}'), check=False,
+        env={'DBUS_SYSTEM_BUS_ADDRESS': polkit.bus.address, 'LD_LIBRARY_PATH': f'{prefix}/lib',
+             'PATH': '/usr/bin:/bin'})
+    assert done.returncode == -9 and RULES.read_text() == rules
+    assert (store_file.read_text() == before) == (rename == 1)
+    assert outdated(carol, bare) == (rename == 2) \
+        == ('not the one that polkit goes by' in served.log())
+    assert machine in alice.machines(), 'by the rules that were compiled'
+    ctl('compile')
+    assert not outdated(carol, bare) and (machine in alice.machines()) == (rename == 1)
+    for folder in (store_file.parent, RULES.parent):
+        assert [path.name for path in folder.iterdir() if path.name.startswith('.')] == []
 
 
 def test_no_store(make_daemon, store_file, root, bare):

@@ -286,6 +286,17 @@ read_again (VmpRequest *self)
 }
 
 static void
+on_scopes_read (GObject *source, GAsyncResult *result, gpointer data)
+{
+  VmpRequest *self = data;
+
+  if (vmp_caller_is_gone (self->caller))
+    refuse (self, VMP_ACTION_NONE, VMP_VERDICT_DENIED);
+  else if (read_again (self))
+    self->handler->serve (self);
+}
+
+static void
 on_verdict (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpRequest *self = data;
@@ -312,7 +323,9 @@ authorize_next (VmpRequest *self)
 
   if (self->pending->len == 0)
     {
-      if (read_again (self))
+      if (self->handler->reads_scopes)
+        vmp_scopes_refresh_async (vmp_machines_get_scopes (self->machines), on_scopes_read, self);
+      else if (read_again (self))
         self->handler->serve (self);
       return;
     }

@@ -227,6 +227,30 @@ vmp_scopes_set_store (VmpScopes *self, VmpScopeStore *store)
   g_set_object (&self->store, store);
 }
 
+/* Has the authorization store read again if it has changed. Blocking. */
+void
+vmp_scopes_refresh (VmpScopes *self)
+{
+  if (self->store != NULL)
+    vmp_scope_store_refresh (self->store);
+}
+
+/* The same for the main thread; there is no result to be asked for. */
+void
+vmp_scopes_refresh_async (VmpScopes *self, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (GTask) nothing = NULL;
+
+  if (self->store != NULL)
+    {
+      vmp_scope_store_refresh_async (self->store, callback, user_data);
+      return;
+    }
+  nothing = g_task_new (self, NULL, callback, user_data);
+  g_task_set_source_tag (nothing, vmp_scopes_refresh_async);
+  g_task_return_boolean (nothing, TRUE);
+}
+
 /* FALSE where the authorization store was changed, and polkit does not go by it yet. */
 gboolean
 vmp_scopes_are_in_force (VmpScopes *self)

@@ -13,6 +13,7 @@ from rig.authorization import RULES, ctl, judge, people, put, store_file
 from rig.azman import Role, Scope, Store, Task
 from rig.caller import ACCESS_DENIED, DAEMON, ERROR, INTERACTIVE, JOB, MACHINE, MANAGER, QEMU, \
     STORE, UNKNOWN_OBJECT, Refused, refused, variants
+from rig.fuse import Fuse
 from rig.machines import bare_directory
 from rig.qemu import Qemu
 from rig.shapes import make_images, shape
@@ -238,6 +239,27 @@ def test_store_that_breaks(served, carol, root, store_file, bare):
     assert outdated(carol, bare) and 'cannot be used' in served.log()
     served.restart()
     assert root.scopes() == [''], 'there never was a good one'
+
+
+def test_store_that_takes_a_while(make_daemon, area, root, alice, bare, users):
+    """Calls that ask which scopes there are wait for it, and nobody else does."""
+    (area / 'far').mkdir()
+    fuse = Fuse(area / 'far', users['root'], everybody=True)
+    try:
+        make_daemon(AuthorizationStore=area / 'far/authorization.xml')
+        assert root.scopes() == ['']
+        fuse.fall_silent()
+        waiting = [root.start(STORE, MANAGER, 'ListSecurityScopes', '(a{sv})', ({},)),
+                   root.start(STORE, MANAGER, 'Import', '(sa{sv})', (str(bare), {})),
+                   root.start(STORE, MANAGER, 'CheckImport', '(sa{sv})', (str(bare), {}))]
+        for _ in range(5):
+            assert alice.machines() == {} and root.jobs() == []
+        assert not any(call.done for call in waiting)
+    finally:
+        fuse.close()
+    assert waiting[0].result() == ['']
+    root.wait(waiting[1].result())
+    waiting[2].result()
 
 
 def test_rules_that_go(served, carol, store_file, bare, polkit):

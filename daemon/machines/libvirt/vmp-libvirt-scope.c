@@ -52,7 +52,8 @@ typedef struct
 {
   VmpScopes *scopes;
   char *manager;
-  GHashTable *found; /* ids to what their configurations say */
+  GHashTable *found;    /* ids to what is said of machines without a record */
+  GHashTable *recorded; /* ids to what the record says */
 } Settling;
 
 static void
@@ -62,15 +63,21 @@ settling_free (gpointer data)
 
   g_object_unref (settling->scopes);
   g_hash_table_unref (settling->found);
+  g_hash_table_unref (settling->recorded);
   g_free (settling->manager);
   g_free (settling);
 }
 
 static void
-put_right (virConnectPtr connection, const char *uuid, const char *noted, const char *recorded)
+put_right (virConnectPtr connection, const char *uuid, const char *recorded)
 {
+  g_autoptr (VmpVirDomain) domain = virDomainLookupByUUIDString (connection, uuid);
+  g_autofree char *noted = domain != NULL ? vmp_libvirt_scope_read (domain) : NULL;
   g_autoptr (GError) error = NULL;
 
+  /* It is gone, or says so meanwhile. */
+  if (noted == NULL || strcmp (noted, recorded) == 0)
+    return;
   if (vmp_libvirt_scope_note (connection, uuid, recorded, &error))
     g_message ("%s: its configuration had it in the security scope “%s”. It is recorded in “%s”, "
                "which holds, and the configuration says so again",
@@ -87,45 +94,57 @@ settle (virConnectPtr connection, gpointer data)
   Settling *settling = data;
   g_autoptr (GError) error = NULL;
   GHashTableIter iter;
-  gpointer uuid, noted;
+  gpointer uuid, recorded;
 
   if (!vmp_scopes_adopt (settling->scopes, settling->manager, settling->found, &error))
     g_message ("%s: what configurations say of security scopes cannot be recorded: %s",
                settling->manager, error->message);
-  g_hash_table_iter_init (&iter, settling->found);
-  while (g_hash_table_iter_next (&iter, &uuid, &noted))
+  g_hash_table_iter_init (&iter, settling->recorded);
+  while (g_hash_table_iter_next (&iter, &uuid, &recorded))
     {
-      /* It may have been changed since. */
-      g_autofree char *recorded = vmp_scopes_lookup (settling->scopes, settling->manager, uuid);
+      g_autofree char *now = vmp_scopes_lookup (settling->scopes, settling->manager, uuid);
 
-      if (recorded != NULL && strcmp (recorded, noted) != 0)
-        put_right (connection, uuid, noted, recorded);
+      /* Else a call is changing both. */
+      if (g_strcmp0 (now, recorded) == 0)
+        put_right (connection, uuid, recorded);
     }
 }
 
+static GHashTable *
+new_table (void)
+{
+  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+}
+
 /* Has what the configurations of @machines, as they were read, say of scopes recorded, or put right.
- * In the main thread. */
+ * In the main thread, of machines that no call and no job has. */
 void
 vmp_libvirt_scope_settle (VmpLibvirtLink *link, VmpScopes *scopes, const char *manager,
                           GPtrArray *machines)
 {
-  g_autoptr (GHashTable) found = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr (GHashTable) found = new_table ();
+  g_autoptr (GHashTable) recorded = new_table ();
   Settling *settling;
 
   for (guint i = 0; i < machines->len; i++)
     {
       VmpMachine *machine = g_ptr_array_index (machines, i);
       const char *uuid = vmp_machine_get_uuid (machine);
-      g_autofree char *recorded = vmp_scopes_lookup (scopes, manager, uuid);
+      const char *noted = vmp_machine_get_scope (machine);
+      char *scope = vmp_scopes_lookup (scopes, manager, uuid);
 
-      if (strcmp (recorded != NULL ? recorded : "", vmp_machine_get_scope (machine)) != 0)
-        g_hash_table_insert (found, g_strdup (uuid), g_strdup (vmp_machine_get_scope (machine)));
+      if (scope == NULL && noted[0] != '\0')
+        g_hash_table_insert (found, g_strdup (uuid), g_strdup (noted));
+      if (scope != NULL && strcmp (scope, noted) != 0)
+        g_hash_table_insert (recorded, g_strdup (uuid), g_steal_pointer (&scope));
+      g_free (scope);
     }
-  if (g_hash_table_size (found) == 0)
+  if (g_hash_table_size (found) == 0 && g_hash_table_size (recorded) == 0)
     return;
   settling = g_new0 (Settling, 1);
   settling->scopes = g_object_ref (scopes);
   settling->manager = g_strdup (manager);
   settling->found = g_steal_pointer (&found);
+  settling->recorded = g_steal_pointer (&recorded);
   vmp_libvirt_link_run (link, settle, settling, settling_free);
 }

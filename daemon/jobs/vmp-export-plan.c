@@ -102,7 +102,12 @@ add_member (VmpExportPlan *self, VmpRole role, const char *path, const char *for
         member->source = vmp_source_list_add_fd (self->sources, fd, path, format);
     }
   else
-    member->source = vmp_source_list_add_path (self->sources, path, format);
+    {
+      member->source = vmp_source_list_add_path (self->sources, path, format);
+      /* Of what lies in the manager's own place its driver takes care. */
+      if (role == VMP_ROLE_DISK)
+        vmp_source_list_set_flags (self->sources, member->source, VMP_SOURCE_LOCK);
+    }
   if (role == VMP_ROLE_STATE && member->failure == NULL
       && vmp_machines_get_state_formats (machines) != NULL)
     vmp_source_list_set_flags (self->sources, member->source, VMP_SOURCE_SAVE_IMAGE);
@@ -634,6 +639,18 @@ report_unused (VmpExportPlan *self)
     }
 }
 
+/* A package has no more than vmport knows, and its reader should not have to find that out. */
+static void
+report_lost (VmpExportPlan *self)
+{
+  GPtrArray *lost = vmp_machine_get_lost (self->request->machine);
+
+  for (guint i = 0; i < lost->len; i++)
+    add_finding (self, vmp_finding_new (VMP_FINDING_CONFIGURATION_LEFT_BEHIND, "", -1,
+                                        _ ("A part of the configuration does not go along: %s"),
+                                        (const char *) g_ptr_array_index (lost, i)));
+}
+
 /* The worker will refuse to write a descriptor that no reader takes; whether this is one is known
  * now. */
 static gboolean
@@ -659,6 +676,7 @@ vmp_export_plan_make (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *requ
   if (!check_package (self, error) || !check_sources (self, error) || !check_space (self, error))
     return NULL;
   report_unused (self);
+  report_lost (self);
   note_size (self);
   return g_steal_pointer (&self);
 }

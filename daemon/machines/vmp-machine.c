@@ -14,6 +14,7 @@ struct _VmpMachine
   char *scope;
   VmpDomain *domain;
   GPtrArray *files;
+  GPtrArray *lost;
   GError *flaw; /* or NULL */
 };
 
@@ -50,6 +51,7 @@ vmp_machine_new (const char *uuid, const char *name, const char *state, const ch
   self->scope = g_strdup (scope);
   self->domain = g_object_ref (domain);
   self->files = files != NULL ? files : g_ptr_array_new ();
+  self->lost = g_ptr_array_new ();
   return self;
 }
 
@@ -73,7 +75,17 @@ vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
                                       machine->domain, g_ptr_array_ref (machine->files));
 
   self->flaw = machine->flaw != NULL ? g_error_copy (machine->flaw) : NULL;
+  vmp_machine_take_lost (self, g_ptr_array_ref (machine->lost));
   return self;
+}
+
+void
+vmp_machine_take_lost (VmpMachine *self, GPtrArray *lost)
+{
+  if (lost == NULL)
+    return;
+  g_ptr_array_unref (self->lost);
+  self->lost = lost;
 }
 
 VmpMachine *
@@ -94,6 +106,7 @@ vmp_machine_unref (VmpMachine *self)
   g_free (self->scope);
   g_object_unref (self->domain);
   g_ptr_array_unref (self->files);
+  g_ptr_array_unref (self->lost);
   g_clear_error (&self->flaw);
   g_free (self);
 }
@@ -158,6 +171,18 @@ vmp_machine_equal (VmpMachine *a, VmpMachine *b)
          && (a->flaw != NULL) == (b->flaw != NULL);
 }
 
+/* Is what a right was asked for with still so: name, scope and files? */
+gboolean
+vmp_machine_has_details_of (VmpMachine *self, VmpMachine *authorized)
+{
+  g_auto (GStrv) now = vmp_machine_get_resource_paths (self);
+  g_auto (GStrv) then = vmp_machine_get_resource_paths (authorized);
+
+  return strcmp (self->name, authorized->name) == 0
+         && strcmp (self->scope, authorized->scope) == 0
+         && g_strv_equal ((const char *const *) now, (const char *const *) then);
+}
+
 VmpDomain *
 vmp_machine_get_domain (VmpMachine *self)
 {
@@ -168,6 +193,12 @@ GPtrArray *
 vmp_machine_get_files (VmpMachine *self)
 {
   return self->files;
+}
+
+GPtrArray *
+vmp_machine_get_lost (VmpMachine *self)
+{
+  return self->lost;
 }
 
 GStrv

@@ -60,6 +60,42 @@ resolve_disk (xmlNode *disk, VmpVolumeFunc resolve, gpointer data, GError **erro
   return TRUE;
 }
 
+/* What is left a block device is a device of the host. */
+static gboolean
+resolve_block (xmlNode *disk, VmpVolumeFunc resolve, gpointer data, GError **error)
+{
+  xmlNode *source = find_child (disk, "source");
+  xmlChar *device = source != NULL ? xmlGetNoNsProp (source, (const xmlChar *) "dev") : NULL;
+  g_autoptr (GError) local_error = NULL;
+  g_autofree char *path = NULL;
+
+  if (device == NULL)
+    return TRUE;
+  path = resolve (NULL, (const char *) device, data, &local_error);
+  xmlFree (device);
+  if (local_error != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  if (path == NULL)
+    return TRUE;
+  xmlUnsetProp (source, (const xmlChar *) "dev");
+  xmlSetProp (source, (const xmlChar *) "file", (const xmlChar *) path);
+  xmlSetProp (disk, (const xmlChar *) "type", (const xmlChar *) "file");
+  return TRUE;
+}
+
+static gboolean
+resolve_any (xmlNode *disk, VmpVolumeFunc resolve, gpointer data, GError **error)
+{
+  if (has_value (disk, "type", "volume"))
+    return resolve_disk (disk, resolve, data, error);
+  if (has_value (disk, "type", "block"))
+    return resolve_block (disk, resolve, data, error);
+  return TRUE;
+}
+
 /* Writes libvirt's @xml anew, with files instead of volumes; NULL with the error of @resolve, which
  * says where a volume is. */
 char *
@@ -75,7 +111,7 @@ vmp_domain_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpointer dat
   devices = find_child (xmlDocGetRootElement (doc), "devices");
   for (xmlNode *disk = devices != NULL ? devices->children : NULL; disk != NULL; disk = disk->next)
     if (disk->type == XML_ELEMENT_NODE && strcmp ((const char *) disk->name, "disk") == 0
-        && has_value (disk, "type", "volume") && !resolve_disk (disk, resolve, data, error))
+        && !resolve_any (disk, resolve, data, error))
       return NULL;
   return vmp_xml_write (doc, FALSE);
 }

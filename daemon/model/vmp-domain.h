@@ -121,7 +121,8 @@ void vmp_domain_set_note (VmpDomain *self, VmpDomainNote note, const char *text)
 char *vmp_domain_note_scope_to_xml (const char *scope);
 char *vmp_domain_note_scope_from_xml (const char *xml);
 
-/* Where a volume is: an absolute path, or NULL with @error set. */
+/* Where a volume is: an absolute path, or NULL with @error set. @pool NULL: @volume is the path of a
+ * block device, and NULL without an error leaves it that. */
 typedef char *(*VmpVolumeFunc) (const char *pool, const char *volume, gpointer data,
                                 GError **error);
 char *vmp_domain_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpointer data,

@@ -22,9 +22,8 @@ vmp_fd_dup (int fd, GError **error)
   return copy;
 }
 
-/* Is @fd a regular file, and not an O_PATH handle that no read can use? */
-gboolean
-vmp_fd_check_regular (int fd, const char *what, GError **error)
+static gboolean
+check_kind (int fd, gboolean device_too, const char *what, GError **error)
 {
   struct stat st;
   int flags = fcntl (fd, F_GETFL);
@@ -34,9 +33,32 @@ vmp_fd_check_regular (int fd, const char *what, GError **error)
   if ((flags & O_PATH) != 0)
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                           _ ("%s was opened with O_PATH and cannot be read"), what);
-  if (!S_ISREG (st.st_mode))
+  if (!S_ISREG (st.st_mode) && !(device_too && S_ISBLK (st.st_mode)))
     return vmp_error_set (error, VMPORT_ERROR_UNSAFE, _ ("%s is not a regular file"), what);
   return TRUE;
+}
+
+/* Is @fd a regular file, and not an O_PATH handle that no read can use? */
+gboolean
+vmp_fd_check_regular (int fd, const char *what, GError **error)
+{
+  return check_kind (fd, FALSE, what, error);
+}
+
+/* Is it one, or a block device? For what nobody but the manager of a machine can have opened. */
+gboolean
+vmp_fd_check_image (int fd, const char *what, GError **error)
+{
+  return check_kind (fd, TRUE, what, error);
+}
+
+/* The bytes that can be read of a regular file or a block device, of which @st is known. */
+guint64
+vmp_fd_get_size (int fd, const struct stat *st)
+{
+  off_t end = S_ISBLK (st->st_mode) ? lseek (fd, 0, SEEK_END) : st->st_size;
+
+  return end > 0 ? (guint64) end : 0;
 }
 
 /* What is known of an open file without asking a server, as fstat() may: whoever handed it over

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <errno.h>
 
@@ -30,6 +31,8 @@ vmp_fd_steal (int *fd)
 
 int vmp_fd_dup (int fd, GError **error);
 gboolean vmp_fd_check_regular (int fd, const char *what, GError **error);
+gboolean vmp_fd_check_image (int fd, const char *what, GError **error);
+guint64 vmp_fd_get_size (int fd, const struct stat *st);
 gboolean vmp_fd_check_directory (int fd, const char *what, GError **error);
 
 /* Which file it is: the same two numbers for whatever name it has. */

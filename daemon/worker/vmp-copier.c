@@ -151,7 +151,7 @@ vmp_copier_measure (int fd, guint64 *size, guint64 *payload, GError **error)
 
   if (fstat (fd, &st) < 0)
     return vmp_error_set_errno (error, errno, _ ("Cannot examine the file"));
-  *size = (guint64) st.st_size;
+  *size = vmp_fd_get_size (fd, &st);
   return measure (fd, *size, _ ("the file"), payload, error);
 }
 
@@ -547,11 +547,11 @@ check_arguments (Copy *copy, GError **error)
   guint64 after;
   struct stat st;
 
-  if (!vmp_fd_check_regular (copy->source, copy->what, error))
+  if (!vmp_fd_check_image (copy->source, copy->what, error))
     return FALSE;
   if (fstat (copy->source, &copy->before) < 0)
     return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), copy->what);
-  copy->size = (guint64) copy->before.st_size;
+  copy->size = vmp_fd_get_size (copy->source, &copy->before);
   if (!vmp_size_add (&after, copy->size, copy->insert) || after > G_MAXINT64)
     return vmp_error_set_errno (error, EFBIG, _ ("Cannot copy %s"), copy->what);
   for (gsize i = 0; i < copy->n_patches; i++)

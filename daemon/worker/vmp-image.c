@@ -231,13 +231,13 @@ open_file (int fd, const char *what, VmpImageFile *file, GError **error)
 {
   struct stat st;
 
-  if (!vmp_fd_check_regular (fd, what, error))
+  if (!vmp_fd_check_image (fd, what, error))
     return FALSE;
   if (fstat (fd, &st) < 0)
     return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), what);
   file->fd = fd;
   file->what = what;
-  file->size = (guint64) st.st_size;
+  file->size = vmp_fd_get_size (fd, &st);
   return TRUE;
 }
 

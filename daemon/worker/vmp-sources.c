@@ -14,6 +14,7 @@
 #include "vmp-copier.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-image-lock.h"
 #include "vmp-image.h"
 #include "vmp-name.h"
 #include "vmp-state.h"
@@ -187,6 +188,24 @@ describe_image (int fd, const char *format, const char *what, GVariant *options,
   return TRUE;
 }
 
+/* A device can only be one that the daemon has opened: a logical volume. */
+static gboolean
+check_kind (int fd, const char *what, GVariant *options, GError **error)
+{
+  return g_variant_lookup (options, "Fd", "h", NULL) ? vmp_fd_check_image (fd, what, error)
+                                                     : vmp_fd_check_regular (fd, what, error);
+}
+
+/* For as long as the worker lives. */
+static gboolean
+lock (int fd, const char *what, GVariant *options, GError **error)
+{
+  gboolean wanted = FALSE;
+
+  g_variant_lookup (options, "Lock", "b", &wanted);
+  return !wanted || vmp_image_lock (fd, what, error);
+}
+
 static gboolean
 describe_state (int fd, const char *what, GVariant *options, GVariantDict *reading, GError **error)
 {
@@ -217,7 +236,7 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
     g_variant_lookup (options, "Path", "&s", &what);
   g_variant_lookup (options, "Name", "&s", &what);
   quoted = g_strdup_printf (_ ("“%s”"), what);
-  if (!vmp_fd_check_regular (fd, quoted, error)
+  if (!check_kind (fd, quoted, options, error) || !lock (fd, what, options, error)
       || !vmp_copier_measure (fd, &size, &payload, error))
     return FALSE;
   if (fstat (fd, &st) < 0)

@@ -31,6 +31,7 @@ static const struct
   { "MediaLeftBehind", "warning", NULL },
   { "StateLeftBehind", "warning", NULL },
   { "StateKeepsIdentity", "warning", NULL },
+  { "ConfigurationLeftBehind", "warning", NULL },
   { "PackageSize", "info", NULL },
 };
 

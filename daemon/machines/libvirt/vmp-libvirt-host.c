@@ -69,6 +69,7 @@ vmp_libvirt_host_unref (VmpLibvirtHost *self)
   g_free (self->tpm_folder);
   g_strfreev (self->networks);
   g_ptr_array_unref (self->rooms);
+  g_ptr_array_unref (self->groups);
   g_array_unref (self->users);
   g_free (self);
 }
@@ -79,7 +80,7 @@ read_version (VmpLibvirtHost *self, virConnectPtr connection, GError **error)
   unsigned long version;
 
   if (virConnectGetLibVersion (connection, &version) < 0)
-    return vmp_libvirt_error_set (error, "Cannot ask for libvirt's version");
+    return vmp_libvirt_error_set (error, _ ("libvirt does not tell its version"));
   self->version = g_strdup_printf ("%lu.%lu.%lu", version / 1000000, version / 1000 % 1000,
                                    version % 1000);
   return TRUE;
@@ -141,7 +142,7 @@ read_qemu_user (VmpLibvirtHost *self, virConnectPtr connection, GError **error)
   g_auto (GStrv) parts = NULL;
 
   if (xml == NULL)
-    return vmp_libvirt_error_set (error, "Cannot ask for the host's capabilities");
+    return vmp_libvirt_error_set (error, _ ("libvirt does not tell the host's capabilities"));
   query = vmp_query_new (xml, _ ("The host's capabilities"), error);
   free (xml);
   if (query == NULL)
@@ -226,9 +227,12 @@ read_pool (VmpLibvirtHost *self, virStoragePoolPtr pool)
   char *xml = virStoragePoolGetXMLDesc (pool, 0);
   g_autoptr (VmpQuery) query = xml != NULL ? vmp_query_new (xml, _ ("A storage pool"), NULL) : NULL;
   g_autofree char *path = query != NULL ? vmp_query_text (query, "/pool/target/path") : NULL;
+  g_autofree char *type = query != NULL ? vmp_query_text (query, "/pool/@type") : NULL;
 
   free (xml);
-  if (path != NULL)
+  if (path != NULL && g_strcmp0 (type, "logical") == 0)
+    g_ptr_array_add (self->groups, g_steal_pointer (&path));
+  else if (path != NULL)
     add_room (self, VMP_ROOM_POOL, path, strcmp (virStoragePoolGetName (pool), "default") == 0);
 }
 
@@ -240,7 +244,8 @@ read_pools (VmpLibvirtHost *self, virConnectPtr connection)
   int n = virConnectListAllStoragePools (connection, &pools,
                                          VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE
                                              | VIR_CONNECT_LIST_STORAGE_POOLS_DIR
-                                             | VIR_CONNECT_LIST_STORAGE_POOLS_FS);
+                                             | VIR_CONNECT_LIST_STORAGE_POOLS_FS
+                                             | VIR_CONNECT_LIST_STORAGE_POOLS_LOGICAL);
 
   for (int i = 0; i < n; i++)
     {
@@ -248,6 +253,41 @@ read_pools (VmpLibvirtHost *self, virConnectPtr connection)
       virStoragePoolFree (pools[i]);
     }
   free (pools);
+}
+
+/* "qemu:///system" and "qemu:///session", by libvirtd or a daemon of its own, on this host. */
+void
+vmp_libvirt_folders_init (VmpLibvirtFolders *self, const char *uri)
+{
+  g_autoptr (GUri) parsed = g_uri_parse (uri, G_URI_FLAGS_NONE, NULL);
+  const char *scheme = parsed != NULL ? g_uri_get_scheme (parsed) : "";
+  const char *host = parsed != NULL ? g_uri_get_host (parsed) : NULL;
+  const char *path = parsed != NULL ? g_uri_get_path (parsed) : "";
+
+  *self = (VmpLibvirtFolders){ NULL, NULL, NULL };
+  if ((strcmp (scheme, "qemu") != 0 && strcmp (scheme, "qemu+unix") != 0)
+      || (host != NULL && host[0] != '\0'))
+    return;
+  if (strcmp (path, "/system") == 0)
+    {
+      self->configuration = g_strdup ("/etc/libvirt/qemu");
+      self->state = g_strdup (SYSTEM_FOLDER "/qemu");
+      self->tpm = g_strdup (SYSTEM_FOLDER "/swtpm");
+    }
+  else if (strcmp (path, "/session") == 0)
+    {
+      self->configuration = g_build_filename (g_get_user_config_dir (), "libvirt/qemu", NULL);
+      self->state = g_strdup (self->configuration);
+      self->tpm = g_build_filename (self->configuration, "swtpm", NULL);
+    }
+}
+
+void
+vmp_libvirt_folders_clear (VmpLibvirtFolders *self)
+{
+  g_clear_pointer (&self->configuration, g_free);
+  g_clear_pointer (&self->state, g_free);
+  g_clear_pointer (&self->tpm, g_free);
 }
 
 static void
@@ -259,30 +299,18 @@ add_own_folder (VmpLibvirtHost *self, VmpRoomKind kind, const char *base, const 
     add_room (self, kind, path, FALSE);
 }
 
-/* Where QEMU's driver keeps what it has no calls for. Other drivers have nothing of it. */
 static void
-read_own_folders (VmpLibvirtHost *self, virConnectPtr connection, const char *uri)
+read_own_folders (VmpLibvirtHost *self, const char *uri)
 {
-  const char *type = virConnectGetType (connection);
-  g_autoptr (GUri) parsed = g_uri_parse (uri, G_URI_FLAGS_NONE, NULL);
-  const char *path = parsed != NULL ? g_uri_get_path (parsed) : "";
-  g_autofree char *session = NULL;
+  g_auto (VmpLibvirtFolders) folders = { NULL };
 
-  if (g_strcmp0 (type, "QEMU") != 0)
+  vmp_libvirt_folders_init (&folders, uri);
+  if (folders.state == NULL)
     return;
-  if (strcmp (path, "/system") == 0)
-    {
-      self->tpm_folder = g_strdup (SYSTEM_FOLDER "/swtpm");
-      add_own_folder (self, VMP_ROOM_NVRAM, SYSTEM_FOLDER, "qemu/nvram");
-      add_own_folder (self, VMP_ROOM_SAVE, SYSTEM_FOLDER, "qemu/save");
-      add_own_folder (self, VMP_ROOM_TPM, SYSTEM_FOLDER, "swtpm");
-      return;
-    }
-  session = g_build_filename (g_get_user_config_dir (), "libvirt", NULL);
-  self->tpm_folder = g_build_filename (session, "qemu/swtpm", NULL);
-  add_own_folder (self, VMP_ROOM_NVRAM, session, "qemu/nvram");
-  add_own_folder (self, VMP_ROOM_SAVE, session, "qemu/save");
-  add_own_folder (self, VMP_ROOM_TPM, session, "qemu/swtpm");
+  self->tpm_folder = g_strdup (folders.tpm);
+  add_own_folder (self, VMP_ROOM_NVRAM, folders.state, "nvram");
+  add_own_folder (self, VMP_ROOM_SAVE, folders.state, "save");
+  add_own_folder (self, VMP_ROOM_TPM, folders.tpm, "");
 }
 
 /* Blocking. */
@@ -293,6 +321,7 @@ vmp_libvirt_host_read (virConnectPtr connection, const char *uri, GError **error
 
   g_atomic_ref_count_init (&self->ref_count);
   self->rooms = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_room_free);
+  self->groups = g_ptr_array_new_with_free_func (g_free);
   self->users = g_array_new (FALSE, FALSE, sizeof (uid_t));
   self->qemu_uid = geteuid ();
   self->qemu_gid = getegid ();
@@ -305,7 +334,7 @@ vmp_libvirt_host_read (virConnectPtr connection, const char *uri, GError **error
     read_conf (self);
   read_networks (self, connection);
   read_pools (self, connection);
-  read_own_folders (self, connection, uri);
+  read_own_folders (self, uri);
   return g_steal_pointer (&self);
 }
 
@@ -341,6 +370,17 @@ vmp_libvirt_host_find_path (VmpLibvirtHost *self, const char *path, const char *
   return found;
 }
 
+/* Is @path a volume of a pool of the type logical, and its folder (/dev/<group>) root's alone? */
+static gboolean
+is_logical (VmpLibvirtHost *self, const char *path)
+{
+  g_autofree char *folder = vmp_name_is_absolute (path) ? g_path_get_dirname (path) : NULL;
+
+  return folder != NULL
+         && g_ptr_array_find_with_equal_func (self->groups, folder, g_str_equal, NULL)
+         && vmp_trust_check_way (folder, NULL, 0, NULL);
+}
+
 /* Does @path lie where nobody but root and the hypervisor's users can have put it? */
 gboolean
 vmp_libvirt_host_owns (VmpLibvirtHost *self, const char *path)
@@ -348,9 +388,20 @@ vmp_libvirt_host_owns (VmpLibvirtHost *self, const char *path)
   const char *beneath;
   VmpRoom *room = vmp_libvirt_host_find_path (self, path, &beneath);
 
+  if (is_logical (self, path))
+    return TRUE;
   return room != NULL
          && vmp_trust_check_beneath (room->fd, beneath, (const uid_t *) self->users->data,
                                      self->users->len, NULL);
+}
+
+/* What is there is a link that root has put there. */
+static int
+open_logical (const char *path, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open_absolute (path, O_RDONLY, error);
+
+  return fd >= 0 && vmp_fd_check_image (fd, path, error) ? vmp_fd_steal (&fd) : -1;
 }
 
 /* Opens such a file for reading. */
@@ -361,6 +412,8 @@ vmp_libvirt_host_open (VmpLibvirtHost *self, const char *path, GError **error)
   VmpRoom *room = vmp_libvirt_host_find_path (self, path, &beneath);
   vmp_autofd int fd = -1;
 
+  if (is_logical (self, path))
+    return open_logical (path, error);
   if (room == NULL)
     {
       vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("“%s” does not lie in a storage pool"), path);

@@ -30,6 +30,7 @@ typedef struct
   char *version;
   GStrv networks;
   GPtrArray *rooms; /* of VmpRoom; the default pool's first */
+  GPtrArray *groups; /* of char *: targets of pools of the type logical */
   char *tpm_folder; /* where the TPMs are, made or not; NULL for a driver without */
   GArray *users;    /* of uid_t: of the hypervisor and of swtpm */
   gboolean owns_files; /* libvirt gives files to its users by itself, when it starts a machine */
@@ -38,6 +39,18 @@ typedef struct
   uid_t tpm_uid;
   gid_t tpm_gid;
 } VmpLibvirtHost;
+
+/* Where QEMU's driver on this host keeps what it has no calls for. */
+typedef struct
+{
+  char *configuration; /* NULL for a driver that keeps nothing of it here */
+  char *state;
+  char *tpm;
+} VmpLibvirtFolders;
+
+void vmp_libvirt_folders_init (VmpLibvirtFolders *self, const char *uri);
+void vmp_libvirt_folders_clear (VmpLibvirtFolders *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VmpLibvirtFolders, vmp_libvirt_folders_clear)
 
 VmpLibvirtHost *vmp_libvirt_host_read (virConnectPtr connection, const char *uri, GError **error);
 VmpLibvirtHost *vmp_libvirt_host_ref (VmpLibvirtHost *self);

@@ -34,6 +34,7 @@
 typedef enum
 {
   ORDER_READ,
+  ORDER_READ_NAMED,
   ORDER_READ_HOST,
   ORDER_RUN,
   ORDER_CLOSED,
@@ -43,7 +44,7 @@ typedef enum
 typedef struct
 {
   OrderKind kind;
-  char *uuid; /* of ORDER_READ */
+  char *machine; /* its id or name; of ORDER_READ and ORDER_READ_NAMED */
   /* Of ORDER_RUN. */
   VmpLibvirtLinkWork work;
   gpointer data;
@@ -83,7 +84,7 @@ order_free (gpointer data)
 
   if (order->free_data != NULL)
     order->free_data (order->data);
-  g_free (order->uuid);
+  g_free (order->machine);
   g_free (order);
 }
 
@@ -113,12 +114,12 @@ link_unref (gpointer data)
 }
 
 static void
-push (VmpLibvirtLink *self, OrderKind kind, const char *uuid)
+push (VmpLibvirtLink *self, OrderKind kind, const char *machine)
 {
   Order *order = g_new0 (Order, 1);
 
   order->kind = kind;
-  order->uuid = g_strdup (uuid);
+  order->machine = g_strdup (machine);
   g_async_queue_push (self->orders, order);
 }
 
@@ -306,7 +307,7 @@ read_machines (virConnectPtr connection, VmpLibvirtHost *host, GError **error)
   gboolean alive = n >= 0;
 
   if (!alive)
-    vmp_libvirt_error_set (error, "Cannot list the machines");
+    vmp_libvirt_error_set (error, _ ("libvirt does not list its machines"));
   for (int i = 0; i < n; i++)
     {
       g_autoptr (GError) local_error = NULL;
@@ -427,6 +428,17 @@ read_one (VmpLibvirtLink *self, virConnectPtr connection, const char *uuid)
   tell (word);
 }
 
+/* What is removed when the machine is has gone with it. */
+static void
+read_named (VmpLibvirtLink *self, virConnectPtr connection, const char *name)
+{
+  g_autoptr (VmpVirDomain) domain = virDomainLookupByName (connection, name);
+  char uuid[VIR_UUID_STRING_BUFLEN];
+
+  if (domain != NULL && virDomainGetUUIDString (domain, uuid) == 0)
+    read_one (self, connection, uuid);
+}
+
 /* Until the connection is closed. */
 static void
 serve (VmpLibvirtLink *self, virConnectPtr connection)
@@ -437,7 +449,9 @@ serve (VmpLibvirtLink *self, virConnectPtr connection)
       OrderKind kind = order->kind;
 
       if (kind == ORDER_READ)
-        read_one (self, connection, order->uuid);
+        read_one (self, connection, order->machine);
+      else if (kind == ORDER_READ_NAMED)
+        read_named (self, connection, order->machine);
       else if (kind == ORDER_READ_HOST)
         read_host (self, connection);
       else if (kind == ORDER_RUN)
@@ -485,7 +499,7 @@ run (gpointer data)
       gboolean up = connection != NULL && bring_up (self, connection, &error);
 
       if (connection == NULL)
-        vmp_libvirt_error_set (&error, "Cannot connect to libvirt");
+        vmp_libvirt_error_set (&error, _ ("Cannot connect to libvirt"));
       note_try (self);
       if (up)
         {
@@ -554,6 +568,12 @@ void
 vmp_libvirt_link_read (VmpLibvirtLink *self, const char *uuid)
 {
   push (self, ORDER_READ, uuid);
+}
+
+void
+vmp_libvirt_link_read_named (VmpLibvirtLink *self, const char *name)
+{
+  push (self, ORDER_READ_NAMED, name);
 }
 
 /* Has @work done in the link's thread, after what was ordered before; not at all where the connection

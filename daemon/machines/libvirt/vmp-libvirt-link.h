@@ -29,6 +29,7 @@ VmpLibvirtLink *vmp_libvirt_link_new (const char *uri, const VmpLibvirtLinkFuncs
                                       gpointer owner);
 void vmp_libvirt_link_stop (VmpLibvirtLink *self);
 void vmp_libvirt_link_read (VmpLibvirtLink *self, const char *uuid);
+void vmp_libvirt_link_read_named (VmpLibvirtLink *self, const char *name);
 void vmp_libvirt_link_run (VmpLibvirtLink *self, VmpLibvirtLinkWork work, gpointer data,
                            GDestroyNotify free_data);
 VmpLibvirtHost *vmp_libvirt_link_get_host (VmpLibvirtLink *self);

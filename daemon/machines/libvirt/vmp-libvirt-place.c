@@ -540,8 +540,7 @@ move_files (VmpPlace *self, GError **error)
   return TRUE;
 }
 
-/* libvirt would replace a definition with the same name and id without a word. Our own imports are
- * kept apart by the inventory; anybody else's are looked for at the last moment. */
+/* Our own imports are kept apart by the inventory; anybody else's are looked for at the last moment. */
 static gboolean
 check_free (VmpPlace *self, virConnectPtr connection, GError **error)
 {
@@ -549,14 +548,41 @@ check_free (VmpPlace *self, virConnectPtr connection, GError **error)
   g_autoptr (VmpVirDomain) by_name = NULL;
 
   if (by_id == NULL && !vmp_libvirt_error_is_gone ())
-    return vmp_libvirt_error_set (error, "Cannot look for the id %s", self->uuid);
+    return vmp_libvirt_error_set (error, _ ("libvirt does not say who has the id %s"), self->uuid);
   if (by_id != NULL)
     return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The id %s is in use"), self->uuid);
   by_name = virDomainLookupByName (connection, self->name);
   if (by_name == NULL && !vmp_libvirt_error_is_gone ())
-    return vmp_libvirt_error_set (error, "Cannot look for the name “%s”", self->name);
+    return vmp_libvirt_error_set (error, _ ("libvirt does not say who has the name “%s”"), self->name);
   if (by_name != NULL)
     return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The name “%s” is in use"), self->name);
+  return TRUE;
+}
+
+static gboolean
+is_ours (VmpPlace *self, virDomainPtr domain)
+{
+  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, NULL, NULL);
+
+  return model != NULL
+         && g_strcmp0 (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_JOB), self->token) == 0;
+}
+
+/* Did anybody else make a machine of that id or name meanwhile? */
+static gboolean
+is_other_there (VmpPlace *self, virConnectPtr connection, GError **error)
+{
+  g_autoptr (VmpVirDomain) by_id = virDomainLookupByUUIDString (connection, self->uuid);
+  g_autoptr (VmpVirDomain) by_name = virDomainLookupByName (connection, self->name);
+  char uuid[VIR_UUID_STRING_BUFLEN];
+
+  if (by_id != NULL && !is_ours (self, by_id))
+    vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The id %s is in use"), self->uuid);
+  else if (by_name != NULL && virDomainGetUUIDString (by_name, uuid) == 0
+           && strcmp (uuid, self->uuid) != 0)
+    vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The name “%s” is in use"), self->name);
+  else
+    return FALSE;
   return TRUE;
 }
 
@@ -582,21 +608,58 @@ refresh_pools (VmpPlace *self, virConnectPtr connection)
 /* What goes to libvirt is written afresh from the model, and what libvirt does not know of it is an
  * error instead of being dropped. */
 static virDomainPtr
+define_as (VmpPlace *self, virConnectPtr connection, VmpDomain *domain, GError **error)
+{
+  g_autofree char *xml = vmp_domain_to_xml (domain);
+  virDomainPtr defined = virDomainDefineXMLFlags (connection, xml, VIR_DOMAIN_DEFINE_VALIDATE);
+
+  if (defined == NULL)
+    vmp_libvirt_error_set (error, _ ("libvirt does not take the configuration"));
+  return defined;
+}
+
+/* libvirt refuses a second machine of an id, and of a name, but takes a definition with both of them
+ * for an order to replace, and has no flag that says otherwise. So the machine is made under a name
+ * that nobody else has: whoever has the id keeps it. Then it is renamed, which is refused where the
+ * name is somebody's, and only then, being ours, defined once more with all that follows from the
+ * name. */
+static virDomainPtr
+define_new (VmpPlace *self, virConnectPtr connection, VmpDomain *domain, GError **error)
+{
+  g_autoptr (VmpDomain) unnamed = vmp_domain_copy (domain);
+  g_autofree char *name = g_strconcat ("vmport-", self->token, NULL);
+  g_autoptr (VmpVirDomain) made = NULL;
+
+  vmp_domain_set_name (unnamed, name);
+  vmp_libvirt_link_note_attempt (self->link, self->token);
+  made = define_as (self, connection, unnamed, error);
+  if (made == NULL)
+    return NULL;
+  if (virDomainRename (made, self->name, 0) < 0)
+    {
+      vmp_libvirt_error_set (error, _ ("The machine cannot be called “%s”"), self->name);
+      return NULL;
+    }
+  return define_as (self, connection, domain, error);
+}
+
+static virDomainPtr
 define_domain (VmpPlace *self, virConnectPtr connection, gboolean *autostart, GError **error)
 {
   g_autoptr (VmpDomain) domain = vmp_domain_copy (self->domain);
-  g_autofree char *xml = NULL;
+  g_autoptr (GError) local_error = NULL;
   virDomainPtr defined;
 
   *autostart = vmp_domain_get_note (domain, VMP_DOMAIN_NOTE_AUTOSTART) != NULL;
   vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_AUTOSTART, NULL);
   vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_JOB, self->token);
-  xml = vmp_domain_to_xml (domain);
-  vmp_libvirt_link_note_attempt (self->link, self->token);
-  defined = virDomainDefineXMLFlags (connection, xml, VIR_DOMAIN_DEFINE_VALIDATE);
-  if (defined == NULL)
-    vmp_libvirt_error_set (error, _ ("libvirt does not take the configuration"));
-  return defined;
+  defined = define_new (self, connection, domain, &local_error);
+  if (defined != NULL)
+    return defined;
+  /* Where somebody was faster, that is what went wrong. */
+  if (!is_other_there (self, connection, error))
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  return NULL;
 }
 
 /* The machine as libvirt has it then. Blocking. */

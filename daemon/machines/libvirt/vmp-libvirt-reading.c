@@ -45,7 +45,7 @@ vmp_libvirt_read_state (virDomainPtr domain, VmpLibvirtHost *host, GError **erro
 
   if (virDomainGetState (domain, &state, NULL, 0) < 0)
     {
-      vmp_libvirt_error_set (error, "Cannot ask for the machine's state");
+      vmp_libvirt_error_set (error, _ ("libvirt does not tell the state of the virtual machine"));
       return NULL;
     }
   if (state == VIR_DOMAIN_PAUSED)
@@ -86,27 +86,52 @@ get_volume_path (virStorageVolPtr volume, virStoragePoolPtr pool, const char *na
   return copy;
 }
 
+/* NULL with @error set where libvirt does not say. */
+static char *
+get_pool_type (virStoragePoolPtr pool, GError **error)
+{
+  char *xml = virStoragePoolGetXMLDesc (pool, 0);
+  g_autoptr (VmpQuery) query = NULL;
+  char *type;
+
+  if (xml == NULL)
+    {
+      vmp_libvirt_error_set (error, _ ("The storage pool “%s”"), virStoragePoolGetName (pool));
+      return NULL;
+    }
+  query = vmp_query_new (xml, _ ("A storage pool"), error);
+  free (xml);
+  if (query == NULL)
+    return NULL;
+  type = vmp_query_text (query, "/pool/@type");
+  return type != NULL ? type : g_strdup ("");
+}
+
 static gboolean
 check_pool_type (virStoragePoolPtr pool, GError **error)
 {
   static const char *const known[] = { "dir", "fs", "logical", NULL };
-  char *xml = virStoragePoolGetXMLDesc (pool, 0);
-  g_autoptr (VmpQuery) query = NULL;
-  g_autofree char *type = NULL;
+  g_autofree char *type = get_pool_type (pool, error);
 
-  if (xml == NULL)
-    return vmp_libvirt_error_set (error, _ ("The storage pool “%s”"), virStoragePoolGetName (pool));
-  query = vmp_query_new (xml, _ ("A storage pool"), error);
-  free (xml);
-  if (query == NULL)
+  if (type == NULL)
     return FALSE;
-  type = vmp_query_text (query, "/pool/@type");
-  if (type != NULL && g_strv_contains (known, type))
+  if (g_strv_contains (known, type))
     return TRUE;
   return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
                         _ ("A disk is in the storage pool “%s”, whose type “%s” vmport does not "
                            "read; move it to a pool of the type dir, fs or logical"),
-                        virStoragePoolGetName (pool), type != NULL ? type : "");
+                        virStoragePoolGetName (pool), type);
+}
+
+/* A disk on a logical volume seldom names its pool: virt-install writes the device. */
+static char *
+resolve_device (virConnectPtr connection, const char *path)
+{
+  g_autoptr (VmpVirVolume) volume = virStorageVolLookupByPath (connection, path);
+  g_autoptr (VmpVirPool) pool = volume != NULL ? virStoragePoolLookupByVolume (volume) : NULL;
+  g_autofree char *type = pool != NULL ? get_pool_type (pool, NULL) : NULL;
+
+  return g_strcmp0 (type, "logical") == 0 ? get_volume_path (volume, pool, path, NULL) : NULL;
 }
 
 /* VmpVolumeFunc. */
@@ -114,9 +139,12 @@ static char *
 resolve_volume (const char *pool_name, const char *name, gpointer data, GError **error)
 {
   virConnectPtr connection = virDomainGetConnect (data);
-  g_autoptr (VmpVirPool) pool = virStoragePoolLookupByName (connection, pool_name);
+  g_autoptr (VmpVirPool) pool = NULL;
   g_autoptr (VmpVirVolume) volume = NULL;
 
+  if (pool_name == NULL)
+    return resolve_device (connection, name);
+  pool = virStoragePoolLookupByName (connection, pool_name);
   if (pool == NULL)
     {
       vmp_libvirt_error_set (error, _ ("The storage pool “%s”"), pool_name);
@@ -154,9 +182,26 @@ check_disks (GPtrArray *unsafe, GError **error)
   return TRUE;
 }
 
-/* The secrets of a configuration stay with libvirt: they are not asked for. Blocking. */
+/* What the model has no type for; the rest of @unsafe it keeps, marked for whoever imports it. */
+static GPtrArray *
+list_lost (GPtrArray *unsafe)
+{
+  GPtrArray *lost = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < unsafe->len; i++)
+    {
+      VmpUnsafe *found = g_ptr_array_index (unsafe, i);
+
+      if (!found->keepable)
+        g_ptr_array_add (lost, g_strdup_printf ("%s: %s", found->location, found->reason));
+    }
+  return lost;
+}
+
+/* The secrets of a configuration stay with libvirt: they are not asked for. @lost (of char *) is what
+ * the model has no type for. Blocking. */
 VmpDomain *
-vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
+vmp_libvirt_read_domain (virDomainPtr domain, GPtrArray **lost, GError **error)
 {
   char *xml = virDomainGetXMLDesc (domain, VIR_DOMAIN_XML_INACTIVE);
   g_autoptr (GPtrArray) unsafe = NULL;
@@ -165,7 +210,7 @@ vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
 
   if (xml == NULL)
     {
-      vmp_libvirt_error_set (error, "Cannot ask for the machine's configuration");
+      vmp_libvirt_error_set (error, _ ("libvirt does not tell the configuration of the virtual machine"));
       return NULL;
     }
   resolved = vmp_domain_resolve_volumes (xml, resolve_volume, domain, error);
@@ -173,7 +218,11 @@ vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
   if (resolved == NULL)
     return NULL;
   model = vmp_domain_new_from_xml (resolved, strlen (resolved), &unsafe, error);
-  return model != NULL && check_disks (unsafe, error) ? g_steal_pointer (&model) : NULL;
+  if (model == NULL || !check_disks (unsafe, error))
+    return NULL;
+  if (lost != NULL)
+    *lost = list_lost (unsafe);
+  return g_steal_pointer (&model);
 }
 
 /* The volume at @path. A pool hears of an image that was put into its folder beside it when it is
@@ -359,17 +408,19 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
   char uuid[VIR_UUID_STRING_BUFLEN];
   const char *state = vmp_libvirt_read_state (domain, host, error);
   g_autoptr (GError) flaw = NULL;
+  g_autoptr (GPtrArray) lost = NULL;
   g_autoptr (VmpDomain) model = NULL;
   g_autofree char *scope = NULL;
+  VmpMachine *machine;
 
   if (state == NULL)
     return NULL;
   if (virDomainGetUUIDString (domain, uuid) < 0)
     {
-      vmp_libvirt_error_set (error, "Cannot ask for the machine's id");
+      vmp_libvirt_error_set (error, _ ("libvirt does not tell the id of the virtual machine"));
       return NULL;
     }
-  model = vmp_libvirt_read_domain (domain, &flaw);
+  model = vmp_libvirt_read_domain (domain, &lost, &flaw);
   if (model == NULL)
     {
       if (g_error_matches (flaw, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
@@ -383,9 +434,18 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
     complete_chain (model, i, virDomainGetConnect (domain));
   find_nvram (model, host);
   note_autostart (domain, model);
+  /* Then what was not told is not what is not there. */
+  if (virConnectIsAlive (virDomainGetConnect (domain)) == 0)
+    {
+      vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                     _ ("The connection to libvirt broke while the virtual machine was read"));
+      return NULL;
+    }
   /* Of the machine, and no part of what it is: it changes under an export's eyes. */
   scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
   vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);
-  return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",
-                          model, list_files (host, uuid, vmp_domain_get_name (model), state));
+  machine = vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",
+                             model, list_files (host, uuid, vmp_domain_get_name (model), state));
+  vmp_machine_take_lost (machine, g_steal_pointer (&lost));
+  return machine;
 }

@@ -12,6 +12,6 @@ VmpMachine *vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host,
 #define VMP_LIBVIRT_SAVE_SUFFIX ".save"
 
 const char *vmp_libvirt_read_state (virDomainPtr domain, VmpLibvirtHost *host, GError **error);
-VmpDomain *vmp_libvirt_read_domain (virDomainPtr domain, GError **error);
+VmpDomain *vmp_libvirt_read_domain (virDomainPtr domain, GPtrArray **lost, GError **error);
 
 G_END_DECLS

@@ -73,7 +73,7 @@ static gboolean
 examine (virDomainPtr domain, VmpLibvirtHost *host, const char *token, GVariant *items,
          gboolean *ours, GError **error)
 {
-  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, error);
+  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, NULL, error);
   const char *state;
 
   if (model == NULL)
@@ -103,7 +103,7 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
   domain = virDomainLookupByUUIDString (connection, uuid);
   if (domain == NULL)
     return vmp_libvirt_error_is_gone ()
-           || vmp_libvirt_error_set (error, "Cannot look for the machine %s", uuid);
+           || vmp_libvirt_error_set (error, _ ("libvirt does not say whether the machine %s is there"), uuid);
   if (!examine (domain, host, token, items, &ours, error))
     return FALSE;
   if (!ours)
@@ -117,7 +117,7 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
                                   | VIR_DOMAIN_UNDEFINE_KEEP_TPM)
           < 0
       && !vmp_libvirt_error_is_gone ())
-    return vmp_libvirt_error_set (error, "Cannot undefine the machine %s", uuid);
+    return vmp_libvirt_error_set (error, _ ("libvirt does not undefine the machine %s"), uuid);
   return TRUE;
 }
 

@@ -21,17 +21,27 @@
 #include "vmp-libvirt-check.h"
 #include "vmp-libvirt-error.h"
 #include "vmp-libvirt-link.h"
-#include "vmp-libvirt-lock.h"
+#include "vmp-image-lock.h"
 #include "vmp-libvirt-place.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
 #include "vmp-libvirt-scope.h"
+#include "vmp-libvirt-watch.h"
+
+/* What may have made a machine another than the one that a job read. */
+typedef enum
+{
+  STIR_NONE,
+  STIR_STARTED,
+  STIR_AWAY, /* libvirt was, and nobody knows */
+} Stir;
 
 struct _VmpLibvirt
 {
   GObject parent_instance;
   char *uri;
   VmpLibvirtLink *link;
+  VmpLibvirtWatch *watch; /* NULL for a driver without folders */
 
   /* The main thread's. */
   gboolean available;
@@ -40,7 +50,7 @@ struct _VmpLibvirt
   GHashTable *deferred; /* uuids whose reading waits for a job */
 
   GMutex lock;         /* of what follows */
-  GHashTable *stirred; /* uuid of a machine that a job has → whether it was started since */
+  GHashTable *stirred; /* uuid of a machine that a job has → Stir: what happened since */
   GHashTable *made;    /* uuid → VmpMachine that a job defined */
 };
 
@@ -55,6 +65,7 @@ vmp_libvirt_finalize (GObject *object)
 {
   VmpLibvirt *self = VMP_LIBVIRT (object);
 
+  g_clear_pointer (&self->watch, vmp_libvirt_watch_free);
   g_clear_pointer (&self->link, vmp_libvirt_link_stop);
   g_clear_pointer (&self->host, vmp_libvirt_host_unref);
   g_hash_table_unref (self->machines);
@@ -182,6 +193,8 @@ on_up (VmpLibvirtHost *host, GPtrArray *machines, gpointer owner)
   gpointer uuid;
 
   self->available = TRUE;
+  if (self->watch != NULL)
+    vmp_libvirt_watch_look (self->watch);
   set_host (self, host);
   g_hash_table_iter_init (&iter, self->machines);
   while (g_hash_table_iter_next (&iter, &uuid, NULL))
@@ -207,7 +220,7 @@ stir (VmpLibvirt *self, const char *uuid)
 {
   g_mutex_lock (&self->lock);
   if (g_hash_table_contains (self->stirred, uuid))
-    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (TRUE));
+    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (STIR_STARTED));
   g_mutex_unlock (&self->lock);
 }
 
@@ -223,7 +236,7 @@ on_down (gpointer owner)
   g_mutex_lock (&self->lock);
   g_hash_table_iter_init (&iter, self->stirred);
   while (g_hash_table_iter_next (&iter, &uuid, NULL))
-    g_hash_table_iter_replace (&iter, GINT_TO_POINTER (TRUE));
+    g_hash_table_iter_replace (&iter, GINT_TO_POINTER (STIR_AWAY));
   g_mutex_unlock (&self->lock);
   vmp_machines_emit_available (VMP_MACHINES (self));
 }
@@ -240,15 +253,27 @@ on_stirred (const char *uuid, gpointer owner)
   stir (owner, uuid);
 }
 
+static void
+on_folder_changed (const char *name, gpointer owner)
+{
+  vmp_libvirt_link_read_named (VMP_LIBVIRT (owner)->link, name);
+}
+
 /* Starts to connect at once. In the main thread. */
 VmpLibvirt *
 vmp_libvirt_new (const char *id, const char *uri)
 {
   static const VmpLibvirtLinkFuncs funcs = { on_up, on_down, on_host, on_machine, on_stirred };
   VmpLibvirt *self = g_object_new (VMP_TYPE_LIBVIRT, NULL);
+  g_auto (VmpLibvirtFolders) folders = { NULL };
 
   self->uri = g_strdup (uri);
   vmp_machines_set_id (VMP_MACHINES (self), id);
+  vmp_libvirt_folders_init (&folders, uri);
+  /* Before the first reading: nothing that changes in between is missed. */
+  if (folders.configuration != NULL)
+    self->watch = vmp_libvirt_watch_new (folders.configuration, folders.state, on_folder_changed,
+                                         self);
   self->link = vmp_libvirt_link_new (uri, &funcs, self);
   return self;
 }
@@ -379,7 +404,7 @@ vmp_libvirt_held (VmpMachines *machines, const char *uuid, gboolean held)
 
   g_mutex_lock (&self->lock);
   if (held)
-    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (FALSE));
+    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (STIR_NONE));
   else
     g_hash_table_remove (self->stirred, uuid);
   g_mutex_unlock (&self->lock);
@@ -387,10 +412,30 @@ vmp_libvirt_held (VmpMachines *machines, const char *uuid, gboolean held)
     vmp_libvirt_link_read (self->link, uuid);
 }
 
-static gboolean
-was_stirred (VmpLibvirt *self, const char *uuid)
+/* Events are told by libvirtd, and by its folders, a moment later than things happen. */
+static VmpMachine *
+vmp_libvirt_reread (VmpMachines *machines, const char *uuid, GError **error)
 {
-  gboolean stirred;
+  VmpLibvirt *self = VMP_LIBVIRT (machines);
+  g_autoptr (VmpLibvirtHost) host = NULL;
+  g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (self->link, &host, error);
+  g_autoptr (VmpVirDomain) domain = NULL;
+
+  if (connection == NULL)
+    return NULL;
+  domain = virDomainLookupByUUIDString (connection, uuid);
+  if (domain == NULL)
+    {
+      vmp_libvirt_error_set (error, _ ("The virtual machine"));
+      return NULL;
+    }
+  return vmp_libvirt_read_machine (domain, host, error);
+}
+
+static Stir
+get_stir (VmpLibvirt *self, const char *uuid)
+{
+  Stir stirred;
 
   g_mutex_lock (&self->lock);
   stirred = GPOINTER_TO_INT (g_hash_table_lookup (self->stirred, uuid));
@@ -405,24 +450,21 @@ vmp_libvirt_confirm (VmpMachines *machines, VmpMachine *machine, GError **error)
 {
   VmpLibvirt *self = VMP_LIBVIRT (machines);
   const char *uuid = vmp_machine_get_uuid (machine);
-  g_autoptr (VmpLibvirtHost) host = NULL;
-  g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (self->link, &host, error);
-  g_autoptr (VmpVirDomain) domain = NULL;
-  g_autoptr (VmpMachine) now = NULL;
+  g_autoptr (VmpMachine) now = vmp_libvirt_reread (machines, uuid, error);
+  Stir stirred;
 
-  if (connection == NULL)
-    return FALSE;
-  domain = virDomainLookupByUUIDString (connection, uuid);
-  if (domain == NULL)
-    return vmp_libvirt_error_set (error, _ ("The virtual machine was undefined meanwhile"));
-  now = vmp_libvirt_read_machine (domain, host, error);
   if (now == NULL)
     return FALSE;
+  stirred = get_stir (self, uuid);
+  if (stirred == STIR_AWAY)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                          _ ("libvirt was away while the virtual machine was read, which may have "
+                             "been started meanwhile; try again"));
   if (strcmp (vmp_machine_get_state (now), vmp_machine_get_state (machine)) != 0
-      || was_stirred (self, uuid))
+      || stirred == STIR_STARTED)
     return vmp_error_set (error, VMPORT_ERROR_IN_USE,
-                          _ ("The virtual machine was started while it was read, or libvirt was "
-                             "away; try again while it is off"));
+                          _ ("The virtual machine was started while it was read; try again while it "
+                             "is off"));
   if (!vmp_machine_equal (now, machine))
     {
       /* libvirt tells of most changes, but not of all (autostart): the next attempt shall know. */
@@ -470,7 +512,7 @@ vmp_libvirt_open_file (VmpMachines *machines, const char *path, GError **error)
   g_autoptr (VmpLibvirtHost) host = take_host (VMP_LIBVIRT (machines), error);
   vmp_autofd int fd = host != NULL ? vmp_libvirt_host_open (host, path, error) : -1;
 
-  if (fd < 0 || !vmp_libvirt_lock_image (fd, path, error))
+  if (fd < 0 || !vmp_image_lock (fd, path, error))
     return -1;
   return vmp_fd_steal (&fd);
 }
@@ -643,6 +685,7 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->load = vmp_libvirt_load;
   iface->has_remains = vmp_libvirt_has_remains;
   iface->held = vmp_libvirt_held;
+  iface->reread = vmp_libvirt_reread;
   iface->confirm = vmp_libvirt_confirm;
   iface->examine = vmp_libvirt_examine;
   iface->note_scope = vmp_libvirt_note_scope;

@@ -3,13 +3,12 @@
 
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 
 #include "vmp-at.h"
 #include "vmp-azman-convert.h"
 #include "vmp-ctl-scope.h"
+#include "vmp-ctl-sid.h"
 #include "vmp-ctl-store.h"
 #include "vmp-ctl-text.h"
 #include "vmp-error.h"
@@ -68,23 +67,15 @@ read_map (const char *path, GHashTable *map, GError **error)
   return TRUE;
 }
 
-/* By the map, or by the host's own databases: winbind finds users and groups by their SIDs. */
+/* By the map, or of a domain's SIDs by winbind. */
 static char *
 find_member (const char *sid, gpointer data)
 {
   const char *member = g_hash_table_lookup (data, sid);
-  const struct passwd *user;
-  const struct group *group;
 
   if (member != NULL)
     return g_strdup (member);
-  if (!g_str_has_prefix (sid, "S-1-5-21-"))
-    return NULL;
-  user = getpwnam (sid);
-  if (user != NULL)
-    return g_strdup_printf ("S-1-22-1-%u", (guint) user->pw_uid);
-  group = getgrnam (sid);
-  return group != NULL ? g_strdup_printf ("S-1-22-2-%u", (guint) group->gr_gid) : NULL;
+  return g_str_has_prefix (sid, "S-1-5-21-") ? vmp_ctl_sid_find (sid) : NULL;
 }
 
 static void

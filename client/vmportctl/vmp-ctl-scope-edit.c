@@ -7,7 +7,6 @@
 #include <pwd.h>
 #include <string.h>
 
-#include "vmp-azman-edit.h"
 #include "vmp-ctl-scope-show.h"
 #include "vmp-ctl-scope.h"
 #include "vmp-ctl-store.h"
@@ -32,8 +31,10 @@ typedef struct
 } Request;
 
 static gboolean
-apply (VmpAzmanEdit *edit, const Request *request, GError **error)
+apply (VmpAzmanEdit *edit, gconstpointer data, GError **error)
 {
+  const Request *request = data;
+
   switch (request->change)
     {
     case CHANGE_CREATE:
@@ -56,19 +57,8 @@ static VmpCtlStatus
 change (VmpCtlStore *store, const Request *request)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (VmpAzmanEdit) edit = NULL;
-  g_autoptr (GBytes) content = NULL;
 
-  if (!vmp_ctl_store_lock (store, &error))
-    return vmp_ctl_fail (error);
-  /* Says what is missing. */
-  if (store->content == NULL && !vmp_ctl_store_read (store, &error))
-    return vmp_ctl_fail (error);
-  edit = vmp_azman_edit_new (store->content, store->path, &error);
-  if (edit == NULL || !apply (edit, request, &error))
-    return vmp_ctl_fail (error);
-  content = vmp_azman_edit_write (edit);
-  if (!vmp_ctl_store_commit (store, content, &error))
+  if (!vmp_ctl_store_change (store, apply, request, &error))
     return vmp_ctl_fail (error);
   return VMP_CTL_OK;
 }
@@ -109,8 +99,8 @@ vmp_ctl_scope_delete (VmpCtl *ctl, int argc, char **argv)
 }
 
 /* Somebody may be meant whom a directory will know in a while, so this is no error. */
-static void
-warn_of_strangers (const char *const *members)
+void
+vmp_ctl_scope_warn_of_strangers (const char *const *members)
 {
   for (gsize i = 0; members[i] != NULL; i++)
     {
@@ -141,7 +131,7 @@ vmp_ctl_scope_assign (VmpCtl *ctl, int argc, char **argv)
   request.scope = argv[1];
   request.role = argv[2];
   request.rest = (const char *const *) argv + 3;
-  warn_of_strangers (request.rest);
+  vmp_ctl_scope_warn_of_strangers (request.rest);
   return change (&store, &request);
 }
 

@@ -1,4 +1,5 @@
-/* vmportctl scope list, show and role list, show: what is in the authorization store. */
+/* vmportctl scope list and show, and list and show of roles and groups: what is in the authorization
+ * store. */
 #include "config.h"
 
 #include <glib/gi18n-lib.h>
@@ -31,16 +32,16 @@ list_operations (const VmpAzman *azman, guint64 operations)
 
 /* As assign and unassign take them. */
 static GStrv
-list_members (const VmpAzmanRole *role)
+list_members (GPtrArray *members, GPtrArray *groups)
 {
   g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
 
-  for (guint i = 0; i < role->members->len; i++)
-    g_strv_builder_add (names, ((VmpAzmanMember *) role->members->pdata[i])->text);
-  for (guint i = 0; i < role->groups->len; i++)
+  for (guint i = 0; i < members->len; i++)
+    g_strv_builder_add (names, ((VmpAzmanMember *) members->pdata[i])->text);
+  for (guint i = 0; i < groups->len; i++)
     {
       g_autofree char *name
-          = g_strconcat ("appgroup:", ((VmpAzmanGroup *) role->groups->pdata[i])->name, NULL);
+          = g_strconcat ("appgroup:", ((VmpAzmanGroup *) groups->pdata[i])->name, NULL);
 
       g_strv_builder_add (names, name);
     }
@@ -91,7 +92,7 @@ add_assignments (const VmpAzman *azman, const VmpAzmanScope *scope, GPtrArray *r
     {
       const VmpAzmanRole *role = scope->roles->pdata[i];
       g_auto (GStrv) operations = list_operations (azman, role->operations);
-      g_auto (GStrv) members = list_members (role);
+      g_auto (GStrv) members = list_members (role->members, role->groups);
       char **cells = g_new0 (char *, 5);
 
       cells[0] = vmp_ctl_text_clean (role->name);
@@ -194,6 +195,77 @@ vmp_ctl_scope_show_roles (VmpCtl *ctl, const VmpAzman *azman, const char *name)
       g_autoptr (GError) error = g_error_new (
           VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND,
           _ ("There is no role “%s”; “vmportctl scope role list” lists them"), name);
+
+      return vmp_ctl_fail (error);
+    }
+  if (ctl->json)
+    print_json (g_variant_builder_end (&json));
+  else
+    {
+      table = vmp_ctl_text_table (heads, rows);
+      g_print ("%s", table);
+    }
+  return VMP_CTL_OK;
+}
+
+static void
+add_groups (GPtrArray *groups, const char *scope, gboolean shared, const char *name, GPtrArray *rows,
+            GVariantBuilder *json)
+{
+  for (guint i = 0; i < groups->len; i++)
+    {
+      const VmpAzmanGroup *group = groups->pdata[i];
+      g_auto (GStrv) members = list_members (group->members, group->groups);
+      g_auto (GStrv) others = list_members (group->non_members, group->non_groups);
+      char **cells;
+
+      if (name != NULL && !g_str_equal (group->name, name))
+        continue;
+      cells = g_new0 (char *, 6);
+      cells[0] = vmp_ctl_text_clean (group->name);
+      cells[1] = shared ? g_strdup (_ ("(all applications)")) : vmp_ctl_text_clean (scope);
+      cells[2] = join_clean (members);
+      cells[3] = join_clean (others);
+      cells[4] = vmp_ctl_text_clean (group->unsupported != NULL ? group->unsupported : "");
+      g_ptr_array_add (rows, cells);
+      g_variant_builder_open (json, G_VARIANT_TYPE ("a{sv}"));
+      g_variant_builder_add (json, "{sv}", "Group", g_variant_new_string (group->name));
+      g_variant_builder_add (json, "{sv}", "Scope", g_variant_new_string (scope));
+      g_variant_builder_add (json, "{sv}", "Shared", g_variant_new_boolean (shared));
+      g_variant_builder_add (json, "{sv}", "Type", g_variant_new_string (group->type));
+      g_variant_builder_add (json, "{sv}", "Members",
+                             g_variant_new_strv ((const char *const *) members, -1));
+      g_variant_builder_add (json, "{sv}", "NonMembers",
+                             g_variant_new_strv ((const char *const *) others, -1));
+      g_variant_builder_add (json, "{sv}", "Supported",
+                             g_variant_new_boolean (group->unsupported == NULL));
+      g_variant_builder_close (json);
+    }
+}
+
+/* The groups of a store, or those of one name. */
+VmpCtlStatus
+vmp_ctl_scope_show_groups (VmpCtl *ctl, const VmpAzman *azman, const char *name)
+{
+  const char *heads[] = { _ ("GROUP"), _ ("SCOPE"), _ ("MEMBERS"), _ ("LEFT OUT"), _ ("GRANTS NOTHING"),
+                          NULL };
+  g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
+  g_auto (GVariantBuilder) json = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
+  g_autofree char *table = NULL;
+
+  add_groups (azman->shared_groups, "", TRUE, name, rows, &json);
+  add_groups (azman->root->groups, "", FALSE, name, rows, &json);
+  for (guint i = 0; i < azman->scopes->len; i++)
+    {
+      const VmpAzmanScope *scope = azman->scopes->pdata[i];
+
+      add_groups (scope->groups, scope->name, FALSE, name, rows, &json);
+    }
+  if (name != NULL && rows->len == 0)
+    {
+      g_autoptr (GError) error = g_error_new (
+          VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND,
+          _ ("There is no group “%s” in the store; “vmportctl scope group list” lists them"), name);
 
       return vmp_ctl_fail (error);
     }

@@ -5,3 +5,4 @@
 #include "vmp-ctl.h"
 
 VmpCtlStatus vmp_ctl_scope_show_roles (VmpCtl *ctl, const VmpAzman *azman, const char *name);
+VmpCtlStatus vmp_ctl_scope_show_groups (VmpCtl *ctl, const VmpAzman *azman, const char *name);

@@ -15,6 +15,7 @@ static const VmpCtlVerb verbs[] = {
   { "assign", N_ ("Give somebody a role in a scope"), vmp_ctl_scope_assign },
   { "unassign", N_ ("Take a role from somebody in a scope"), vmp_ctl_scope_unassign },
   { "role", N_ ("List, show, make or remove roles"), vmp_ctl_scope_role },
+  { "group", N_ ("List, show, make, change or remove groups"), vmp_ctl_scope_group },
   { "check", N_ ("Tell whether a user has a right, and why"), vmp_ctl_scope_check },
   { "compile", N_ ("Put the store into force"), vmp_ctl_scope_compile },
   { "convert", N_ ("Make a store of one of Hyper-V's"), vmp_ctl_scope_convert },

@@ -9,7 +9,10 @@ VmpCtlStatus vmp_ctl_scope_create (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_scope_delete (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_scope_assign (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_scope_unassign (VmpCtl *ctl, int argc, char **argv);
+VmpCtlStatus vmp_ctl_scope_group (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_scope_role (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_scope_check (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_scope_compile (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_scope_convert (VmpCtl *ctl, int argc, char **argv);
+
+void vmp_ctl_scope_warn_of_strangers (const char *const *members);

@@ -77,14 +77,14 @@ take_lock (VmpCtlStore *self, GError **error)
   self->rules_dirfd = open_folder (self->rules_path, &self->rules_name, error);
   if (self->rules_dirfd < 0)
     return FALSE;
-  if (flock (self->dirfd, LOCK_EX | LOCK_NB) == 0)
-    return TRUE;
-  if (errno == EWOULDBLOCK)
+  if (flock (self->dirfd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
     g_printerr ("%s\n", _ ("Waiting for another vmportctl that changes the store"));
   while (flock (self->dirfd, LOCK_EX) < 0)
     if (errno != EINTR)
       return vmp_error_set_errno (error, errno, "Cannot lock “%s”", self->path);
-  return TRUE;
+  /* What one that was killed has left. */
+  return vmp_at_discard_all (self->dirfd, self->name, error)
+         && vmp_at_discard_all (self->rules_dirfd, self->rules_name, error);
 }
 
 /* Keeps others from changing the store until the end, and reads it. One that is not there is no
@@ -265,4 +265,23 @@ vmp_ctl_store_commit (VmpCtlStore *self, GBytes *content, GError **error)
   if (!replace_both (self, content, rules, error))
     return FALSE;
   return self->offline || vmp_ctl_polkit_wait (azman->digest, error);
+}
+
+/* Reads the store under a lock, has @func change it, and commits the result. */
+gboolean
+vmp_ctl_store_change (VmpCtlStore *self, VmpCtlStoreEdit func, gconstpointer data, GError **error)
+{
+  g_autoptr (VmpAzmanEdit) edit = NULL;
+  g_autoptr (GBytes) content = NULL;
+
+  if (!vmp_ctl_store_lock (self, error))
+    return FALSE;
+  /* Says what is missing. */
+  if (self->content == NULL && !vmp_ctl_store_read (self, error))
+    return FALSE;
+  edit = vmp_azman_edit_new (self->content, self->path, error);
+  if (edit == NULL || !func (edit, data, error))
+    return FALSE;
+  content = vmp_azman_edit_write (edit);
+  return vmp_ctl_store_commit (self, content, error);
 }

@@ -1,7 +1,7 @@
 /* The authorization store and the rules of polkit made of it, which change together. */
 #pragma once
 
-#include "vmp-azman.h"
+#include "vmp-azman-edit.h"
 
 G_BEGIN_DECLS
 
@@ -39,6 +39,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VmpCtlStore, vmp_ctl_store_clear)
 gboolean vmp_ctl_store_read (VmpCtlStore *self, GError **error);
 gboolean vmp_ctl_store_lock (VmpCtlStore *self, GError **error);
 VmpAzman *vmp_ctl_store_parse (VmpCtlStore *self, GError **error);
+/* Makes a change in the document that is about to be written. */
+typedef gboolean (*VmpCtlStoreEdit) (VmpAzmanEdit *edit, gconstpointer data, GError **error);
+
+gboolean vmp_ctl_store_change (VmpCtlStore *self, VmpCtlStoreEdit func, gconstpointer data,
+                               GError **error);
 gboolean vmp_ctl_store_commit (VmpCtlStore *self, GBytes *content, GError **error);
 
 void vmp_ctl_store_bind (VmpAzman *azman);

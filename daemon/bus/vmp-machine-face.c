@@ -245,7 +245,7 @@ serve_delete (VmpRequest *request)
 const VmpHandler vmp_machine_handlers[] = {
   { INTERFACE, VMP_POLICY_PROPERTIES, NULL, serve_properties },
   { INTERFACE, "GetConfiguration", NULL, serve_get_configuration },
-  { INTERFACE, "SetSecurityScope", parse_set_scope, serve_set_scope },
+  { INTERFACE, "SetSecurityScope", parse_set_scope, serve_set_scope, .reads_scopes = TRUE },
   { INTERFACE, "Delete", parse_delete, serve_delete },
   { NULL },
 };

@@ -56,25 +56,37 @@ static const struct
   const char *id;
   gboolean scoped;
   const char *message;
+  const char *in_scope; /* of what is in a named scope, or comes into one; NULL for the same */
 } actions[] = {
   { VMP_ACTION_VIEW, "view", TRUE,
     N_ ("Authentication is required to see the virtual machine “$(vm_name)”") },
   { VMP_ACTION_EXPORT, "export", TRUE,
-    N_ ("Authentication is required to export the virtual machine “$(vm_name)” to “$(directory)”") },
+    N_ ("Authentication is required to export the virtual machine “$(vm_name)” to “$(directory)”"),
+    N_ ("Authentication is required to export the virtual machine “$(vm_name)” of the security "
+        "scope “$(scope)” to “$(directory)”") },
   { VMP_ACTION_IMPORT, "import", TRUE,
-    N_ ("Authentication is required to import a virtual machine from “$(directory)”") },
+    N_ ("Authentication is required to import a virtual machine from “$(directory)”"),
+    N_ ("Authentication is required to import a virtual machine from “$(directory)” into the "
+        "security scope “$(scope)”") },
   { VMP_ACTION_IMPORT_IN_PLACE, "import-in-place", TRUE,
     N_ ("Authentication is required to import a virtual machine from “$(directory)” that runs on "
         "files which stay under the control of whoever imports it. This equals trusting them with "
-        "the host's virtual machines altogether") },
+        "the host's virtual machines altogether"),
+    N_ ("Authentication is required to import a virtual machine from “$(directory)” into the "
+        "security scope “$(scope)” that runs on files which stay under the control of whoever "
+        "imports it. This equals trusting them with the host's virtual machines altogether") },
   { VMP_ACTION_IMPORT_UNSAFE, "import-unsafe", TRUE,
     N_ ("Authentication is required to import a virtual machine from “$(directory)” with devices "
-        "that reach into this host") },
-  { VMP_ACTION_SET_SCOPE, "set-scope", TRUE,
+        "that reach into this host"),
     N_ ("Authentication is required to import a virtual machine from “$(directory)” into the "
-        "security scope “$(scope)”") },
+        "security scope “$(scope)” with devices that reach into this host") },
+  { VMP_ACTION_SET_SCOPE, "set-scope", TRUE,
+    N_ ("Authentication is required to put the virtual machine that is imported from "
+        "“$(directory)” into the security scope “$(scope)”") },
   { VMP_ACTION_DELETE, "delete", TRUE,
-    N_ ("Authentication is required to delete the virtual machine “$(vm_name)”") },
+    N_ ("Authentication is required to delete the virtual machine “$(vm_name)”"),
+    N_ ("Authentication is required to delete the virtual machine “$(vm_name)” of the security "
+        "scope “$(scope)”") },
   { VMP_ACTION_MANAGE_JOBS, "manage-jobs", FALSE,
     N_ ("Authentication is required to control the jobs of other users") },
 };
@@ -108,12 +120,15 @@ vmp_policy_action_id (VmpAction action, const char *scope)
   g_return_val_if_reached (NULL);
 }
 
+/* What a prompt asks of the action; @scope, which may be NULL, as for its id. */
 const char *
-vmp_policy_action_message (VmpAction action)
+vmp_policy_action_message (VmpAction action, const char *scope)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (actions); i++)
     if (actions[i].action == action)
-      return actions[i].message;
+      return actions[i].in_scope != NULL && scope != NULL && scope[0] != '\0'
+                 ? actions[i].in_scope
+                 : actions[i].message;
   g_return_val_if_reached (NULL);
 }
 

@@ -48,7 +48,7 @@ typedef struct
 const VmpPolicyRow *vmp_policy_lookup (const char *interface, const char *member);
 const VmpPolicyRow *vmp_policy_get_rows (gsize *n_rows);
 char *vmp_policy_action_id (VmpAction action, const char *scope);
-const char *vmp_policy_action_message (VmpAction action);
+const char *vmp_policy_action_message (VmpAction action, const char *scope);
 const char *vmp_policy_scope_message (const char *scope, gboolean into);
 
 G_END_DECLS

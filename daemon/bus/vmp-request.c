@@ -276,6 +276,17 @@ read_again (VmpRequest *self)
 }
 
 static void
+on_scopes_read (GObject *source, GAsyncResult *result, gpointer data)
+{
+  VmpRequest *self = data;
+
+  if (vmp_caller_is_gone (self->caller))
+    refuse (self, VMP_ACTION_NONE, VMP_VERDICT_DENIED);
+  else if (read_again (self))
+    self->handler->serve (self);
+}
+
+static void
 on_verdict (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpRequest *self = data;
@@ -302,7 +313,9 @@ authorize_next (VmpRequest *self)
 
   if (self->pending->len == 0)
     {
-      if (read_again (self))
+      if (self->handler->reads_scopes)
+        vmp_scopes_refresh_async (vmp_machines_get_scopes (self->machines), on_scopes_read, self);
+      else if (read_again (self))
         self->handler->serve (self);
       return;
     }
@@ -338,8 +351,9 @@ collect_actions (VmpRequest *self)
       if ((needed & action) == 0)
         continue;
       add_check (self, action, scope,
-                 moves && action == VMP_ACTION_SET_SCOPE ? vmp_policy_scope_message (scope, FALSE)
-                                                         : vmp_policy_action_message (action));
+                 moves && action == VMP_ACTION_SET_SCOPE
+                     ? vmp_policy_scope_message (scope, FALSE)
+                     : vmp_policy_action_message (action, scope));
     }
   /* The right in the scope that it leaves says nothing about the one that it comes into. */
   if (moves && strcmp (scope, self->scope) != 0)
@@ -597,7 +611,7 @@ check_next_scope (ScopeCheck *check)
   action = take_next_action (check);
   id = vmp_policy_action_id (action, details.scope);
   vmp_authority_check_async (vmp_bus_get_authority (request->bus), request->caller, id,
-                             vmp_policy_action_message (action), &details, FALSE,
+                             vmp_policy_action_message (action, details.scope), &details, FALSE,
                              on_scope_verdict, check);
 }
 

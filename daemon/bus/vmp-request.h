@@ -25,6 +25,7 @@ typedef struct
   const char *member; /* or VMP_POLICY_PROPERTIES */
   VmpParse parse;     /* NULL: no arguments but options, and no option is known */
   VmpServe serve;
+  gboolean reads_scopes; /* serve asks which scopes are defined now */
 } VmpHandler;
 
 struct _VmpRequest

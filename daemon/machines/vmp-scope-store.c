@@ -29,10 +29,15 @@ struct _VmpScopeStore
   GObject parent_instance;
   char *path;
   char *rules_path; /* NULL where nobody asks polkit */
-  GMutex lock;      /* what follows */
+  /* Held by whoever reads the files, over that too. They alone change what follows. */
+  GMutex reading;
   Seen seen;
   Seen rules_seen;
+  /* Held for moments: what follows. */
+  GMutex lock;
   GStrv names;
+  gboolean in_force;
+  /* With `reading`. */
   char *digest;       /* of the store; NULL where it is not there or cannot be read */
   char *rules_digest; /* of the one that the rules were compiled from, or NULL */
 };
@@ -46,6 +51,7 @@ vmp_scope_store_finalize (GObject *object)
 
   g_free (self->path);
   g_free (self->rules_path);
+  g_mutex_clear (&self->reading);
   g_mutex_clear (&self->lock);
   g_strfreev (self->names);
   g_free (self->digest);
@@ -62,6 +68,7 @@ vmp_scope_store_class_init (VmpScopeStoreClass *klass)
 static void
 vmp_scope_store_init (VmpScopeStore *self)
 {
+  g_mutex_init (&self->reading);
   g_mutex_init (&self->lock);
   self->names = g_new0 (char *, 1);
 }
@@ -97,6 +104,20 @@ read_file (const char *path, gsize max, GError **error)
   return fd >= 0 ? vmp_fd_read_all (fd, max, what, error) : NULL;
 }
 
+/* Takes @names. */
+static void
+set_names (VmpScopeStore *self, GStrv names)
+{
+  GStrv before;
+
+  g_mutex_lock (&self->lock);
+  before = self->names;
+  self->names = names;
+  g_mutex_unlock (&self->lock);
+  g_strfreev (before);
+}
+
+/* With `reading`. */
 static void
 read_store (VmpScopeStore *self)
 {
@@ -107,8 +128,7 @@ read_store (VmpScopeStore *self)
   g_clear_pointer (&self->digest, g_free);
   if (!self->seen.is_there)
     {
-      g_strfreev (self->names);
-      self->names = g_new0 (char *, 1);
+      set_names (self, g_new0 (char *, 1));
       return;
     }
   bytes = read_file (self->path, VMP_AZMAN_MAX_BYTES, &error);
@@ -121,11 +141,11 @@ read_store (VmpScopeStore *self)
                  error->message);
       return;
     }
-  g_strfreev (self->names);
-  self->names = vmp_azman_list_scopes (azman);
+  set_names (self, vmp_azman_list_scopes (azman));
   self->digest = g_strdup (azman->digest);
 }
 
+/* With `reading`. */
 static void
 read_rules (VmpScopeStore *self)
 {
@@ -147,22 +167,38 @@ read_rules (VmpScopeStore *self)
   self->rules_digest = text != NULL ? vmp_azman_read_digest (text, size) : NULL;
 }
 
-/* With the lock. A store that came with the program, has no scope and was never compiled is no
- * change of anybody's. */
+/* With `reading`. Without either file there is nothing that could be in force. */
 static gboolean
 is_in_force (VmpScopeStore *self)
 {
-  if (self->rules_path == NULL || !self->seen.is_there)
+  if (self->rules_path == NULL || (!self->seen.is_there && !self->rules_seen.is_there))
     return TRUE;
-  if (!self->rules_seen.is_there && self->digest != NULL && self->names[0] == NULL)
-    return TRUE;
-  return g_strcmp0 (self->digest, self->rules_digest) == 0 && self->digest != NULL;
+  return self->digest != NULL && g_strcmp0 (self->digest, self->rules_digest) == 0;
 }
 
-/* With the lock. */
+/* With `reading`. */
 static void
-refresh (VmpScopeStore *self)
+complain (VmpScopeStore *self)
 {
+  if (!self->rules_seen.is_there)
+    g_message ("The authorization store “%s” is not compiled, so nobody has a right by it until "
+               "“vmportctl scope compile”",
+               self->path);
+  else if (!self->seen.is_there)
+    g_message ("The authorization store “%s” is gone: what was compiled last stays in force. Put it "
+               "back, or remove “%s”",
+               self->path, self->rules_path);
+  else
+    g_message ("The authorization store “%s” is not the one that polkit goes by: what was compiled "
+               "last stays in force until “vmportctl scope compile”",
+               self->path);
+}
+
+/* Reads again what has changed. Blocking: half a second for the largest store. */
+void
+vmp_scope_store_refresh (VmpScopeStore *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->reading);
   gboolean changed = look (self->path, &self->seen);
   gboolean rules_changed = self->rules_path != NULL && look (self->rules_path, &self->rules_seen);
 
@@ -170,14 +206,35 @@ refresh (VmpScopeStore *self)
     read_store (self);
   if (rules_changed)
     read_rules (self);
-  if ((changed || rules_changed) && !is_in_force (self))
-    g_message ("The authorization store “%s” is not the one that polkit goes by: what was compiled "
-               "last stays in force until “vmportctl scope compile”",
-               self->path);
+  if (!changed && !rules_changed)
+    return;
+  g_mutex_lock (&self->lock);
+  self->in_force = is_in_force (self);
+  g_mutex_unlock (&self->lock);
+  if (!self->in_force)
+    complain (self);
+}
+
+static void
+refresh_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  vmp_scope_store_refresh (source);
+  g_task_return_boolean (task, TRUE);
+}
+
+/* For the main thread. It always succeeds: what cannot be read leaves what was known. */
+void
+vmp_scope_store_refresh_async (VmpScopeStore *self, GAsyncReadyCallback callback,
+                               gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+
+  g_task_set_source_tag (task, vmp_scope_store_refresh_async);
+  g_task_run_in_thread (task, refresh_in_thread);
 }
 
 /* @rules_path is where the rules are that polkit reads, or NULL where polkit is not asked. Neither
- * file need be there. */
+ * file need be there. Blocking. */
 VmpScopeStore *
 vmp_scope_store_new (const char *path, const char *rules_path)
 {
@@ -185,28 +242,25 @@ vmp_scope_store_new (const char *path, const char *rules_path)
 
   self->path = g_strdup (path);
   self->rules_path = g_strdup (rules_path);
-  g_mutex_lock (&self->lock);
-  refresh (self);
-  g_mutex_unlock (&self->lock);
+  self->in_force = TRUE; /* as long as there is neither file */
+  vmp_scope_store_refresh (self);
   return self;
 }
 
-/* Sorted by bytes. */
+/* As they were read last; sorted by bytes. */
 GStrv
 vmp_scope_store_list (VmpScopeStore *self)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
-  refresh (self);
   return g_strdupv (self->names);
 }
 
-/* FALSE where the store was changed and not compiled. */
+/* FALSE where the store was changed, or brought, and not compiled when it was read last. */
 gboolean
 vmp_scope_store_is_in_force (VmpScopeStore *self)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
-  refresh (self);
-  return is_in_force (self);
+  return self->in_force;
 }

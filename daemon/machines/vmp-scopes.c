@@ -21,8 +21,6 @@
 
 #define RECORD_FILE "scopes"
 #define RECORD_TYPE "a(sssu)"
-/* What vmp_at_replace() writes before it is renamed. */
-#define TEMPORARY_PREFIX "." RECORD_FILE "."
 #define MAX_RECORD_BYTES (16 * 1024 * 1024)
 
 typedef struct
@@ -188,26 +186,6 @@ read_record (VmpScopes *self, GError **error)
   return record != NULL && take_entries (self, record, error);
 }
 
-/* Replacements that were cut short; the record itself is whole. */
-static gboolean
-remove_temporary (VmpScopes *self, GError **error)
-{
-  g_autoptr (GPtrArray) names = vmp_at_list (self->dirfd, ".", G_MAXUINT, error);
-
-  if (names == NULL)
-    return FALSE;
-  for (guint i = 0; i < names->len; i++)
-    {
-      const char *name = g_ptr_array_index (names, i);
-
-      if (g_str_has_prefix (name, TEMPORARY_PREFIX)
-          && vmp_name_is_token (name + strlen (TEMPORARY_PREFIX))
-          && !vmp_at_remove_tree (self->dirfd, name, error))
-        return FALSE;
-    }
-  return TRUE;
-}
-
 /* Reads the record. @defined are the names of the scopes that machines can be put into. */
 VmpScopes *
 vmp_scopes_open (const char *state_directory, const char *const *defined, GError **error)
@@ -217,7 +195,7 @@ vmp_scopes_open (const char *state_directory, const char *const *defined, GError
 
   vmp_scopes_set_defined (self, defined);
   self->dirfd = vmp_at_open_absolute (state_directory, O_RDONLY | O_DIRECTORY, error);
-  if (self->dirfd < 0 || !remove_temporary (self, error))
+  if (self->dirfd < 0 || !vmp_at_discard_all (self->dirfd, RECORD_FILE, error))
     return NULL;
   if (read_record (self, &local_error))
     return g_steal_pointer (&self);
@@ -247,6 +225,30 @@ void
 vmp_scopes_set_store (VmpScopes *self, VmpScopeStore *store)
 {
   g_set_object (&self->store, store);
+}
+
+/* Has the authorization store read again if it has changed. Blocking. */
+void
+vmp_scopes_refresh (VmpScopes *self)
+{
+  if (self->store != NULL)
+    vmp_scope_store_refresh (self->store);
+}
+
+/* The same for the main thread; there is no result to be asked for. */
+void
+vmp_scopes_refresh_async (VmpScopes *self, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (GTask) nothing = NULL;
+
+  if (self->store != NULL)
+    {
+      vmp_scope_store_refresh_async (self->store, callback, user_data);
+      return;
+    }
+  nothing = g_task_new (self, NULL, callback, user_data);
+  g_task_set_source_tag (nothing, vmp_scopes_refresh_async);
+  g_task_return_boolean (nothing, TRUE);
 }
 
 /* FALSE where the authorization store was changed, and polkit does not go by it yet. */
@@ -374,12 +376,30 @@ make_sure (VmpScopes *self, GError **error)
   return TRUE;
 }
 
+/* With `writing` held. */
+static gboolean
+replace_entries (VmpScopes *self, GHashTable *now, GError **error)
+{
+  g_autoptr (GHashTable) before = NULL;
+
+  if (!write_entries (self, now, error))
+    {
+      self->unsure = TRUE;
+      make_sure (self, NULL);
+      return FALSE;
+    }
+  g_mutex_lock (&self->lock);
+  before = self->entries;
+  self->entries = g_hash_table_ref (now);
+  g_mutex_unlock (&self->lock);
+  return TRUE;
+}
+
 /* With `writing` held. @scope NULL: no record of the machine. */
 static gboolean
 change (VmpScopes *self, const char *manager, const char *uuid, const char *scope, guint job,
         GError **error)
 {
-  g_autoptr (GHashTable) before = NULL;
   g_autoptr (GHashTable) now = copy_entries (self->entries);
   const Entry key = { .manager = (char *) manager, .uuid = (char *) uuid };
 
@@ -387,18 +407,10 @@ change (VmpScopes *self, const char *manager, const char *uuid, const char *scop
     g_hash_table_add (now, entry_new (manager, uuid, scope, job));
   else
     g_hash_table_remove (now, &key);
-  if (!write_entries (self, now, error))
-    {
-      self->unsure = TRUE;
-      make_sure (self, NULL);
-      g_prefix_error (error, _ ("The security scope of %s cannot be recorded: "), uuid);
-      return FALSE;
-    }
-  g_mutex_lock (&self->lock);
-  before = self->entries;
-  self->entries = g_steal_pointer (&now);
-  g_mutex_unlock (&self->lock);
-  return TRUE;
+  if (replace_entries (self, now, error))
+    return TRUE;
+  g_prefix_error (error, _ ("The security scope of %s cannot be recorded: "), uuid);
+  return FALSE;
 }
 
 /* Records that a machine is in @scope, which need not be defined. @job: the import that makes the
@@ -417,18 +429,29 @@ vmp_scopes_set (VmpScopes *self, const char *manager, const char *uuid, const ch
   return change (self, manager, uuid, scope, job, error);
 }
 
-/* Records the scope of a machine that was never seen before; a record that there is holds. Blocking. */
+/* Records what machines were found to be in, ids to scopes, where nothing is recorded of them: from
+ * then on what their configurations say counts no more. To be in the default scope leaves no record,
+ * and neither does what is no name of a scope, for the record could not be read with it. Blocking. */
 gboolean
-vmp_scopes_add (VmpScopes *self, const char *manager, const char *uuid, const char *scope,
-                GError **error)
+vmp_scopes_adopt (VmpScopes *self, const char *manager, GHashTable *found, GError **error)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->writing);
+  g_autoptr (GHashTable) now = NULL;
+  GHashTableIter iter;
+  gpointer uuid, scope;
 
   if (!make_sure (self, error))
     return FALSE;
-  if (find_entry (self->entries, manager, uuid) != NULL)
-    return TRUE;
-  return change (self, manager, uuid, scope, VMP_SCOPES_NO_JOB, error);
+  g_hash_table_iter_init (&iter, found);
+  while (g_hash_table_iter_next (&iter, &uuid, &scope))
+    {
+      if (!vmp_name_is_scope (scope) || find_entry (self->entries, manager, uuid) != NULL)
+        continue;
+      if (now == NULL)
+        now = copy_entries (self->entries);
+      g_hash_table_add (now, entry_new (manager, uuid, scope, VMP_SCOPES_NO_JOB));
+    }
+  return now == NULL || replace_entries (self, now, error);
 }
 
 /* Takes back what @job recorded: the machine is as it was @before, NULL for no record. What somebody

@@ -2,7 +2,8 @@
  * are defined.
  *
  * Looking something up never blocks and is for any thread. What changes the record flushes it to
- * the disk first, so it is for a job's thread. */
+ * the disk first, so it is for a job's thread. Which scopes the authorization store defines is known
+ * as of the last refresh. */
 #pragma once
 
 #include "vmp-scope-store.h"
@@ -17,6 +18,8 @@ VmpScopes *vmp_scopes_open (const char *state_directory, const char *const *defi
 
 void vmp_scopes_set_defined (VmpScopes *self, const char *const *defined);
 void vmp_scopes_set_store (VmpScopes *self, VmpScopeStore *store);
+void vmp_scopes_refresh (VmpScopes *self);
+void vmp_scopes_refresh_async (VmpScopes *self, GAsyncReadyCallback callback, gpointer user_data);
 gboolean vmp_scopes_are_in_force (VmpScopes *self);
 GStrv vmp_scopes_list_defined (VmpScopes *self);
 gboolean vmp_scopes_is_defined (VmpScopes *self, const char *scope);
@@ -28,10 +31,9 @@ gboolean vmp_scopes_check_defined (VmpScopes *self, const char *scope, GError **
 char *vmp_scopes_lookup (VmpScopes *self, const char *manager, const char *uuid);
 gboolean vmp_scopes_set (VmpScopes *self, const char *manager, const char *uuid, const char *scope,
                          guint job, GError **error);
-gboolean vmp_scopes_add (VmpScopes *self, const char *manager, const char *uuid, const char *scope,
-                         GError **error);
 gboolean vmp_scopes_take_back (VmpScopes *self, const char *manager, const char *uuid, guint job,
                                const char *before, GError **error);
+gboolean vmp_scopes_adopt (VmpScopes *self, const char *manager, GHashTable *found, GError **error);
 gboolean vmp_scopes_drop (VmpScopes *self, const char *manager, const char *uuid, GError **error);
 
 G_END_DECLS

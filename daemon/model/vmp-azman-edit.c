@@ -291,33 +291,44 @@ vmp_azman_edit_remove_role (VmpAzmanEdit *self, const char *scope_name, const ch
   return TRUE;
 }
 
-/* The element of a member, and its text. */
-static char *
-read_member (VmpAzmanEdit *self, VmpAzmanScope *scope, const char *text, const char **element,
-             GError **error)
+/* The group of that name which @scope sees: its own, the application's, the whole store's. */
+static VmpAzmanGroup *
+find_group (VmpAzmanEdit *self, VmpAzmanScope *scope, const char *name, GError **error)
 {
-  g_autoptr (VmpAzmanMember) member = NULL;
   GPtrArray *const places[] = { scope->groups, self->store->root->groups,
                                 self->store->shared_groups };
 
-  *element = "Member";
-  if (!g_str_has_prefix (text, STORE_GROUP_PREFIX))
-    {
-      member = vmp_azman_member_new (text, error);
-      return member != NULL ? g_strdup (text) : NULL;
-    }
-  *element = "AppMemberLink";
   for (gsize i = 0; i < G_N_ELEMENTS (places); i++)
     for (guint n = 0; n < places[i]->len; n++)
       {
         VmpAzmanGroup *group = places[i]->pdata[n];
 
-        if (strcmp (group->name, text + strlen (STORE_GROUP_PREFIX)) == 0)
-          return g_strdup (group->guid);
+        if (strcmp (group->name, name) == 0)
+          return group;
       }
-  vmp_error_set (error, VMPORT_ERROR_NOT_FOUND, _ ("There is no group “%s” in the store"),
-                 text + strlen (STORE_GROUP_PREFIX));
+  vmp_error_set (error, VMPORT_ERROR_NOT_FOUND,
+                 _ ("There is no group “%s” in the store; “vmportctl scope group list” lists them"),
+                 name);
   return NULL;
+}
+
+/* The element of a member, or with @excluded of one who is left out, and its text. */
+static char *
+read_member (VmpAzmanEdit *self, VmpAzmanScope *scope, const char *text, gboolean excluded,
+             const char **element, GError **error)
+{
+  g_autoptr (VmpAzmanMember) member = NULL;
+  VmpAzmanGroup *group;
+
+  if (!g_str_has_prefix (text, STORE_GROUP_PREFIX))
+    {
+      *element = excluded ? "NonMember" : "Member";
+      member = vmp_azman_member_new (text, error);
+      return member != NULL ? g_strdup (text) : NULL;
+    }
+  *element = excluded ? "AppNonMemberLink" : "AppMemberLink";
+  group = find_group (self, scope, text + strlen (STORE_GROUP_PREFIX), error);
+  return group != NULL ? g_strdup (group->guid) : NULL;
 }
 
 static xmlNode *
@@ -336,6 +347,24 @@ find_child (xmlNode *node, const char *element, const char *text)
         return child;
     }
   return NULL;
+}
+
+/* Those who are there stay as they are. */
+static gboolean
+add_members (VmpAzmanEdit *self, xmlNode *node, VmpAzmanScope *scope, const char *const *members,
+             gboolean excluded, GError **error)
+{
+  for (gsize i = 0; members[i] != NULL; i++)
+    {
+      const char *element;
+      g_autofree char *text = read_member (self, scope, members[i], excluded, &element, error);
+
+      if (text == NULL)
+        return FALSE;
+      if (find_child (node, element, text) == NULL)
+        xmlNewTextChild (node, NULL, BAD_CAST element, BAD_CAST text);
+    }
+  return TRUE;
 }
 
 /* The assignment of @task alone in @scope. */
@@ -385,17 +414,7 @@ vmp_azman_edit_assign (VmpAzmanEdit *self, const char *scope_name, const char *r
     return FALSE;
   role = find_assignment (scope, task);
   node = role != NULL ? get_node (self, role->guid) : add_assignment (self, scope, task, error);
-  for (gsize i = 0; node != NULL && members[i] != NULL; i++)
-    {
-      const char *element;
-      g_autofree char *text = read_member (self, scope, members[i], &element, error);
-
-      if (text == NULL)
-        return FALSE;
-      if (find_child (node, element, text) == NULL)
-        xmlNewTextChild (node, NULL, BAD_CAST element, BAD_CAST text);
-    }
-  return node != NULL;
+  return node != NULL && add_members (self, node, scope, members, FALSE, error);
 }
 
 static gboolean
@@ -428,7 +447,7 @@ vmp_azman_edit_unassign (VmpAzmanEdit *self, const char *scope_name, const char 
   for (gsize i = 0; members[i] != NULL; i++)
     {
       const char *element;
-      g_autofree char *text = read_member (self, scope, members[i], &element, error);
+      g_autofree char *text = read_member (self, scope, members[i], FALSE, &element, error);
       xmlNode *child = text != NULL ? find_child (node, element, text) : NULL;
 
       if (text == NULL)
@@ -440,5 +459,142 @@ vmp_azman_edit_unassign (VmpAzmanEdit *self, const char *scope_name, const char 
     }
   if (members[0] == NULL || !has_member (node))
     remove_node (node);
+  return TRUE;
+}
+
+/* A group of @scope alone, or of the application where that is "". */
+gboolean
+vmp_azman_edit_add_group (VmpAzmanEdit *self, const char *scope_name, const char *name,
+                          const char *description, const char *const *members, gboolean excluded,
+                          GError **error)
+{
+  VmpAzmanScope *scope = find_scope (self, scope_name, error);
+  xmlNode *node;
+
+  if (scope == NULL)
+    return FALSE;
+  if (!vmp_name_is_scope (name))
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("“%s” is no name that a group could have"), name);
+  for (guint i = 0; i < scope->groups->len; i++)
+    if (strcmp (((VmpAzmanGroup *) scope->groups->pdata[i])->name, name) == 0)
+      return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("There is a group “%s” already"), name);
+  node = add_element (get_node (self, scope->guid), "AzApplicationGroup", name, description);
+  xmlNewProp (node, BAD_CAST "GroupType", BAD_CAST "Basic");
+  return add_members (self, node, scope, members, excluded, error);
+}
+
+/* The group that a change is about: one of the scope's own, or without a scope one of the
+ * application's or the whole store's. @at gets the scope that its members are looked up from. */
+static VmpAzmanGroup *
+find_own_group (VmpAzmanEdit *self, const char *scope_name, const char *name, VmpAzmanScope **at,
+                GError **error)
+{
+  VmpAzmanScope *scope = find_scope (self, scope_name, error);
+  VmpAzmanGroup *group = scope != NULL ? find_group (self, scope, name, error) : NULL;
+
+  if (group == NULL)
+    return NULL;
+  if (scope != self->store->root && group->home != scope)
+    {
+      vmp_error_set (error, VMPORT_ERROR_NOT_FOUND,
+                     _ ("The group “%s” is the application's, not the scope's"), name);
+      return NULL;
+    }
+  *at = scope;
+  return group;
+}
+
+static gboolean
+check_has_members (const VmpAzmanGroup *group, GError **error)
+{
+  if (strcmp (group->type, "Basic") == 0)
+    return TRUE;
+  return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                        _ ("The group “%s” has no members: %s"), group->name, group->unsupported);
+}
+
+/* @excluded: they are to be left out, whatever else would make them members. */
+gboolean
+vmp_azman_edit_add_members (VmpAzmanEdit *self, const char *scope_name, const char *name,
+                            const char *const *members, gboolean excluded, GError **error)
+{
+  VmpAzmanScope *scope;
+  VmpAzmanGroup *group = find_own_group (self, scope_name, name, &scope, error);
+
+  return group != NULL && check_has_members (group, error)
+         && add_members (self, get_node (self, group->guid), scope, members, excluded, error);
+}
+
+gboolean
+vmp_azman_edit_remove_members (VmpAzmanEdit *self, const char *scope_name, const char *name,
+                               const char *const *members, gboolean excluded, GError **error)
+{
+  VmpAzmanScope *scope;
+  VmpAzmanGroup *group = find_own_group (self, scope_name, name, &scope, error);
+
+  for (gsize i = 0; group != NULL && members[i] != NULL; i++)
+    {
+      const char *element;
+      g_autofree char *text = read_member (self, scope, members[i], excluded, &element, error);
+      xmlNode *child
+          = text != NULL ? find_child (get_node (self, group->guid), element, text) : NULL;
+
+      if (text == NULL)
+        return FALSE;
+      if (child == NULL)
+        return vmp_error_set (error, VMPORT_ERROR_NOT_FOUND,
+                              excluded ? _ ("The group “%s” does not leave out “%s”")
+                                       : _ ("The group “%s” has no member “%s”"),
+                              name, members[i]);
+      remove_node (child);
+    }
+  return group != NULL;
+}
+
+/* The name of what links to @group in @groups or @roles, or NULL. */
+static const char *
+find_linking (GPtrArray *groups, GPtrArray *roles, gpointer group)
+{
+  for (guint i = 0; roles != NULL && i < roles->len; i++)
+    if (g_ptr_array_find (((VmpAzmanRole *) roles->pdata[i])->groups, group, NULL))
+      return ((VmpAzmanRole *) roles->pdata[i])->name;
+  for (guint i = 0; i < groups->len; i++)
+    {
+      VmpAzmanGroup *other = groups->pdata[i];
+
+      if (g_ptr_array_find (other->groups, group, NULL)
+          || g_ptr_array_find (other->non_groups, group, NULL))
+        return other->name;
+    }
+  return NULL;
+}
+
+gboolean
+vmp_azman_edit_remove_group (VmpAzmanEdit *self, const char *scope_name, const char *name,
+                             GError **error)
+{
+  VmpAzmanScope *scope;
+  VmpAzmanGroup *group = find_own_group (self, scope_name, name, &scope, error);
+  const char *user;
+
+  if (group == NULL)
+    return FALSE;
+  user = find_linking (self->store->shared_groups, NULL, group);
+  for (guint i = 0; user == NULL && i <= self->store->scopes->len; i++)
+    {
+      const VmpAzmanScope *at
+          = i > 0 ? self->store->scopes->pdata[i - 1] : self->store->root;
+
+      user = find_linking (at->groups, at->roles, group);
+      if (user != NULL && at->name[0] != '\0')
+        return vmp_error_set (error, VMPORT_ERROR_IN_USE,
+                              _ ("The group “%s” is used by “%s” in the scope “%s”"), name, user,
+                              at->name);
+    }
+  if (user != NULL)
+    return vmp_error_set (error, VMPORT_ERROR_IN_USE, _ ("The group “%s” is used by “%s”"), name,
+                          user);
+  remove_node (get_node (self, group->guid));
   return TRUE;
 }

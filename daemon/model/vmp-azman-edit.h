@@ -24,6 +24,18 @@ gboolean vmp_azman_edit_assign (VmpAzmanEdit *self, const char *scope, const cha
 gboolean vmp_azman_edit_unassign (VmpAzmanEdit *self, const char *scope, const char *role,
                                   const char *const *members, GError **error);
 
+gboolean vmp_azman_edit_add_group (VmpAzmanEdit *self, const char *scope, const char *name,
+                                   const char *description, const char *const *members,
+                                   gboolean excluded, GError **error);
+gboolean vmp_azman_edit_remove_group (VmpAzmanEdit *self, const char *scope, const char *name,
+                                      GError **error);
+gboolean vmp_azman_edit_add_members (VmpAzmanEdit *self, const char *scope, const char *group,
+                                     const char *const *members, gboolean excluded,
+                                     GError **error);
+gboolean vmp_azman_edit_remove_members (VmpAzmanEdit *self, const char *scope, const char *group,
+                                        const char *const *members, gboolean excluded,
+                                        GError **error);
+
 GBytes *vmp_azman_edit_write (VmpAzmanEdit *self);
 
 G_END_DECLS

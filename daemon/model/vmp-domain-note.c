@@ -5,8 +5,14 @@
  * It travels with the configuration, through packages and managers that know nothing of it. */
 #include "config.h"
 
+#include <string.h>
+
 #include "vmp-domain-private.h"
 #include "vmp-xml.h"
+
+/* Others may have put more into it. */
+#define MAX_NOTE_BYTES (64 * 1024)
+#define MAX_NOTE_DEPTH 16
 
 static const char *const attributes[] = {
   [VMP_DOMAIN_NOTE_AUTOSTART] = "autostart",
@@ -53,4 +59,19 @@ vmp_domain_note_scope_to_xml (const char *scope)
   xmlNewProp (machine, (const xmlChar *) attributes[VMP_DOMAIN_NOTE_SCOPE],
               (const xmlChar *) scope);
   return vmp_xml_write (doc, FALSE);
+}
+
+/* The scope in that element, or NULL. */
+char *
+vmp_domain_note_scope_from_xml (const char *xml)
+{
+  g_autoptr (VmpXmlDoc) doc
+      = vmp_xml_parse (xml, strlen (xml), MAX_NOTE_BYTES, MAX_NOTE_DEPTH, "metadata", NULL);
+  xmlChar *value = doc != NULL ? xmlGetNoNsProp (xmlDocGetRootElement (doc),
+                                                 (const xmlChar *) attributes[VMP_DOMAIN_NOTE_SCOPE])
+                               : NULL;
+  char *scope = g_strdup ((const char *) value);
+
+  xmlFree (value);
+  return scope;
 }

@@ -120,6 +120,7 @@ void vmp_domain_set_note (VmpDomain *self, VmpDomainNote note, const char *text)
 #define VMP_DOMAIN_NOTE_PREFIX "vmport"
 #define VMP_DOMAIN_NOTE_URI "urn:vmport:metadata:1"
 char *vmp_domain_note_scope_to_xml (const char *scope);
+char *vmp_domain_note_scope_from_xml (const char *xml);
 
 /* Where a volume is: an absolute path, or NULL with @error set. @pool NULL: @volume is the path of a
  * block device, and NULL without an error leaves it that. */

@@ -504,6 +504,25 @@ vmp_at_discard (int dirfd, const char *prepared)
   unlinkat (dirfd, prepared, 0);
 }
 
+/* Removes what vmp_at_prepare() and vmp_at_replace() wrote for @name when they were cut short; @name
+ * itself is whole. Nobody else may be about to replace it. */
+gboolean
+vmp_at_discard_all (int dirfd, const char *name, GError **error)
+{
+  g_autofree char *prefix = g_strdup_printf (".%s.", name);
+  g_autoptr (GPtrArray) names = vmp_at_list (dirfd, ".", G_MAXUINT, error);
+
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    {
+      const char *left = g_ptr_array_index (names, i);
+
+      if (g_str_has_prefix (left, prefix) && vmp_name_is_token (left + strlen (prefix))
+          && !vmp_at_remove_tree (dirfd, left, error))
+        return FALSE;
+    }
+  return names != NULL;
+}
+
 gboolean
 vmp_fd_get_space (int fd, VmpSpace *space, GError **error)
 {

@@ -32,6 +32,7 @@ char *vmp_at_prepare (int dirfd, const char *name, GBytes *content, mode_t mode,
                       gid_t gid, GError **error);
 gboolean vmp_at_commit (int dirfd, const char *prepared, const char *name, GError **error);
 void vmp_at_discard (int dirfd, const char *prepared);
+gboolean vmp_at_discard_all (int dirfd, const char *name, GError **error);
 
 gboolean vmp_at_identify (const char *path, VmpFileId *id);
 

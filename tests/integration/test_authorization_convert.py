@@ -1,5 +1,7 @@
 """vmportctl scope convert: a store of Hyper-V's becomes one of ours, and each decision is told."""
 
+import grp
+
 import pytest
 
 # pylint: disable=unused-import
@@ -83,6 +85,24 @@ def test_sids_without_a_mapping(convert, ctl, judge, people, put):
     convert(hyper_v(), sids={OPERATORS: 'group:operators'})
     for sid in (ALICE, STRANGER):
         assert f'{sid} is not carried over' in ctl.stderr
+
+
+def test_sids_that_winbind_knows(convert, ctl, judge, people, put):
+    """The map is asked first; what has numbers of both kinds is what the domain says."""
+    alice, group = people['alice'], grp.getgrnam('operators').gr_gid
+    put(convert(hyper_v(), winbind=f'{ALICE}=u{alice.uid} {OPERATORS}=g{group} {STRANGER}=u3999999'))
+    assert judge(alice, 'export', 'finance') == YES == judge(people['bob'], 'import', 'finance')
+    for user, text in ((f'{ALICE}=U{alice.uid}', f'{ALICE} is S-1-22-1-{alice.uid}'),
+                       (f'{OPERATORS}=G{group}', f'{OPERATORS} is S-1-22-2-{group}'),
+                       (f'{ALICE}=B{alice.uid}', f'{ALICE} is not carried over'),
+                       (f'{STRANGER}=u1', f'{ALICE} is not carried over')):
+        convert(hyper_v(), winbind=user)
+        assert text in ctl.stderr, ctl.stderr
+    convert(hyper_v(), sids={ALICE: 'user:bob'}, winbind=f'{ALICE}=u{alice.uid}')
+    assert f'{ALICE} is user:bob' in ctl.stderr
+    # The library is the real one here, and nothing answers it.
+    convert(hyper_v())
+    assert f'{ALICE} is not carried over' in ctl.stderr
 
 
 def test_what_cannot_be_converted(convert, ctl, store_file):

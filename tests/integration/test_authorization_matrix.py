@@ -1,7 +1,9 @@
 """Who may call what in which scope, by an authorization store that vmportctl compiled and the real
-polkitd: every method, every kind of person, every kind of scope, each answer written out."""
+polkitd: every method of both managers, every kind of person, every kind of scope, each answer written
+out."""
 
 import pathlib
+import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -9,9 +11,12 @@ import pytest
 # pylint: disable=unused-import
 from rig.authorization import RULES, ctl, judge, people, put, store_file
 from rig.azman import Role, Scope, Store, Task
-from rig.caller import ACCESS_DENIED, DAEMON, ERROR, INTERACTIVE, JOB, MACHINE, MANAGER, SNAPSHOT, \
-    STORE, UNKNOWN_OBJECT, Refused, refused, variants
+from rig.caller import ACCESS_DENIED, DAEMON, ERROR, INTERACTIVE, JOB, MACHINE, MANAGER, QEMU, \
+    SNAPSHOT, STORE, UNKNOWN_OBJECT, Refused, refused, variants
+from rig.fuse import Fuse
 from rig.machines import bare_directory
+from rig.qemu import Qemu
+from rig.shapes import make_images, shape
 
 PEOPLE = ('alice', 'bob', 'carol', 'dave')
 SCOPES = ('', 'lab', 'prod')
@@ -38,7 +43,7 @@ MATRIX = {
     (MACHINE, 'GetConfiguration'): 'yyyy ynyy nnyn',
     (MACHINE, 'SetSecurityScope'): 'aaya anya nnyn',   # to where it is
     (MACHINE, 'Delete'): 'aaya ynya nnyn',
-    (SNAPSHOT, PROPERTIES): 'nnnn nnnn nnnn',          # the store's machines have none
+    (SNAPSHOT, PROPERTIES): 'nnnn nnnn nnnn',          # these machines have none
     (DAEMON, 'ListJobs'): 'yyyy yyyy yyyy',
     (DAEMON, PROPERTIES): 'yyyy yyyy yyyy',
     (JOB, PROPERTIES): 'yyyy yyyy yyyy',
@@ -49,6 +54,7 @@ MATRIX = {
 
 
 def test_no_method_is_missing(prefix):
+    """Those of the interfaces, which are those of the policy's table (test-policy.c)."""
     found = set()
     for path in pathlib.Path(prefix, 'share/dbus-1/interfaces').glob('org.vmport.*.xml'):
         for interface in ElementTree.parse(path).getroot().iterfind('interface'):
@@ -79,20 +85,44 @@ def served(make_daemon, put, store, store_file):
     return make_daemon(AuthorizationStore=store_file)
 
 
+@pytest.fixture(params=['store', 'qemu'])
+def place(request, served, root, make_vm):
+    """A manager's path, and what makes a machine there."""
+    if request.param == 'store':
+        return STORE, make_vm
+    libvirt, qemu = request.getfixturevalue('libvirt'), Qemu(root)
+    qemu.wait()
+
+    def define(name):
+        text = shape('q35, BIOS, virtio, user network', name)
+        make_images(text)
+        libvirt.define(text)
+        return qemu.find(root, name)
+    return QEMU, define
+
+
 @pytest.fixture
-def try_call(root, area, users, make_vm, connect):
+def try_call(place, root, area, users, connect):
     """try_call(user, interface, method, scope): y, a or n, of a call that would change something only
     where the answer is y."""
+    manager, make = place
     callers, machines = {name: connect(name) for name in PEOPLE}, {}
-    folders = {name: bare_directory(area / name / 'bare', f'new-{name}', owner=users[name])
-               for name in PEOPLE}
-    job = root.import_(bare_directory(area / 'roots', 'roots'), {'Name': 'roots'})
+
+    def bare(name, folder, owner=users['root']):
+        bare_directory(folder, name, owner=owner)
+        # There is no KVM here, and the store does not mind.
+        document = folder / f'{name}.xml'
+        document.write_text(document.read_text().replace("type='kvm'", "type='qemu'"))
+        return folder
+
+    folders = {name: bare(f'new-{name}', area / name / 'bare', users[name]) for name in PEOPLE}
+    job = root.import_(bare('roots', area / 'roots'), {'Name': 'roots'}, manager)
     root.wait(job)
     number = iter(range(1000))
 
     def machine_in(scope):
-        if scope not in machines or machines[scope] not in root.machines():
-            machines[scope] = make_vm(f'vm{next(number)}')
+        if scope not in machines or machines[scope] not in root.machines(manager):
+            machines[scope] = make(f'vm{next(number)}')
             if scope:
                 root.set_scope(machines[scope], scope)
         return machines[scope]
@@ -102,13 +132,13 @@ def try_call(root, area, users, make_vm, connect):
         folder, options = folders[name], variants({})
         target = area / name / f'out{next(number)}'
         if interface == SNAPSHOT:
-            return caller.get_all(machine.replace('VirtualMachine', 'Snapshot') + '/none', SNAPSHOT)
+            return caller.get_all(machine.replace('VirtualMachine', 'Snapshot') + '_none', SNAPSHOT)
         if method == PROPERTIES:
-            return caller.get_all({MANAGER: STORE, MACHINE: machine, DAEMON: '/org/vmport',
+            return caller.get_all({MANAGER: manager, MACHINE: machine, DAEMON: '/org/vmport',
                                    JOB: job}[interface], interface)
         if interface == JOB and method == 'Release':
             # What is released is gone for the next one.
-            own = root.import_(area / 'roots', {'Name': f'r{next(number)}'})
+            own = root.import_(area / 'roots', {'Name': f'r{next(number)}'}, manager)
             root.wait(own)
             return caller.call(own, JOB, method, '(a{sv})', (options,))
         arguments = {
@@ -128,16 +158,13 @@ def try_call(root, area, users, make_vm, connect):
             'SetBandwidthLimit': ('(ta{sv})', (0, options)),
         }
         signature, values = arguments.get(method, ('(a{sv})', (options,)))
-        path = {MANAGER: STORE, MACHINE: machine, DAEMON: '/org/vmport', JOB: job}[interface]
+        path = {MANAGER: manager, MACHINE: machine, DAEMON: '/org/vmport', JOB: job}[interface]
         return caller.call(path, interface, method, signature, values)
 
     def run(name, interface, method, scope):
         try:
             value = call(name, interface, method, scope)
         except Refused as error:
-            # What GDBus says of a path below which there is nothing.
-            if 'Object does not exist' in error.message:
-                return 'n'
             return {INTERACTIVE: 'a', f'{ERROR}NotFound': 'n', UNKNOWN_OBJECT: 'n',
                     # The job has ended: who may ask that of it is told so.
                     f'{ERROR}InvalidState': 'y'}.get(error.name, str(error))
@@ -151,7 +178,7 @@ def try_call(root, area, users, make_vm, connect):
     return run
 
 
-def test_matrix(served, try_call):
+def test_matrix(try_call):
     wrong = []
     for (interface, method), wanted in MATRIX.items():
         said = ' '.join(''.join(try_call(name, interface, method, scope) for name in PEOPLE)
@@ -213,6 +240,27 @@ def test_store_that_breaks(served, carol, root, store_file, bare):
     assert root.scopes() == [''], 'there never was a good one'
 
 
+def test_store_that_takes_a_while(make_daemon, area, root, alice, bare, users):
+    """Calls that ask which scopes there are wait for it, and nobody else does."""
+    (area / 'far').mkdir()
+    fuse = Fuse(area / 'far', users['root'], everybody=True)
+    try:
+        make_daemon(AuthorizationStore=area / 'far/authorization.xml')
+        assert root.scopes() == ['']
+        fuse.fall_silent()
+        waiting = [root.start(STORE, MANAGER, 'ListSecurityScopes', '(a{sv})', ({},)),
+                   root.start(STORE, MANAGER, 'Import', '(sa{sv})', (str(bare), {})),
+                   root.start(STORE, MANAGER, 'CheckImport', '(sa{sv})', (str(bare), {}))]
+        for _ in range(5):
+            assert alice.machines() == {} and root.jobs() == []
+        assert not any(call.done for call in waiting)
+    finally:
+        fuse.close()
+    assert waiting[0].result() == ['']
+    root.wait(waiting[1].result())
+    waiting[2].result()
+
+
 def test_rules_that_go(served, carol, store_file, bare, polkit):
     polkit.stop()
     RULES.unlink()
@@ -220,7 +268,48 @@ def test_rules_that_go(served, carol, store_file, bare, polkit):
     assert refused(carol.check_import, bare).name in (INTERACTIVE, ACCESS_DENIED)
     assert 'not the one that polkit goes by' not in served.log()
     served.restart()
-    assert 'not the one that polkit goes by' in served.log()
+    assert 'is not compiled' in served.log()
+
+
+def test_never_compiled(make_daemon, store_file, root, ctl, bare, prefix):
+    """The store as it is delivered, too."""
+    store_file.write_text(pathlib.Path(prefix, 'share/vmport/authorization.xml').read_text())
+    served = make_daemon(AuthorizationStore=store_file)
+    assert outdated(root, bare) is True and 'is not compiled' in served.log()
+    ctl('compile')
+    assert not outdated(root, bare) and served.log().count('is not compiled') == 1
+    store_file.unlink()
+    assert outdated(root, bare) is True and 'is gone: what was compiled' in served.log()
+
+
+@pytest.mark.parametrize('rename', [1, 2], ids=['before the store', 'between store and rules'])
+def test_killed_in_the_middle_of_a_change(served, ctl, root, alice, carol, bare, make_vm, store_file,
+                                          polkit, prefix, rename):
+    """Store and rules are the ones before, or the store is new and that is told; the next compilation
+    puts it into force and leaves nothing of the one that was cut short."""
+    machine = make_vm('web')
+    root.set_scope(machine, 'lab')
+    before, rules = store_file.read_text(), RULES.read_text()
+    done = subprocess.run(
+        ('strace', '-qq', '-o', '/dev/null', '-e', 'trace=renameat', '-e',
+         f'inject=renameat:signal=KILL:when={rename}', f'{prefix}/bin/vmportctl', 'scope', 'unassign',
+         'lab', 'Worker', 'user:alice', f'--store={store_file}'), check=False,
+        env={'DBUS_SYSTEM_BUS_ADDRESS': polkit.bus.address, 'LD_LIBRARY_PATH': f'{prefix}/lib',
+             'PATH': '/usr/bin:/bin'})
+    assert done.returncode == -9 and RULES.read_text() == rules
+    assert (store_file.read_text() == before) == (rename == 1)
+    assert outdated(carol, bare) == (rename == 2) \
+        == ('not the one that polkit goes by' in served.log())
+    assert machine in alice.machines(), 'by the rules that were compiled'
+    ctl('compile')
+    assert not outdated(carol, bare) and (machine in alice.machines()) == (rename == 1)
+    for folder in (store_file.parent, RULES.parent):
+        assert [path.name for path in folder.iterdir() if path.name.startswith('.')] == []
+
+
+def test_no_store(make_daemon, store_file, root, bare):
+    served = make_daemon(AuthorizationStore=store_file)
+    assert not outdated(root, bare) and 'authorization store' not in served.log()
 
 
 def test_both_sources_of_scopes(make_daemon, put, store, store_file, root):

@@ -9,7 +9,7 @@ from rig.caller import (ACCESS_DENIED, ERROR, INTERACTIVE, MACHINE, MANAGER, STO
 from rig.jobs import Hold
 from rig.loop import run_for, wait_for, wait_on_disk
 from rig.machines import bare_directory, names, random_disk
-from rig.recorder import Recorder
+from rig.recorder import Recorder, overheard
 # pylint: disable=unused-import
 from rig.scopes import (EVERYTHING, bare, daemon, grant, import_, make_scoped, recorded, rights,
                         scope_of, uuid_of)
@@ -84,6 +84,35 @@ def test_rights_of_one_scope_hold_there_alone(daemon, alice, make_vm, make_scope
     assert refused(alice.delete, plain).name == INTERACTIVE
     alice.delete(lab)
     assert list(alice.machines()) == [plain]
+
+
+def test_a_listing_asks_once_for_each_scope(daemon, bus, alice, root, make_vm, make_scoped):
+    """However many machines there are."""
+    for number in range(4):
+        make_vm(f'plain{number}')
+        for scope in ('lab', 'prod'):
+            make_scoped(f'{scope}{number}', scope)
+    with overheard(bus, 'CheckAuthorization') as calls:
+        assert len(alice.machines()) == 8
+    asked = sorted((action, details['scope']) for _, action, details, *_ in calls)
+    assert asked == [('org.vmport.scoped.view', 'lab'), ('org.vmport.scoped.view', 'prod'),
+                     ('org.vmport.view', '')]
+
+
+def test_jobs_say_nothing_of_a_machine(daemon, alice, bob, recorder, make_scoped, area):
+    """Whoever may not view it sees that there is a job, and how far it is."""
+    machine = make_scoped('secretname', 'lab')
+    job = alice.export(machine, area / 'alice/secretfolder')
+    alice.wait(job)
+    said = repr(bob.job(job))
+    assert not any(word in said for word in ('secret', "'lab'", uuid_of(machine))), said
+    assert bob.jobs() == []
+    for method in ('Wait', 'Describe', 'Cancel'):
+        error = refused(bob.call, job, 'org.vmport.Job', method, '(a{sv})', ({},))
+        assert error.name == INTERACTIVE and 'secret' not in error.message
+    assert machine in repr(alice.describe(job))
+    for signal in recorder.signals:
+        assert not any(word in repr(signal.arguments) for word in ('secret', "'lab'")), signal
 
 
 def test_signals_carry_no_scope(daemon, bob, root, make_vm, bare):

@@ -331,10 +331,16 @@ test_messages (Policy *policy, gconstpointer data)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (all_actions); i++)
     {
-      const char *message = vmp_policy_action_message (all_actions[i]);
+      const char *message = vmp_policy_action_message (all_actions[i], "");
+      const char *in_scope = vmp_policy_action_message (all_actions[i], "lab");
+      gboolean asks = all_actions[i] != VMP_ACTION_VIEW && all_actions[i] != VMP_ACTION_MANAGE_JOBS;
 
       g_assert_cmpuint (strlen (message), >, 20);
       g_assert_null (strchr (message, '%'));
+      g_assert_null (strchr (in_scope, '%'));
+      g_assert_cmpstr (message, ==, vmp_policy_action_message (all_actions[i], NULL));
+      /* Of what is in a named scope, a prompt names it. */
+      g_assert_cmpint (strstr (in_scope, "“$(scope)”") != NULL, ==, asks);
     }
   for (gsize i = 0; i < G_N_ELEMENTS (action_table); i++)
     {

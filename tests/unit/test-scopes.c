@@ -186,6 +186,34 @@ test_drop (State *self, gconstpointer data)
   assert_scope (self, "store", OTHER, "lab");
 }
 
+/* What is found of a machine counts where nothing is recorded of it. */
+static void
+test_adopt (State *self, gconstpointer data)
+{
+  g_autofree char *long_name = g_strnfill (256, 'x');
+  g_autoptr (GHashTable) found = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (GError) error = NULL;
+
+  set (self, "store", UUID, "", VMP_SCOPES_NO_JOB);
+  g_hash_table_insert (found, UUID, "prod");
+  g_hash_table_insert (found, OTHER, "gone");
+  g_hash_table_insert (found, "6f1c9a3e-5b0d-4c7e-8a52-000000000003", "");
+  g_hash_table_insert (found, "6f1c9a3e-5b0d-4c7e-8a52-000000000004", " lab");
+  g_hash_table_insert (found, "6f1c9a3e-5b0d-4c7e-8a52-000000000005", long_name);
+  g_assert_true (vmp_scopes_adopt (self->scopes, "store", found, &error));
+  g_assert_no_error (error);
+  for (guint again = 0; again < 2; again++)
+    {
+      assert_scope (self, "store", UUID, "");
+      assert_scope (self, "store", OTHER, "gone");
+      assert_scope (self, "other", OTHER, NULL);
+      assert_scope (self, "store", "6f1c9a3e-5b0d-4c7e-8a52-000000000003", NULL);
+      assert_scope (self, "store", "6f1c9a3e-5b0d-4c7e-8a52-000000000004", NULL);
+      assert_scope (self, "store", "6f1c9a3e-5b0d-4c7e-8a52-000000000005", NULL);
+      open_again (self);
+    }
+}
+
 static void
 test_take_back (State *self, gconstpointer data)
 {
@@ -404,6 +432,7 @@ main (int argc, char **argv)
   ADD ("round-trip", test_round_trip);
   ADD ("undefined-scope", test_undefined_scope_is_kept);
   ADD ("drop", test_drop);
+  ADD ("adopt", test_adopt);
   ADD ("take-back", test_take_back);
   ADD ("take-back-of-anothers", test_take_back_of_what_is_anothers);
   ADD ("mode", test_mode);

@@ -36,7 +36,7 @@ typedef enum
   ORDER_READ,
   ORDER_READ_NAMED,
   ORDER_READ_HOST,
-  ORDER_WORK,
+  ORDER_RUN,
   ORDER_CLOSED,
   ORDER_STOP,
 } OrderKind;
@@ -44,7 +44,8 @@ typedef enum
 typedef struct
 {
   OrderKind kind;
-  char *machine; /* its id or name */
+  char *machine; /* its id or name; of ORDER_READ and ORDER_READ_NAMED */
+  /* Of ORDER_RUN. */
   VmpLibvirtLinkWork work;
   gpointer data;
   GDestroyNotify free_data;
@@ -453,7 +454,7 @@ serve (VmpLibvirtLink *self, virConnectPtr connection)
         read_named (self, connection, order->machine);
       else if (kind == ORDER_READ_HOST)
         read_host (self, connection);
-      else if (kind == ORDER_WORK)
+      else if (kind == ORDER_RUN)
         order->work (connection, order->data);
       order_free (order);
       if (kind == ORDER_CLOSED || kind == ORDER_STOP)
@@ -575,15 +576,15 @@ vmp_libvirt_link_read_named (VmpLibvirtLink *self, const char *name)
   push (self, ORDER_READ_NAMED, name);
 }
 
-/* Has something done that may block, where it does not matter whether it is done: it is forgotten when
- * the connection breaks. */
+/* Has @work done in the link's thread, after what was ordered before; not at all where the connection
+ * is gone first. Takes @data. */
 void
 vmp_libvirt_link_run (VmpLibvirtLink *self, VmpLibvirtLinkWork work, gpointer data,
                       GDestroyNotify free_data)
 {
   Order *order = g_new0 (Order, 1);
 
-  order->kind = ORDER_WORK;
+  order->kind = ORDER_RUN;
   order->work = work;
   order->data = data;
   order->free_data = free_data;

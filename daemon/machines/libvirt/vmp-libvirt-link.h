@@ -22,12 +22,14 @@ typedef struct
   void (*stirred) (const char *uuid, gpointer owner);
 } VmpLibvirtLinkFuncs;
 
+/* What is to be done in the link's thread, with a connection that may be gone by then. */
+typedef void (*VmpLibvirtLinkWork) (virConnectPtr connection, gpointer data);
+
 VmpLibvirtLink *vmp_libvirt_link_new (const char *uri, const VmpLibvirtLinkFuncs *funcs,
                                       gpointer owner);
 void vmp_libvirt_link_stop (VmpLibvirtLink *self);
 void vmp_libvirt_link_read (VmpLibvirtLink *self, const char *uuid);
 void vmp_libvirt_link_read_named (VmpLibvirtLink *self, const char *name);
-typedef void (*VmpLibvirtLinkWork) (virConnectPtr connection, gpointer data);
 void vmp_libvirt_link_run (VmpLibvirtLink *self, VmpLibvirtLinkWork work, gpointer data,
                            GDestroyNotify free_data);
 VmpLibvirtHost *vmp_libvirt_link_get_host (VmpLibvirtLink *self);

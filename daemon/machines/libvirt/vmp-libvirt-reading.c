@@ -15,6 +15,7 @@
 #include "vmp-fd.h"
 #include "vmp-libvirt-error.h"
 #include "vmp-libvirt-private.h"
+#include "vmp-libvirt-scope.h"
 #include "vmp-libvirt-snapshot.h"
 #include "vmp-name.h"
 #include "vmp-query.h"
@@ -394,6 +395,8 @@ read_flawed (virDomainPtr domain, const char *uuid, const char *state, const GEr
       = vmp_domain_new_from_xml (stand_in, strlen (stand_in), NULL, NULL);
   const char *name = virDomainGetName (domain);
   g_autofree char *shown = vmp_name_clean (name, 255);
+  g_autofree char *scope = vmp_libvirt_scope_read (domain);
+  g_autoptr (VmpMachine) flawed = NULL;
 
   if (!vmp_name_is_vm_name (shown))
     {
@@ -402,7 +405,8 @@ read_flawed (virDomainPtr domain, const char *uuid, const char *state, const GEr
     }
   vmp_domain_set_name (instead, shown);
   vmp_domain_set_uuid (instead, uuid);
-  return vmp_machine_new_flawed (uuid, shown, state, instead, flaw);
+  flawed = vmp_machine_new_flawed (uuid, shown, state, instead, flaw);
+  return vmp_machine_new_in_scope (flawed, scope);
 }
 
 static void

@@ -25,8 +25,8 @@
 #include "vmp-libvirt-place.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
+#include "vmp-libvirt-scope.h"
 #include "vmp-libvirt-watch.h"
-#include "vmp-name.h"
 
 /* What may have made a machine another than the one that a job read. */
 typedef enum
@@ -117,94 +117,31 @@ is_job_to_tell (VmpLibvirt *self, const char *uuid, gboolean comes)
                : vmp_machines_get_holder (machines, uuid) != 0;
 }
 
-/* A machine whose configuration says another scope than the record. */
-typedef struct
-{
-  VmpScopes *scopes;
-  char *manager;
-  char *uuid;
-  char *noted;
-  char *recorded; /* NULL: it was never seen before */
-} Discord;
-
+/* What configurations say of scopes, once no job is about to change it. */
 static void
-discord_free (gpointer data)
+settle_scopes (VmpLibvirt *self, GPtrArray *machines)
 {
-  Discord *discord = data;
+  VmpMachines *books = VMP_MACHINES (self);
+  g_autoptr (GPtrArray) free = g_ptr_array_new ();
 
-  g_object_unref (discord->scopes);
-  g_free (discord->manager);
-  g_free (discord->uuid);
-  g_free (discord->noted);
-  g_free (discord->recorded);
-  g_free (discord);
-}
-
-static gboolean
-note_scope (virConnectPtr connection, const char *uuid, const char *scope, GError **error)
-{
-  g_autoptr (VmpVirDomain) domain = virDomainLookupByUUIDString (connection, uuid);
-  g_autofree char *xml = scope[0] != '\0' ? vmp_domain_note_scope_to_xml (scope) : NULL;
-
-  if (domain != NULL
-      && virDomainSetMetadata (domain, VIR_DOMAIN_METADATA_ELEMENT, xml, VMP_DOMAIN_NOTE_PREFIX,
-                               VMP_DOMAIN_NOTE_URI, VIR_DOMAIN_AFFECT_CONFIG)
-             == 0)
-    return TRUE;
-  /* There was none to remove. */
-  if (xml == NULL && virGetLastErrorCode () == VIR_ERR_NO_DOMAIN_METADATA)
-    return TRUE;
-  return vmp_libvirt_error_set (error, _ ("The virtual machine"));
-}
-
-static void
-settle_discord (virConnectPtr connection, gpointer data)
-{
-  Discord *discord = data;
-  g_autoptr (GError) error = NULL;
-  gboolean ok;
-
-  if (discord->recorded == NULL)
-    ok = vmp_scopes_add (discord->scopes, discord->manager, discord->uuid, discord->noted, &error);
-  else
+  for (guint i = 0; i < machines->len; i++)
     {
-      g_message ("%s: its configuration says that it is in the security scope “%s”; it is in “%s”, "
-                 "and that is written there again",
-                 discord->uuid, discord->noted, discord->recorded);
-      ok = note_scope (connection, discord->uuid, discord->recorded, &error);
+      const char *uuid = vmp_machine_get_uuid (g_ptr_array_index (machines, i));
+
+      if (vmp_machines_is_reserved (books, uuid))
+        continue;
+      if (vmp_machines_get_holder (books, uuid) != 0)
+        g_hash_table_add (self->deferred, g_strdup (uuid));
+      else
+        g_ptr_array_add (free, g_ptr_array_index (machines, i));
     }
-  if (!ok)
-    g_message ("%s: %s", discord->uuid, error->message);
-}
-
-/* The record of scopes holds. What a configuration says is for people, and for a machine that was
- * never seen: it counts from then on, whatever becomes of the configuration. */
-static void
-compare_scope (VmpLibvirt *self, VmpMachine *machine)
-{
-  const char *uuid = vmp_machine_get_uuid (machine);
-  const char *noted = vmp_machine_get_scope (machine);
-  VmpScopes *scopes = vmp_machines_get_scopes (VMP_MACHINES (self));
-  const char *manager = vmp_machines_get_id (VMP_MACHINES (self));
-  g_autofree char *recorded = vmp_scopes_lookup (scopes, manager, uuid);
-  Discord *discord;
-
-  if (!vmp_machine_check_flaw (machine, NULL)
-      || (recorded == NULL ? !vmp_name_is_scope (noted) : strcmp (recorded, noted) == 0))
-    return;
-  discord = g_new0 (Discord, 1);
-  discord->scopes = g_object_ref (scopes);
-  discord->manager = g_strdup (manager);
-  discord->uuid = g_strdup (uuid);
-  discord->noted = g_strdup (noted);
-  discord->recorded = g_steal_pointer (&recorded);
-  vmp_libvirt_link_run (self->link, settle_discord, discord, discord_free);
+  vmp_libvirt_scope_settle (self->link, vmp_machines_get_scopes (books),
+                            vmp_machines_get_id (books), free);
 }
 
 static void
-on_machine (const char *uuid, VmpMachine *machine, gpointer owner)
+take_reading (VmpLibvirt *self, const char *uuid, VmpMachine *machine)
 {
-  VmpLibvirt *self = owner;
   g_autoptr (VmpMachine) before = g_hash_table_lookup (self->machines, uuid);
 
   if (before != NULL)
@@ -215,10 +152,7 @@ on_machine (const char *uuid, VmpMachine *machine, gpointer owner)
       return;
     }
   if (machine != NULL)
-    {
-      put (self, machine);
-      compare_scope (self, machine);
-    }
+    put (self, machine);
   else
     g_hash_table_remove (self->machines, uuid);
   if (before == NULL && machine != NULL)
@@ -235,6 +169,17 @@ set_host (VmpLibvirt *self, VmpLibvirtHost *host)
   g_clear_pointer (&self->host, vmp_libvirt_host_unref);
   self->host = vmp_libvirt_host_ref (host);
   vmp_machines_emit_available (VMP_MACHINES (self));
+}
+
+static void
+on_machine (const char *uuid, VmpMachine *machine, gpointer owner)
+{
+  g_autoptr (GPtrArray) one = g_ptr_array_new ();
+
+  take_reading (owner, uuid, machine);
+  if (machine != NULL)
+    g_ptr_array_add (one, machine);
+  settle_scopes (owner, one);
 }
 
 /* What changed while libvirt was away is told as if it had happened now. */
@@ -259,13 +204,14 @@ on_up (VmpLibvirtHost *host, GPtrArray *machines, gpointer owner)
                       (gpointer) vmp_machine_get_uuid (g_ptr_array_index (machines, i)));
   for (guint i = 0; i < known->len; i++)
     if (!g_hash_table_contains (there, g_ptr_array_index (known, i)))
-      on_machine (g_ptr_array_index (known, i), NULL, self);
+      take_reading (self, g_ptr_array_index (known, i), NULL);
   for (guint i = 0; i < machines->len; i++)
     {
       VmpMachine *machine = g_ptr_array_index (machines, i);
 
-      on_machine (vmp_machine_get_uuid (machine), machine, self);
+      take_reading (self, vmp_machine_get_uuid (machine), machine);
     }
+  settle_scopes (self, machines);
   g_info ("%s: %u machines", self->uri, machines->len);
 }
 
@@ -548,7 +494,7 @@ vmp_libvirt_note_scope (VmpMachines *machines, const char *uuid, const char *sco
   g_autoptr (VmpVirConnect) connection
       = vmp_libvirt_link_take (VMP_LIBVIRT (machines)->link, NULL, error);
 
-  return connection != NULL && note_scope (connection, uuid, scope, error);
+  return connection != NULL && vmp_libvirt_scope_note (connection, uuid, scope, error);
 }
 
 static VmpLibvirtHost *

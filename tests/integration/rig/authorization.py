@@ -3,6 +3,7 @@
 The fixtures are for modules that import them.
 """
 
+import os
 import pathlib
 import subprocess
 
@@ -12,6 +13,7 @@ from gi.repository import Gio, GLib
 from .azman import ADMIN_GROUP
 
 RULES = pathlib.Path('/etc/polkit-1/rules.d/60-vmport.rules')
+FAKE_LIBRARIES = pathlib.Path(os.environ.get('VMPORT_BUILD_DIR', '/nowhere')) / 'tests/integration'
 NO, ASK, YES = (False, False), (False, True), (True, False)
 
 
@@ -60,11 +62,14 @@ def store_file(area, polkit):
 
 @pytest.fixture
 def ctl(bus, prefix, users, store_file):
-    def run(*arguments, status=0, user='root'):
+    def run(*arguments, status=0, user='root', winbind=None):
+        # winbind: what a fake of its library says, see fake-wbclient.c.
+        fake = {} if winbind is None else {'FAKE_WINBIND': winbind}
         done = users[user].run(
             ('vmportctl', 'scope', *map(str, arguments), f'--store={store_file}'),
             env={'DBUS_SYSTEM_BUS_ADDRESS': bus.address, 'LC_ALL': 'C.UTF-8',
-                 'PATH': f'{prefix}/bin:/usr/bin:/bin', 'LD_LIBRARY_PATH': f'{prefix}/lib'})
+                 'PATH': f'{prefix}/bin:/usr/bin:/bin', **fake,
+                 'LD_LIBRARY_PATH': f'{prefix}/lib:{FAKE_LIBRARIES if fake else ""}'})
         assert done.returncode == status, f'{arguments}: {done.stdout}{done.stderr}'
         run.stderr = done.stderr
         return done.stdout

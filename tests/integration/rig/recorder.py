@@ -1,12 +1,13 @@
 """Everything that the daemon says on the bus, in its order, as one listener hears it."""
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gi.repository import Gio
+from gi.repository import Gio, GLib
 
 from .caller import JOB, NAME
-from .loop import DEADLINE, wait_for
+from .loop import DEADLINE, wait_for, wait_on_disk
 
 # JobState's values that no job leaves.
 COMPLETED, TERMINATED, EXCEPTION, WITH_WARNINGS = 7, 8, 10, 32768
@@ -81,3 +82,34 @@ class Recorder:
 
     def close(self):
         self.connection.signal_unsubscribe(self.watch)
+
+
+@contextmanager
+def overheard(bus, method):
+    """The arguments of each call of a method on the bus, whoever makes it, until the end."""
+    calls, ended = [], []
+    connection = bus.connect()
+
+    def hear(_connection, message, _incoming):
+        # In GDBus's own thread. What is overheard ends here: whoever listens must say nothing.
+        if message.get_member() == method:
+            calls.append(message.get_body().unpack())
+            return None
+        if message.get_member() == 'GetId':
+            ended.append(True)
+            return None
+        return message
+
+    connection.add_filter(hear)
+    connection.call_sync(
+        'org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus.Monitoring',
+        'BecomeMonitor', GLib.Variant('(asu)', ([f"member='{method}'", "member='GetId'"], 0)), None,
+        Gio.DBusCallFlags.NONE, -1, None)
+    try:
+        yield calls
+        # What was said before this is heard before it.
+        bus.root.call_sync('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus',
+                           'GetId', None, None, Gio.DBusCallFlags.NONE, -1, None)
+        wait_on_disk(lambda: ended, 'the end of what is overheard')
+    finally:
+        connection.close_sync(None)

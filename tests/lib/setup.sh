@@ -18,8 +18,7 @@ VMPORT_PACKAGES=(
   gcc gettext gobject-introspection libc6-dev libgirepository1.0-dev libglib2.0-dev
   libglib2.0-dev-bin libjson-glib-dev libnbd-dev libpolkit-gobject-1-dev libssl-dev
   libsystemd-dev libvirt-dev libvirt-glib-1.0-dev libwbclient-dev libxml2-dev meson ninja-build
-  pkg-config
-  python3-docutils
+  pkg-config python3-docutils
   # to run
   dbus dbus-daemon libglib2.0-bin polkitd systemd
   # to test

@@ -436,7 +436,7 @@ check_readable (VmpExportPlan *self, VmpExportMember *member, GError **error)
       VmpMergeImage *image = g_ptr_array_index (member->merge->images, i);
 
       if (!vmp_source_list_check (self->sources, image->source, error)
-          || !vmp_merge_check_image (self->sources, image, error))
+          || !vmp_merge_check_image (member->merge, self->sources, image, error))
         return FALSE;
     }
   return TRUE;

@@ -24,6 +24,7 @@ typedef struct
   char *snapshot;    /* the topmost one's internal snapshot as of which it is read, or NULL */
   gboolean memory;   /* not the disk but the memory that @snapshot holds, as a saved state… */
   gboolean running;  /* …of a machine that goes on running when it is started */
+  gboolean lossless; /* no internal snapshots may get lost */
   char *format;      /* of the member; NULL with @memory */
 } VmpMerge;
 

@@ -241,6 +241,7 @@ vmp_export_plan_merge_disk (VmpExportPlan *self, guint disk)
        i++)
     vmp_export_plan_add_made_image (self, member, self->domain, disk, i);
   member->target = target;
+  member->merge->lossless = get_mode (self->request) == MODE_ALL;
   vmp_package_disk_add_image (vmp_package_add_disk (self->package, target), path, format, name);
   vmp_domain_set_images (self->domain, disk, paths, formats);
   return TRUE;

@@ -77,17 +77,27 @@ vmp_merge_free (VmpMerge *self)
 
 /* An encrypted image is for whoever has the key. */
 gboolean
-vmp_merge_check_image (VmpSourceList *sources, const VmpMergeImage *image, GError **error)
+vmp_merge_check_image (const VmpMerge *self, VmpSourceList *sources, const VmpMergeImage *image,
+                       GError **error)
 {
+  GVariant *reading = vmp_source_list_get_reading (sources, image->source);
+  const char *name = vmp_source_list_get_name (sources, image->source);
   gboolean encrypted = FALSE;
+  guint32 n_snapshots = 0;
 
-  g_variant_lookup (vmp_source_list_get_reading (sources, image->source), "Encrypted", "b",
-                    &encrypted);
-  return !encrypted
-         || vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                           _ ("“%s” is encrypted; it can only be copied as it is "
-                              "(DiskFormat=keep, all snapshots)"),
-                           vmp_source_list_get_name (sources, image->source));
+  g_variant_lookup (reading, "Encrypted", "b", &encrypted);
+  g_variant_lookup (reading, "Snapshots", "u", &n_snapshots);
+  if (encrypted)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                          _ ("“%s” is encrypted; it can only be copied as it is "
+                             "(DiskFormat=keep, all snapshots)"),
+                          name);
+  if (self->lossless && n_snapshots > 0)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                          _ ("DiskFormat: “%s” holds snapshots, which are lost where it is converted; "
+                             "leave them out with CopySnapshotConfiguration=1"),
+                          name);
+  return TRUE;
 }
 
 /* NotSupported where some of @members (VmpExportMember) cannot be made on this host. */

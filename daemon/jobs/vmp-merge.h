@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 char *vmp_merge_find_program (GError **error);
 
 gboolean vmp_merge_check_members (GPtrArray *members, GError **error);
-gboolean vmp_merge_check_image (VmpSourceList *sources, const VmpMergeImage *image, GError **error);
+gboolean vmp_merge_check_image (const VmpMerge *self, VmpSourceList *sources,
+                                const VmpMergeImage *image, GError **error);
 
 /* Makes @member, which has a VmpMerge, in the package that @worker prepares; @sources were read. Blocking;
  * gives the bytes that were moved. */

@@ -87,6 +87,16 @@ def test_what_has_the_format_is_copied(daemon, alice, make_vm, area):
     assert same_content(data, 'raw', made / 'data.qcow2', 'qcow2')
 
 
+def test_snapshots_in_an_image_are_not_lost(daemon, alice, make_vm, area):
+    """Of a machine that is not said to have any."""
+    machine = make_vm('web', [Disk(name='web.qcow2')])
+    top, = paths(alice, machine)
+    subprocess.run(('qemu-img', 'snapshot', '-c', 'before', top), check=True)
+    error = job_failure(alice, alice.export, machine, area / 'alice/package', {'DiskFormat': 'raw'})
+    assert error.name == f'{ERROR}InvalidParameter' and 'DiskFormat' in error.message
+    assert str(top) in error.message
+
+
 def test_managers_can_convert(daemon, alice):
     assert 'convert' in alice.get('/org/vmport/Manager/store', 'org.vmport.Manager', 'Features')
 

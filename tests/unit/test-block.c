@@ -425,7 +425,8 @@ test_cancel (Scratch *scratch, gconstpointer data)
   g_assert_false (vmp_member_fill (member, "member", source, -1, options, pace, &copied, &error));
   g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_CANCELLED);
   g_thread_join (thread);
-  g_assert_cmpint (g_get_monotonic_time () - stop.stopped, <, 200 * 1000);
+  /* The rest would take most of a minute. */
+  g_assert_cmpint (g_get_monotonic_time () - stop.stopped, <, 5 * G_TIME_SPAN_SECOND);
 }
 
 /* A server that goes away is an error and no wait. */

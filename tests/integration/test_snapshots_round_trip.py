@@ -9,7 +9,7 @@ import pytest
 from gi.repository import GLib
 
 from rig import packages, trees
-from rig.caller import ERROR, MANAGER, STORE, Refused, refused, variants
+from rig.caller import ERROR, MACHINE, MANAGER, STORE, Refused, refused, variants
 from rig.jobs import Hold, failure, job_failure
 from rig.machines import Disk, names
 from rig.snapshots import path_of
@@ -145,6 +145,44 @@ def test_one(alice, area, grow, shape):
         assert set(packages.members(package).values()) == {'configuration', 'disk'}
 
 
+def test_memory(daemon, root, alice, area, make_vm):
+    """It is the saved state of a machine that is made of the snapshot, and goes along with all of
+    them, in the image or in its file."""
+    machine = make_vm('web', [Disk(name='disk.qcow2', size=trees.MIB)])
+    trees.plant_memory(daemon, machine)
+    for number in (2, 3):
+        package = area / f'alice/package-{number}'
+        alice.wait(alice.export(machine, package, mode(number, 's1')))
+        packages.verify(alice, package)
+        assert packages.state(package) == 'saved'
+        state, = package.glob('Virtual Machines/*/state.save')
+        assert state.read_bytes()[:16] == b'LibvirtQemudSave'
+        assert packages.machine_uuid(package).encode() in state.read_bytes()[:65536]
+        (image,), = packages.drives(package).values()
+        assert trees.marker(package / image[2]) == trees.MARKERS['s1']
+        assert not trees.held_by(package / image[2])
+        copy = alice.wait(alice.import_(package, {'Name': f'copy-{number}'}))
+        assert root.get(copy['ImportedVirtualMachine'], MACHINE, 'State') == 'saved'
+    other = make_vm('other', [Disk(name='disk.qcow2', size=trees.MIB)])
+    memory = trees.stored.configuration(daemon, other).parent.parent / 'Snapshots/s1/memory'
+    memory.parent.mkdir(parents=True)
+    memory.write_bytes(state.read_bytes())
+    trees.plant_memory(daemon, other, memory)
+    package = area / 'alice/other'
+    alice.wait(alice.export(other, package))
+    assert packages.members(package)['Snapshots/s1/memory.save'] == 'snapshot-memory'
+    packages.verify(alice, package)
+    copy = alice.wait(alice.import_(package, {'Name': 'third'}))['ImportedVirtualMachine']
+    found = pathlib.Path(trees.read_documents(daemon, copy)['s1'].find('memory').get('file'))
+    assert found.read_bytes() == memory.read_bytes() and daemon.store in found.parents
+    alice.wait(alice.export(other, area / 'alice/one', mode(2, 's1')))
+    assert packages.state(area / 'alice/one') == 'saved'
+    (package / 'Snapshots/s1/memory.save').unlink()
+    found, = (finding for finding in alice.check_import(package, {'Name': 'fourth'})
+              if finding['Severity'] == 'error')
+    assert found['Code'] == 'SnapshotMissing'
+
+
 def test_which_one(alice, area, grow):
     machine, _ = grow('internal')
     for settings, error in ((mode(2), 'InvalidParameter'), (mode(3), 'InvalidParameter'),
@@ -240,6 +278,17 @@ HOSTILE = {
         p, f'<image path="{tree.chains["s3"][1]}" format="qcow2" file="{S1}"/>', ''),
         'Corrupt', False),
 }
+
+
+def test_excluded_from_one(alice, area, grow):
+    """By target, and by the path that the disk has now."""
+    machine, tree = grow('external')
+    for number, name in enumerate(('vda', str(tree.chains['now'][0]), str(tree.chains['s2'][0]))):
+        package = area / f'alice/package-{number}'
+        result = alice.wait(alice.export(machine, package,
+                                         mode(2, 's2', ExcludedVirtualHardDisks=[name])))
+        assert [warning['Code'] for warning in result['Warnings']] == ['DiskLeftBehind']
+        assert set(packages.members(package).values()) == {'configuration'}
 
 
 def test_hostile_packages(daemon, alice, area, grow):

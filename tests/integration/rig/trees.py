@@ -60,6 +60,13 @@ def check(image):
     run('qemu-img', 'check', '-q', '-f', 'qcow2', image)
 
 
+def save_memory(image, name):
+    """Has QEMU make an internal snapshot with its memory: a machine that was never started."""
+    subprocess.run(('qemu-system-x86_64', '-accel', 'tcg', '-display', 'none', '-monitor', 'stdio',
+                    '-S', '-m', '16', '-nodefaults', '-drive', f'file={image},if=virtio'),
+                   input=f'savevm {name}\nquit\n', text=True, check=True, stdout=subprocess.DEVNULL)
+
+
 class Tree:
     """What was planted: `chains` of each snapshot and of the machine (`now`), topmost first; `held`,
     which of them an image holds inside; `made`, the overlay that each external one made."""
@@ -116,9 +123,8 @@ def _folder(daemon, machine):
     return stored.configuration(daemon, machine).parent.parent
 
 
-def plant(daemon, machine, shape, memory=None):
-    """Gives a machine of the store, with one qcow2 disk, the snapshots of a shape; {name: file} of
-    memory that some have."""
+def plant(daemon, machine, shape):
+    """Gives a machine of the store, with one qcow2 disk, the snapshots of a shape."""
     tree = Tree(_folder(daemon, machine))
     base = tree.folder / 'Virtual Hard Disks/disk.qcow2'
     base.unlink()
@@ -130,9 +136,27 @@ def plant(daemon, machine, shape, memory=None):
     add(daemon, machine,
         [Snapshot(name, PARENTS[name], FIRST + time, current=name == CURRENT,
                   description=f'as of {name}', chains={'vda': tree.chains[name]},
-                  overlays={'vda': tree.made[name]} if name in tree.made else {},
-                  memory=(memory or {}).get(name, 'no')) for time, name in enumerate(PARENTS)],
+                  overlays={'vda': tree.made[name]} if name in tree.made else {}) for time, name in enumerate(PARENTS)],
         {'vda': now})
+    return tree
+
+
+def plant_memory(daemon, machine, external=None):
+    """One snapshot of a running machine, whose memory is in the image, or in a file."""
+    tree = Tree(_folder(daemon, machine))
+    image = tree.folder / 'Virtual Hard Disks/disk.qcow2'
+    image.unlink()
+    create(image)
+    if external:
+        now = tree.external('s1', [image])
+    else:
+        mark(image, MARKERS['s1'])
+        save_memory(image, 's1')
+        now = [image]
+    mark(now[0], MARKERS['now'])
+    snapshot = Snapshot('s1', state='running', memory=external or 'internal', current=True,
+                        chains={'vda': [image]}, overlays={'vda': now[0]} if external else {})
+    add(daemon, machine, [snapshot], {'vda': now})
     return tree
 
 

@@ -422,6 +422,9 @@ def test_chain_of_200(daemon, alice, area, make_vm):
     assert len(chain) == 200 and trees.marker(pathlib.Path(chain[0])) == trees.MARKERS['now']
     snapshot, = trees.read_documents(daemon, copy).values()
     assert trees.chain_of(snapshot.find('domain')) == chain[1:]
+    alice.wait(alice.export(machine, area / 'alice/one', mode(2, 's1')), timeout=180)
+    (image,), = packages.drives(area / 'alice/one').values()
+    assert trees.backing_name(area / 'alice/one' / image[2]) is None
     assert len(tree.chains['now']) == 200
 
 

@@ -50,6 +50,7 @@ gboolean vmp_export_is_broken_state (VmpExportMember *member, const GError *erro
 
 /* What of the snapshots goes along: vmp-export-snapshots.c. */
 void vmp_export_plan_choose_domain (VmpExportPlan *self);
+gboolean vmp_export_plan_is_excluded (VmpExportPlan *self, guint disk);
 gboolean vmp_export_plan_merge_disk (VmpExportPlan *self, guint disk);
 void vmp_export_plan_add_memory (VmpExportPlan *self);
 gboolean vmp_export_plan_add_snapshots (VmpExportPlan *self, GError **error);

@@ -202,16 +202,6 @@ leave_disk (VmpExportPlan *self, guint disk)
 }
 
 static gboolean
-is_excluded (VmpExportPlan *self, guint disk)
-{
-  const char *const *excluded = vmp_settings_get_strv (self->request->settings,
-                                                       "ExcludedVirtualHardDisks");
-
-  return g_strv_contains (excluded, vmp_domain_get_disk_target (self->domain, disk))
-         || g_strv_contains (excluded, vmp_domain_get_image_path (self->domain, disk, 0));
-}
-
-static gboolean
 has_formats (VmpExportPlan *self, guint disk)
 {
   for (guint i = 0; i < vmp_domain_get_n_images (self->domain, disk); i++)
@@ -239,7 +229,7 @@ add_disk (VmpExportPlan *self, guint disk)
                                         target));
   else if (!wants (self, "CopyVmStorage"))
     leave_disk (self, disk);
-  else if (is_excluded (self, disk))
+  else if (vmp_export_plan_is_excluded (self, disk))
     {
       leave_disk (self, disk);
       vmp_export_plan_add_finding (self,

@@ -171,6 +171,22 @@ vmp_export_plan_choose_domain (VmpExportPlan *self)
   vmp_domain_set_uuid (self->domain, uuid);
 }
 
+/* A disk goes by the path that it has now, whatever it was made of then. */
+gboolean
+vmp_export_plan_is_excluded (VmpExportPlan *self, guint disk)
+{
+  const char *const *excluded = vmp_settings_get_strv (self->request->settings,
+                                                       "ExcludedVirtualHardDisks");
+  VmpDomain *present = vmp_machine_get_domain (self->request->machine);
+  const char *target = vmp_domain_get_disk_target (self->domain, disk);
+  guint now;
+
+  return g_strv_contains (excluded, target)
+         || g_strv_contains (excluded, vmp_domain_get_image_path (self->domain, disk, 0))
+         || (find_disk (present, target, &now) && vmp_domain_get_n_images (present, now) > 0
+             && g_strv_contains (excluded, vmp_domain_get_image_path (present, now, 0)));
+}
+
 /* Are disks to go along as one image each, without what lies beneath it or in it? */
 static gboolean
 merges (VmpExportPlan *self)
@@ -400,13 +416,17 @@ add_external_memory (Tree *self, VmpSnapshot *snapshot, Folder *folder, VmpPacka
 }
 
 /* Media of drives are the machine's own: a snapshot has them where the machine has the same one and
- * it goes along. */
+ * it goes along. Scopes are this host's. */
 static void
-eject_media (Tree *self, VmpDomain *domain)
+settle_domain (Tree *self, VmpDomain *domain)
 {
   static const char *const nothing[] = { NULL };
 
-  for (guint i = 0; domain != NULL && i < vmp_domain_get_n_disks (domain); i++)
+  if (domain == NULL)
+    return;
+  vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_SCOPE, NULL);
+  vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_JOB, NULL);
+  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
     if (vmp_domain_get_disk_device (domain, i) != VMP_DISK_DEVICE_DISK
         && vmp_domain_get_n_images (domain, i) > 0
         && !g_hash_table_contains (self->plan->by_path, vmp_domain_get_image_path (domain, i, 0)))
@@ -418,8 +438,8 @@ add_document (Tree *self, VmpSnapshot *snapshot, const char *name)
 {
   g_autoptr (VmpSnapshot) copy = vmp_snapshot_copy (snapshot);
 
-  eject_media (self, vmp_snapshot_get_domain (copy));
-  eject_media (self, vmp_snapshot_get_inactive_domain (copy));
+  settle_domain (self, vmp_snapshot_get_domain (copy));
+  settle_domain (self, vmp_snapshot_get_inactive_domain (copy));
   vmp_package_add_file (self->plan->package, name, VMP_ROLE_SNAPSHOT);
   g_hash_table_insert (self->plan->texts, g_strdup (name), vmp_snapshot_to_xml (copy));
 }

@@ -176,6 +176,8 @@ make_members (Export *self, GError **error)
 {
   GPtrArray *members = vmp_export_plan_get_members (self->plan);
   VmpSourceList *sources = vmp_export_plan_get_sources (self->plan);
+  const char *checksum = vmp_settings_get_string (self->request->settings, "Checksum");
+  gboolean digest = strcmp (checksum, "none") != 0;
 
   for (guint i = 0; i < members->len; i++)
     {
@@ -184,7 +186,8 @@ make_members (Export *self, GError **error)
 
       if (member->merge == NULL)
         continue;
-      if (!vmp_merge_make_member (self->run, self->worker, sources, member, &copied, error))
+      if (!vmp_merge_make_member (self->run, self->worker, sources, member, digest, &copied,
+                                  error))
         return FALSE;
       vmp_export_plan_note_copied (self->plan, member, copied);
     }

@@ -315,6 +315,11 @@ ask_worker (Targets *self, GError **error)
     {
       Folder *folder = g_ptr_array_index (self->folders, i);
 
+      if (!vmp_machines_check_target (vmp_run_get_machines (self->plan->run), folder->path, error))
+        {
+          g_variant_builder_clear (&builder);
+          return FALSE;
+        }
       g_variant_builder_add (&builder, "(s@as)", folder->path,
                              g_variant_new_strv ((const char *const *) folder->names->pdata,
                                                  (gssize) folder->names->len));

@@ -22,6 +22,7 @@ typedef struct
   VmpWorkerHost *block;
   VmpSourceList *sources;
   VmpMerge *merge;
+  gboolean digest;
   GArray *before; /* struct stat of each image */
 } Work;
 
@@ -330,6 +331,7 @@ fill (Work *work, VmpExportMember *member, GVariant *opened, GUnixFDList *socket
   g_variant_dict_init (&options, NULL);
   g_variant_dict_insert (&options, "Offset", "t", offset);
   g_variant_dict_insert (&options, "Size", "t", size);
+  g_variant_dict_insert (&options, "Verity", "b", work->digest);
   if (work->merge->memory)
     {
       g_variant_dict_insert (&options, "StateXml", "s", member->state_xml);
@@ -356,9 +358,10 @@ fill (Work *work, VmpExportMember *member, GVariant *opened, GUnixFDList *socket
 
 gboolean
 vmp_merge_make_member (VmpRun *run, VmpWorkerHost *worker, VmpSourceList *sources,
-                       VmpExportMember *member, guint64 *copied, GError **error)
+                       VmpExportMember *member, gboolean digest, guint64 *copied, GError **error)
 {
-  g_auto (Work) work = { .run = run, .worker = worker, .sources = sources, .merge = member->merge };
+  g_auto (Work) work = { .run = run, .worker = worker, .sources = sources,
+                         .merge = member->merge, .digest = digest };
   g_autofree char *program = vmp_merge_find_program (error);
   g_autoptr (GUnixFDList) sockets = NULL;
   g_autoptr (GVariant) opened = NULL;

@@ -13,9 +13,10 @@ gboolean vmp_merge_check_members (GPtrArray *members, GError **error);
 gboolean vmp_merge_check_image (const VmpMerge *self, VmpSourceList *sources,
                                 const VmpMergeImage *image, GError **error);
 
-/* Makes @member, which has a VmpMerge, in the package that @worker prepares; @sources were read. Blocking;
- * gives the bytes that were moved. */
+/* Makes @member, which has a VmpMerge, in the package that @worker prepares; @sources were read. With
+ * @digest its fs-verity digest will be wanted. Blocking; gives the bytes that were moved. */
 gboolean vmp_merge_make_member (VmpRun *run, VmpWorkerHost *worker, VmpSourceList *sources,
-                                VmpExportMember *member, guint64 *copied, GError **error);
+                                VmpExportMember *member, gboolean digest, guint64 *copied,
+                                GError **error);
 
 G_END_DECLS

@@ -543,6 +543,15 @@ vmp_machines_owns_path (VmpMachines *self, const char *path)
   return VMP_MACHINES_GET_IFACE (self)->owns_path (self, path);
 }
 
+/* Can files be made in @folder, which a caller chose? */
+gboolean
+vmp_machines_check_target (VmpMachines *self, const char *folder, GError **error)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+
+  return iface->check_target == NULL || iface->check_target (self, folder, error);
+}
+
 /* Opens a file of the manager's own place for reading. Blocking. */
 int
 vmp_machines_open_file (VmpMachines *self, const char *path, GError **error)

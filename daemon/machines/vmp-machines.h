@@ -49,6 +49,8 @@ struct _VmpMachinesInterface
   gboolean (*note_scope) (VmpMachines *self, const char *uuid, const char *scope,
                           GError **error); /* may be NULL */
   int (*open_file) (VmpMachines *self, const char *path, GError **error);
+  gboolean (*check_target) (VmpMachines *self, const char *folder,
+                            GError **error); /* may be NULL */
   gboolean (*owns_path) (VmpMachines *self, const char *path);
   gboolean (*remove) (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
                       GPtrArray *spared, GError **error);
@@ -117,6 +119,7 @@ gboolean vmp_machines_examine (VmpMachines *self, VmpDomain *domain, GPtrArray *
                                GError **error);
 
 int vmp_machines_open_file (VmpMachines *self, const char *path, GError **error);
+gboolean vmp_machines_check_target (VmpMachines *self, const char *folder, GError **error);
 gboolean vmp_machines_owns_path (VmpMachines *self, const char *path);
 gboolean vmp_machines_remove (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
                               GPtrArray *spared, GError **error);

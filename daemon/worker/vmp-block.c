@@ -33,6 +33,7 @@ struct _VmpBlock
   GPtrArray *formats; /* of the images, topmost first */
   guint n_fds;
   gboolean through_overlay; /* the topmost image is seen as of a snapshot */
+  guint64 disk_size;        /* of the topmost image, as a guest sees it */
   guint64 offset, size;     /* what of the disk is meant, size 0 = all */
 };
 
@@ -181,6 +182,62 @@ check_image (int fd, const char *format, const char *what, GError **error)
   return TRUE;
 }
 
+static gboolean
+has_backing (const char *format)
+{
+  return strcmp (format, "qcow2") == 0 || strcmp (format, "vmdk") == 0;
+}
+
+/* The bytes of the node “alone”, as a guest sees them. */
+static gboolean
+get_size (VmpBlock *self, guint64 *size, GError **error)
+{
+  g_autoptr (JsonNode) nodes = vmp_qmp_execute (
+      self->qmp, "query-named-block-nodes", g_variant_new_parsed ("{'flat': <true>}"), -1, error);
+  JsonArray *array;
+
+  if (nodes == NULL)
+    return FALSE;
+  array = JSON_NODE_HOLDS_ARRAY (nodes) ? json_node_get_array (nodes) : NULL;
+  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
+    {
+      JsonObject *node = json_array_get_object_element (array, i);
+      JsonObject *image;
+      gint64 bytes;
+
+      if (g_strcmp0 (json_object_get_string_member_with_default (node, "node-name", ""), "alone")
+          != 0)
+        continue;
+      image = json_object_get_object_member (node, "image");
+      bytes = json_object_get_int_member_with_default (image, "virtual-size", -1);
+      if (bytes < 0)
+        break;
+      *size = (guint64) bytes;
+      return TRUE;
+    }
+  return vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU does not tell how large the disk is"));
+}
+
+/* How large the disk on top is. QEMU is asked while the image is alone: of a chain it would name at
+ * each image all that are beneath, which is more than anybody wants to read. */
+static gboolean
+measure (VmpBlock *self, const char *format, GError **error)
+{
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "driver", "s", format);
+  g_variant_dict_insert (&dict, "node-name", "s", "alone");
+  g_variant_dict_insert (&dict, "file", "s", self->through_overlay ? "head" : "file-0");
+  g_variant_dict_insert (&dict, "read-only", "b", TRUE);
+  if (has_backing (format))
+    g_variant_dict_insert (&dict, "backing", "ms", NULL);
+  return vmp_qmp_do (self->qmp, "blockdev-add", g_variant_dict_end (&dict), error)
+         && get_size (self, &self->disk_size, error)
+         && vmp_qmp_do (self->qmp, "blockdev-del",
+                        g_variant_new_parsed ("{'node-name': <'alone'>}"), error);
+}
+
 gboolean
 vmp_block_add_image (VmpBlock *self, int fd, GVariant *options, GError **error)
 {
@@ -206,6 +263,8 @@ vmp_block_add_image (VmpBlock *self, int fd, GVariant *options, GError **error)
                           "Only a topmost qcow2 image is read as of a snapshot");
   if (g_variant_lookup (options, "Snapshot", "&s", &snapshot)
       && !add_overlay (self, owned, what, snapshot, memory, error))
+    return FALSE;
+  if (self->formats->len == 0 && !measure (self, format, error))
     return FALSE;
   g_ptr_array_add (self->formats, g_strdup (format));
   return TRUE;
@@ -233,7 +292,7 @@ add_format (VmpBlock *self, guint index, GError **error)
 
       g_variant_dict_insert (&dict, "backing", "s", beneath);
     }
-  else if (strcmp (format, "qcow2") == 0 || strcmp (format, "vmdk") == 0)
+  else if (has_backing (format))
     g_variant_dict_insert (&dict, "backing", "ms", NULL);
   return vmp_qmp_do (self->qmp, "blockdev-add", g_variant_dict_end (&dict), error);
 }
@@ -322,48 +381,16 @@ offer (VmpBlock *self, const char *node, const char *name, gboolean writable, GV
   return TRUE;
 }
 
-/* The bytes of the disk on top, as a guest sees them. */
-static gboolean
-get_size (VmpBlock *self, guint64 *size, GError **error)
-{
-  g_autoptr (JsonNode) nodes = vmp_qmp_execute (
-      self->qmp, "query-named-block-nodes", g_variant_new_parsed ("{'flat': <true>}"), -1, error);
-  JsonArray *array;
-
-  if (nodes == NULL)
-    return FALSE;
-  array = JSON_NODE_HOLDS_ARRAY (nodes) ? json_node_get_array (nodes) : NULL;
-  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
-    {
-      JsonObject *node = json_array_get_object_element (array, i);
-      JsonObject *image;
-      gint64 bytes;
-
-      if (g_strcmp0 (json_object_get_string_member_with_default (node, "node-name", ""), "image-0")
-          != 0)
-        continue;
-      image = json_object_get_object_member (node, "image");
-      bytes = json_object_get_int_member_with_default (image, "virtual-size", -1);
-      if (bytes < 0)
-        break;
-      *size = (guint64) bytes;
-      return TRUE;
-    }
-  return vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU does not tell how large the disk is"));
-}
-
 static gboolean
 open_all (VmpBlock *self, int target, GVariant *options, GVariantDict *reply, GUnixFDList *fds_out,
           GError **error)
 {
   const char *format;
-  guint64 size = 0;
 
   for (guint i = self->formats->len; i > 0; i--)
     if (!add_format (self, i - 1, error))
       return FALSE;
-  if (!get_size (self, &size, error)
-      || !offer (self, "image-0", VMP_FILL_SOURCE, FALSE, reply, "Source", fds_out, error))
+  if (!offer (self, "image-0", VMP_FILL_SOURCE, FALSE, reply, "Source", fds_out, error))
     return FALSE;
   g_variant_dict_insert (reply, "Offset", "t", self->offset);
   g_variant_dict_insert (reply, "Size", "t", self->size);
@@ -371,7 +398,7 @@ open_all (VmpBlock *self, int target, GVariant *options, GVariantDict *reply, GU
     return TRUE;
   if (!g_variant_lookup (options, "Format", "&s", &format))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "The new image has no format");
-  return add_target (self, target, format, size, error)
+  return add_target (self, target, format, self->disk_size, error)
          && offer (self, "target", VMP_FILL_TARGET, TRUE, reply, "Target", fds_out, error);
 }
 

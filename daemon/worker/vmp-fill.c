@@ -52,6 +52,7 @@ typedef struct
   guint64 next;       /* what is to be read next… */
   guint64 extent_end; /* …up to here without looking again */
   guint64 copied;
+  guint64 hashed; /* of the file */
 } Run;
 
 static void
@@ -126,6 +127,20 @@ write_to_file (Run *run, const guint8 *data, gsize size, guint64 offset, GError 
   return TRUE;
 }
 
+/* Slots come in the order of the disk, and so do their parts; between them there is nothing. */
+static void
+hash (Run *run, const guint8 *data, gsize size, guint64 offset)
+{
+  VmpVerity *verity = run->fill->verity;
+
+  if (verity == NULL || run->target != NULL)
+    return;
+  vmp_verity_update_zeros (verity, offset - run->hashed);
+  if (size > 0)
+    vmp_verity_update (verity, data, size);
+  run->hashed = offset + size;
+}
+
 /* What was read is written, or on its way. */
 static gboolean
 write_slot (Run *run, Slot *slot, GError **error)
@@ -151,6 +166,7 @@ write_slot (Run *run, Slot *slot, GError **error)
               ? !vmp_nbd_start_write (run->target, data, length, offset, &slot->request, error)
               : !write_to_file (run, data, length, run->fill->insert + offset, error))
         return FALSE;
+      hash (run, data, length, offset);
     }
   return TRUE;
 }
@@ -256,6 +272,8 @@ vmp_fill_run (VmpFill *fill, VmpPace *pace, guint64 *copied, GError **error)
                 && vmp_nbd_finish (run.source, error)
                 && (run.target == NULL || vmp_nbd_finish (run.target, error));
 
+  if (ok)
+    hash (&run, NULL, 0, fill->size);
   vmp_fill_clear (fill);
   *copied = run.copied;
   return ok;

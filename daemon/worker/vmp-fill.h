@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "vmp-pace.h"
+#include "vmp-verity.h"
 
 G_BEGIN_DECLS
 
@@ -15,6 +16,7 @@ typedef struct
   guint64 offset;    /* where in the source's disk to begin */
   guint64 size;      /* bytes from there on; 0: all */
   guint64 insert;    /* how much later everything is in @file, without @target */
+  VmpVerity *verity; /* gets what @file holds as it is written, without @target; or NULL */
   const char *what;  /* as errors call it */
 } VmpFill;
 

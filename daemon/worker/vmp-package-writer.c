@@ -36,8 +36,23 @@ struct _VmpPackageWriter
   gboolean made; /* the folder is made by the export */
   struct stat staging_st;
   GPtrArray *entries; /* names in the staging folder */
-  GHashTable *filled; /* members that are there before the package is written: bytes moved */
+  GHashTable *filled; /* members that are there before the package is written */
 };
+
+typedef struct
+{
+  guint64 copied;
+  char *verity; /* or NULL */
+} Filled;
+
+static void
+filled_free (gpointer data)
+{
+  Filled *filled = data;
+
+  g_free (filled->verity);
+  g_free (filled);
+}
 
 void
 vmp_package_writer_free (VmpPackageWriter *self)
@@ -176,7 +191,7 @@ vmp_package_writer_new (const char *directory, int directory_fd, const char *sub
   self->parent = self->package = self->staging = -1;
   self->temporary = g_strdup_printf (".vmport-%s", token);
   self->entries = g_ptr_array_new_with_free_func (g_free);
-  self->filled = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->filled = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, filled_free);
   if (!find_place (self, directory, directory_fd, subdirectory, error)
       || !make_staging (self, error))
     return NULL;
@@ -241,11 +256,16 @@ vmp_package_writer_make_member (VmpPackageWriter *self, const char *name, GError
   return vmp_at_open (self->staging, name, O_RDWR | O_CREAT | O_EXCL, 0600, error);
 }
 
-/* That member is complete: @copied bytes were moved into it. */
+/* That member is complete: @copied bytes were moved into it. @verity may be NULL: not known yet. */
 void
-vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint64 copied)
+vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint64 copied,
+                                const char *verity)
 {
-  g_hash_table_replace (self->filled, g_strdup (name), g_memdup2 (&copied, sizeof copied));
+  Filled *filled = g_new0 (Filled, 1);
+
+  filled->copied = copied;
+  filled->verity = g_strdup (verity);
+  g_hash_table_replace (self->filled, g_strdup (name), filled);
 }
 
 static char *
@@ -311,8 +331,8 @@ copy_shifted (int source, int target, const char *what, VmpCopierFlags flags, gu
 
 /* Of what somebody else has filled, the digests are those of what lies there in the end. */
 static gboolean
-take_filled (VmpPackageWriter *self, VmpPackageFile *file, VmpCopierFlags flags, VmpPace *pace,
-             GError **error)
+take_filled (VmpPackageWriter *self, const Filled *filled, VmpPackageFile *file,
+             VmpCopierFlags flags, VmpPace *pace, GError **error)
 {
   vmp_autofd int fd = vmp_at_open (self->staging, file->name, O_RDONLY, 0, error);
   g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
@@ -320,12 +340,18 @@ take_filled (VmpPackageWriter *self, VmpPackageFile *file, VmpCopierFlags flags,
 
   if (fd < 0 || !vmp_copier_measure (fd, &file->size, &file->allocated, error))
     return FALSE;
+  if ((flags & VMP_COPIER_VERITY) != 0 && filled->verity != NULL)
+    {
+      file->verity = g_strdup (filled->verity);
+      flags &= ~VMP_COPIER_VERITY;
+    }
   if (flags == VMP_COPIER_NONE)
     return TRUE;
   vmp_pace_set_place (pace, "Copying", file->name);
   if (!vmp_copier_run (fd, -1, quoted, flags, NULL, 0, step_uncounted, pace, &result, error))
     return FALSE;
-  file->verity = g_steal_pointer (&result.verity);
+  if (result.verity != NULL)
+    file->verity = g_steal_pointer (&result.verity);
   file->sha256 = g_steal_pointer (&result.sha256);
   return TRUE;
 }
@@ -512,16 +538,16 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
     {
       g_autoptr (GVariant) member_options = child;
       VmpPackageFile *file = vmp_package_find_file (package, name);
-      const guint64 *filled = g_hash_table_lookup (self->filled, name);
+      const Filled *filled = g_hash_table_lookup (self->filled, name);
       int source;
 
       if (file == NULL)
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
       if (filled != NULL)
         {
-          if (!take_filled (self, file, flags, pace, error))
+          if (!take_filled (self, filled, file, flags, pace, error))
             return FALSE;
-          copied += *filled;
+          copied += filled->copied;
           continue;
         }
       source = vmp_sources_get_fd (sources, id, error);

@@ -213,6 +213,7 @@ fill_member (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
   vmp_autofd int source = -1;
   vmp_autofd int target = -1;
   vmp_autofd int member = vmp_fd_steal (&self->member_fd);
+  g_autofree char *verity = NULL;
   const char *name;
   guint64 copied;
 
@@ -227,9 +228,9 @@ fill_member (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
   if (!take_fd (options, "Source", fds, &source, error)
       || !take_fd (options, "Target", fds, &target, error)
       || !vmp_member_fill (member, name, vmp_fd_steal (&source), vmp_fd_steal (&target), options,
-                           self->pace, &copied, error))
+                           self->pace, &copied, &verity, error))
     return NULL;
-  vmp_package_writer_note_filled (self->writer, name, copied);
+  vmp_package_writer_note_filled (self->writer, name, copied, verity);
   return g_variant_new ("(t)", copied);
 }
 

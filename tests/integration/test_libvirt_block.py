@@ -13,7 +13,7 @@ from rig import packages
 from rig.caller import ERROR, QEMU, refused
 from rig.libvirt import IMAGES
 from rig.machines import MIB, make_image, random_disk, same_content
-from rig.shapes import shape
+from rig.shapes import make_images, shape
 
 GROUP = pathlib.Path('/dev/vmport-group')
 LVM = pathlib.Path('/usr/sbin/lvm')
@@ -80,6 +80,19 @@ def test_a_logical_volume(libvirt, qemu, alice, area, volume, source):
     assert pathlib.Path(path).parent == IMAGES and pathlib.Path(path).is_file()
     assert same_content(path, 'raw', content, 'raw')
     assert "<disk type='file'" in libvirt.xml('new')
+
+
+def test_nothing_is_imported_into_a_group(libvirt, qemu, alice, carol, area, volume):
+    machine_text = shape(PLAIN, 'web')
+    make_images(machine_text)
+    libvirt.define(machine_text)
+    alice.wait(alice.export(qemu.find(alice, 'web'), area / 'alice/package', manager=QEMU))
+    shutil.move(area / 'alice/package', area / 'package')
+    subprocess.run(('chmod', '-R', 'a+rX', area / 'package'), check=True)
+    error = refused(lambda: carol.wait(carol.import_(
+        area / 'package', {'Name': 'new', 'TargetVhdDataRoot': str(GROUP)}, QEMU)))
+    assert error.name == f'{ERROR}NotSupported' and 'lab' in error.message, error
+    assert libvirt.names() == ['web'] and [path.name for path in GROUP.iterdir()] == ['disk']
 
 
 def test_a_device_of_no_pool_stays_behind(libvirt, qemu, alice, area, volume):

@@ -185,13 +185,6 @@ def test_id_of_disks_that_were_left(daemon, alice, root, make_vm, area):
     alice.wait(alice.import_(area / 'alice/package', {**settings, **finding['Resolution']}))
 
 
-def test_snapshot_modes_are_still_refused(saved, alice, area):
-    for mode in (2, 3):
-        error = refused(check, alice, saved, area / 'alice/package',
-                        {'CopySnapshotConfiguration': GLib.Variant('y', mode)})
-        assert error.name == f'{ERROR}NotSupported'
-
-
 @pytest.mark.parametrize('files', [{f'tpm2/{number}': b'x' for number in range(130)},
                                    {'a/b/c/d/e': b'x'}], ids=['many', 'deep'])
 def test_more_of_a_tpm_than_would_be_read_again(daemon, alice, make_vm, area, files):

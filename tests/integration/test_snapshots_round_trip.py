@@ -280,6 +280,17 @@ HOSTILE = {
 }
 
 
+def test_excluded_from_one(alice, area, grow):
+    """By target, and by the path that the disk has now."""
+    machine, tree = grow('external')
+    for number, name in enumerate(('vda', str(tree.chains['now'][0]), str(tree.chains['s2'][0]))):
+        package = area / f'alice/package-{number}'
+        result = alice.wait(alice.export(machine, package,
+                                         mode(2, 's2', ExcludedVirtualHardDisks=[name])))
+        assert [warning['Code'] for warning in result['Warnings']] == ['DiskLeftBehind']
+        assert set(packages.members(package).values()) == {'configuration'}
+
+
 def test_hostile_packages(daemon, alice, area, grow):
     machine, tree = grow('external')
     whole = area / 'alice/whole'
@@ -411,6 +422,9 @@ def test_chain_of_200(daemon, alice, area, make_vm):
     assert len(chain) == 200 and trees.marker(pathlib.Path(chain[0])) == trees.MARKERS['now']
     snapshot, = trees.read_documents(daemon, copy).values()
     assert trees.chain_of(snapshot.find('domain')) == chain[1:]
+    alice.wait(alice.export(machine, area / 'alice/one', mode(2, 's1')), timeout=180)
+    (image,), = packages.drives(area / 'alice/one').values()
+    assert trees.backing_name(area / 'alice/one' / image[2]) is None
     assert len(tree.chains['now']) == 200
 
 

@@ -172,10 +172,10 @@ def test_space_is_counted_for_each_file_system(package, carol, area, users):
     users['carol'].own(small)
     free = os.statvfs(small).f_bavail * os.statvfs(small).f_bsize
     with open(small / 'filler', 'wb') as file:
-        file.write(b'x' * (free - 65536))
+        file.write(b'x' * (free - 32768))
     settings = {'TargetVhdDataRoot': str(small)}
     finding, = errors(check(carol, package, settings))
-    assert finding['Code'] == 'NotEnoughSpace' and finding['Bytes'] > 65536
+    assert finding['Code'] == 'NotEnoughSpace' and finding['Bytes'] > 32768
     error = job_failure(carol, carol.import_, package, {**OTHER, **settings})
     assert error.name == f'{ERROR}NoSpace' and error.message == finding['Message']
     assert names(small) == ['filler', 'lost+found']

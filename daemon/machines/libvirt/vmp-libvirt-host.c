@@ -69,7 +69,7 @@ vmp_libvirt_host_unref (VmpLibvirtHost *self)
   g_free (self->tpm_folder);
   g_strfreev (self->networks);
   g_ptr_array_unref (self->rooms);
-  g_ptr_array_unref (self->groups);
+  g_hash_table_unref (self->groups);
   g_array_unref (self->users);
   g_free (self);
 }
@@ -231,7 +231,8 @@ read_pool (VmpLibvirtHost *self, virStoragePoolPtr pool)
 
   free (xml);
   if (path != NULL && g_strcmp0 (type, "logical") == 0)
-    g_ptr_array_add (self->groups, g_steal_pointer (&path));
+    g_hash_table_replace (self->groups, g_steal_pointer (&path),
+                          g_strdup (virStoragePoolGetName (pool)));
   else if (path != NULL)
     add_room (self, VMP_ROOM_POOL, path, strcmp (virStoragePoolGetName (pool), "default") == 0);
 }
@@ -321,7 +322,7 @@ vmp_libvirt_host_read (virConnectPtr connection, const char *uri, GError **error
 
   g_atomic_ref_count_init (&self->ref_count);
   self->rooms = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_room_free);
-  self->groups = g_ptr_array_new_with_free_func (g_free);
+  self->groups = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->users = g_array_new (FALSE, FALSE, sizeof (uid_t));
   self->qemu_uid = geteuid ();
   self->qemu_gid = getegid ();
@@ -377,7 +378,7 @@ is_logical (VmpLibvirtHost *self, const char *path)
   g_autofree char *folder = vmp_name_is_absolute (path) ? g_path_get_dirname (path) : NULL;
 
   return folder != NULL
-         && g_ptr_array_find_with_equal_func (self->groups, folder, g_str_equal, NULL)
+         && g_hash_table_contains (self->groups, folder)
          && vmp_trust_check_way (folder, NULL, 0, NULL);
 }
 

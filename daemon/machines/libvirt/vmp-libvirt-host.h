@@ -30,7 +30,7 @@ typedef struct
   char *version;
   GStrv networks;
   GPtrArray *rooms; /* of VmpRoom; the default pool's first */
-  GPtrArray *groups; /* of char *: targets of pools of the type logical */
+  GHashTable *groups; /* target of a pool of the type logical → the pool's name */
   char *tpm_folder; /* where the TPMs are, made or not; NULL for a driver without */
   GArray *users;    /* of uid_t: of the hypervisor and of swtpm */
   gboolean owns_files; /* libvirt gives files to its users by itself, when it starts a machine */

@@ -518,6 +518,22 @@ vmp_libvirt_open_file (VmpMachines *machines, const char *path, GError **error)
   return vmp_fd_steal (&fd);
 }
 
+/* A group of logical volumes has no files. */
+static gboolean
+vmp_libvirt_check_target (VmpMachines *machines, const char *folder, GError **error)
+{
+  g_autoptr (VmpLibvirtHost) host = take_host (VMP_LIBVIRT (machines), error);
+  const char *pool = host != NULL ? g_hash_table_lookup (host->groups, folder) : NULL;
+
+  if (host == NULL)
+    return FALSE;
+  return pool == NULL
+         || vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                           _ ("“%s” is the storage pool “%s” of the type logical; vmport makes files, "
+                              "so name a folder of a pool of the type dir or fs"),
+                           folder, pool);
+}
+
 static gboolean
 vmp_libvirt_owns_path (VmpMachines *machines, const char *path)
 {
@@ -697,6 +713,7 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->examine = vmp_libvirt_examine;
   iface->note_scope = vmp_libvirt_note_scope;
   iface->open_file = vmp_libvirt_open_file;
+  iface->check_target = vmp_libvirt_check_target;
   iface->owns_path = vmp_libvirt_owns_path;
   iface->remove = vmp_libvirt_remove;
   iface->begin = vmp_libvirt_begin;

@@ -3,10 +3,9 @@
 import os
 
 import pytest
-from gi.repository import GLib
 
 from rig import packages, stored
-from rig.caller import ACCESS_DENIED, ERROR, MANAGER, STORE, refused, variants
+from rig.caller import ACCESS_DENIED, ERROR, MANAGER, STORE, variants
 from rig.jobs import job_failure
 from rig.machines import names
 from rig.recorder import WITH_WARNINGS

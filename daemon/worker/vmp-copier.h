@@ -1,5 +1,5 @@
-/* Copies one file into another: holes stay holes, clones where the file system can, digests in
- * the same pass. */
+/* Copies one file into another: holes stay holes, clones where the file system can, digests in the
+ * same pass, on as many threads as help. */
 #pragma once
 
 #include <gio/gio.h>
@@ -23,10 +23,24 @@ typedef struct
   gboolean before_digest;
 } VmpCopierPatch;
 
-/* Called from the copying thread after every chunk (at most 4 MiB) with the payload bytes of that
- * chunk, and with 0 from time to time in long holes. It may block (bandwidth limit, suspend).
- * FALSE with @error set stops the copy (cancel). */
-typedef gboolean (*VmpCopierProgress) (guint64 bytes, gpointer user_data, GError **error);
+/* Called from the copying thread with the payload bytes that were @done since the call before, and
+ * from time to time in long holes. @next is how many shall be moved next, at most 1 MiB: the callee may
+ * lower it, not to 0, and may block until it is their turn (bandwidth limit, suspend); NULL where
+ * nothing comes. FALSE with @error set stops the copy (cancel). */
+typedef gboolean (*VmpCopierProgress) (guint64 done, guint64 *next, gpointer user_data,
+                                       GError **error);
+
+/* Where the bytes come from. Both members are called with @data; read() from several threads. */
+typedef struct
+{
+  gpointer data;
+  guint64 size;
+  /* The next data in [@pos, @end): *@from == @end where there is none. */
+  gboolean (*find_data) (gpointer data, guint64 pos, guint64 end, guint64 *from, guint64 *to,
+                         GError **error);
+  /* All of @size bytes, which lie before the end. */
+  gboolean (*read) (gpointer data, guint8 *buffer, guint64 size, guint64 offset, GError **error);
+} VmpCopierSource;
 
 typedef struct
 {
@@ -53,9 +67,10 @@ gboolean vmp_copier_measure (int fd, guint64 *size, guint64 *payload, GError **e
  * file, and @result nothing. Runs on different files may be in several threads. Blocking: run it in
  * a thread.
  *
- * Blocks of zeros become holes in the target where the data passes through here, which is not so
- * where the kernel copies (no digests wanted) or clones. The digests of a clone are computed from
- * the clone, which nobody else can change. */
+ * Blocks of zeros become holes in the target, save where a file server copies by itself (no digests
+ * wanted) and in clones. The digests of a clone are computed from the clone, which nobody else can
+ * change. Up to 20 MiB are on their way at a time, past the page cache where that can be: both
+ * descriptors have O_DIRECT meanwhile, so nobody else reads or writes by them. */
 gboolean vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
                          const VmpCopierPatch *patches, gsize n_patches,
                          VmpCopierProgress progress, gpointer user_data,
@@ -69,6 +84,11 @@ gboolean vmp_copier_run_shifted (int source, int target, const char *what, VmpCo
                                  guint64 insert, const VmpCopierPatch *patches, gsize n_patches,
                                  VmpCopierProgress progress, gpointer user_data,
                                  VmpCopierResult *result, GError **error);
+
+/* The same for bytes that lie in no file. Nobody clones them, or looks whether they changed. */
+gboolean vmp_copier_run_source (const VmpCopierSource *source, int target, const char *what,
+                                VmpCopierFlags flags, VmpCopierProgress progress,
+                                gpointer user_data, VmpCopierResult *result, GError **error);
 
 gboolean vmp_copier_sync (int target, const char *what, GError **error);
 

@@ -5,6 +5,13 @@
 
 #include "vmp-error.h"
 
+/* Under a limit bytes move in this many steps a second at least, so that it holds over a few seconds
+ * too, but not in steps of less than this many bytes. */
+#define STEPS_PER_SECOND 10
+#define MIN_STEP 4096
+/* What a late thread or a slow disk left unused may be made up for, up to that time. */
+#define CREDIT_USEC (G_USEC_PER_SEC / 5)
+
 struct _VmpPace
 {
   GMutex mutex;
@@ -93,33 +100,38 @@ vmp_pace_read (VmpPace *self, guint64 *done, char **phase, char **file)
   g_mutex_unlock (&self->mutex);
 }
 
-/* A VmpCopierProgress: counts @bytes, and waits as long as the limit or a hold asks for. */
+/* What is moved next uses up the limit; under a low one it goes in small steps. */
+static void
+pay (VmpPace *self, guint64 *next)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  *next = CLAMP (self->limit / STEPS_PER_SECOND, MIN (*next, MIN_STEP), *next);
+  self->paid_until = MAX (self->paid_until, now - CREDIT_USEC)
+                     + (gint64) MIN ((gdouble) *next * G_USEC_PER_SEC / (gdouble) self->limit,
+                                     1e15);
+}
+
+/* A VmpCopierProgress: counts @done, and waits until the limit and a hold allow the @next bytes. */
 gboolean
-vmp_pace_step (guint64 bytes, gpointer data, GError **error)
+vmp_pace_step (guint64 done, guint64 *next, gpointer data, GError **error)
 {
   VmpPace *self = data;
-  gint64 now = g_get_monotonic_time ();
   gboolean stopped;
 
   g_mutex_lock (&self->mutex);
-  self->done += bytes;
-  if (self->limit > 0)
-    {
-      gdouble cost = (gdouble) bytes * G_USEC_PER_SEC / (gdouble) self->limit;
-
-      self->paid_until = MAX (self->paid_until, now) + (gint64) MIN (cost, 1e15);
-    }
+  self->done += done;
   while (!self->stopped)
     {
       if (self->held)
         g_cond_wait (&self->changed, &self->mutex);
-      else if (self->limit == 0 || self->paid_until <= g_get_monotonic_time ()
-               || !g_cond_wait_until (&self->changed, &self->mutex, self->paid_until))
-        {
-          if (!self->held)
-            break;
-        }
+      else if (next == NULL || self->limit == 0 || self->paid_until <= g_get_monotonic_time ())
+        break;
+      else
+        g_cond_wait_until (&self->changed, &self->mutex, self->paid_until);
     }
+  if (next != NULL && self->limit > 0)
+    pay (self, next);
   stopped = self->stopped;
   g_mutex_unlock (&self->mutex);
   if (stopped)

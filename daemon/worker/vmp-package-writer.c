@@ -265,9 +265,9 @@ write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpC
 
 /* Of a second look at what was counted already. */
 static gboolean
-step_uncounted (guint64 bytes, gpointer pace, GError **error)
+step_uncounted (guint64 done, guint64 *next, gpointer pace, GError **error)
 {
-  return vmp_pace_step (0, pace, error);
+  return vmp_pace_step (0, next, pace, error);
 }
 
 /* What moves within the file has its digests computed from the copy: they cover what the package
@@ -382,7 +382,7 @@ sync_members (VmpPackageWriter *self, VmpPace *pace, VmpPackage *package, GError
       VmpPackageFile *file = g_ptr_array_index (files, i);
 
       vmp_pace_set_place (pace, "Syncing", file->name);
-      if (!vmp_pace_step (0, pace, error) || !vmp_at_sync (self->staging, file->name, error))
+      if (!vmp_pace_step (0, NULL, pace, error) || !vmp_at_sync (self->staging, file->name, error))
         return FALSE;
     }
   return TRUE;

@@ -33,7 +33,7 @@
 G_STATIC_ASSERT (BLOCK == VMP_LANES_BLOCK && BLOCK == VMP_FILE_IO_ALIGN);
 
 /* More than cores, since most of them wait for the disk: as many as keep a fast one busy. */
-#define MAX_LANES 16
+#define MAX_LANES 12
 /* What the kernel copies or what is only counted goes in steps of this size. */
 #define CHUNK_SIZE (G_GUINT64_CONSTANT (4) << 20)
 /* A hole that a linear digest has to wade through reports in after this many bytes. */
@@ -47,11 +47,9 @@ static const guint8 zero_bytes[64 * 1024];
 
 typedef struct
 {
-  const VmpCopierSource *source;
-  VmpCopierSource file_source;
-  VmpFileIo from; /* where the bytes come from: the source, or the clone made of it */
-  VmpFileIo to;   /* -1: read only */
-  int source_fd;  /* -1: the source is no file */
+  VmpFileIo source;
+  VmpFileIo to;    /* -1: read only */
+  VmpFileIo *from; /* where the bytes come from: the source, or the clone made of it */
   const char *what;
   guint64 size;
   guint64 insert;  /* how much later everything is in the target… */
@@ -83,7 +81,7 @@ copy_clear (Copy *copy)
 {
   /* The lanes first: they work with all the rest. */
   g_clear_pointer (&copy->lanes, vmp_lanes_free);
-  vmp_file_io_buffer (&copy->from);
+  vmp_file_io_buffer (&copy->source);
   vmp_file_io_buffer (&copy->to);
   vmp_verity_free (copy->verity);
   EVP_MD_CTX_free (copy->sha256);
@@ -100,31 +98,18 @@ vmp_copier_result_clear (VmpCopierResult *result)
 }
 
 static gboolean
-measure (const VmpCopierSource *source, guint64 start, guint64 end, guint64 *payload,
-         GError **error)
+measure (VmpFileIo *file, guint64 start, guint64 end, guint64 *payload, GError **error)
 {
   guint64 from, to;
 
   *payload = 0;
   for (guint64 pos = start; pos < end; pos = to)
     {
-      if (!source->find_data (source->data, pos, end, &from, &to, error))
+      if (!vmp_file_io_find_data (file, pos, end, &from, &to, error))
         return FALSE;
       *payload += to - from;
     }
   return TRUE;
-}
-
-static gboolean
-find_in_file (gpointer data, guint64 pos, guint64 end, guint64 *from, guint64 *to, GError **error)
-{
-  return vmp_file_io_find_data (data, pos, end, from, to, error);
-}
-
-static gboolean
-read_from_file (gpointer data, guint8 *buffer, guint64 size, guint64 offset, GError **error)
-{
-  return vmp_file_io_read (data, buffer, size, offset, error);
 }
 
 /* Space that is allocated and not yet written counts as a hole or as data as the kernel has it in
@@ -134,14 +119,13 @@ gboolean
 vmp_copier_measure (int fd, guint64 *size, guint64 *payload, GError **error)
 {
   VmpFileIo file;
-  VmpCopierSource source = { .data = &file, .find_data = find_in_file };
   struct stat st;
 
   if (fstat (fd, &st) < 0)
     return vmp_error_set_errno (error, errno, _ ("Cannot examine the file"));
   *size = (guint64) st.st_size;
   vmp_file_io_init (&file, fd, _ ("the file"));
-  return measure (&source, 0, *size, payload, error);
+  return measure (&file, 0, *size, payload, error);
 }
 
 /* Tells what was done so far, and asks for leave to move @next bytes more. */
@@ -161,7 +145,7 @@ write_failed (Copy *copy, int errnum, guint64 offset, GError **error)
   guint64 payload;
 
   if ((errnum == ENOSPC || errnum == EDQUOT)
-      && measure (copy->source, 0, copy->size, &payload, NULL))
+      && measure (&copy->source, 0, copy->size, &payload, NULL))
     {
       guint64 missing = payload > copy->done ? payload - copy->done : 0;
 
@@ -190,6 +174,25 @@ is_zero (const guint8 *data, gsize size)
   return memcmp (data, zero_bytes, head) == 0 && memcmp (data, data + head, size - head) == 0;
 }
 
+gsize
+vmp_copier_find_run (const guint8 *data, gsize size, guint64 offset, gsize unit, gboolean *zero)
+{
+  gsize length = 0;
+
+  while (length < size)
+    {
+      gsize block = MIN (unit - (offset + length) % unit, size - length);
+      gboolean block_zero = is_zero (data + length, block);
+
+      if (length == 0)
+        *zero = block_zero;
+      else if (block_zero != *zero)
+        break;
+      length += block;
+    }
+  return length;
+}
+
 /* Puts into the piece what the digests shall cover. */
 static void
 patch_piece (Copy *copy, VmpPiece *piece)
@@ -207,13 +210,18 @@ patch_piece (Copy *copy, VmpPiece *piece)
     }
 }
 
-static gboolean
-write_run (Copy *copy, VmpPiece *piece, guint64 start, guint64 end)
+static void
+hash_run (Copy *copy, VmpPiece *piece, guint64 start, guint64 end, gboolean zero)
 {
-  if (copy->write && start < end)
-    piece->write_errno = vmp_file_io_write (&copy->to, piece->buffer + start, end - start,
-                                            piece->offset + copy->insert + start);
-  return piece->write_errno == 0;
+  for (guint64 pos = start; pos < end; pos += BLOCK)
+    {
+      guint8 *hash = piece->hashes + pos / BLOCK * VMP_SHA256_SIZE;
+
+      if (zero)
+        memcpy (hash, copy->zero_hash, VMP_SHA256_SIZE);
+      else
+        vmp_hasher_run (piece->hasher, piece->buffer + pos, BLOCK, hash);
+    }
 }
 
 /* Runs in a lane: reads the piece, and hashes and, where it is not there by cloning, writes what of it
@@ -223,30 +231,25 @@ static void
 work_on_piece (VmpPiece *piece, gpointer data)
 {
   Copy *copy = data;
-  guint64 start = 0; /* of what is not written yet */
-  guint64 pos;
+  const guint64 size = (piece->size + BLOCK - 1) / BLOCK * BLOCK;
+  guint64 end;
 
-  if (!copy->source->read (copy->source->data, piece->buffer, piece->size,
-                           piece->offset + copy->shifted, &piece->error))
+  if (!vmp_file_io_read (copy->from, piece->buffer, piece->size, piece->offset + copy->shifted,
+                         &piece->error))
     return;
-  memset (piece->buffer + piece->size, 0, -piece->size % BLOCK);
+  memset (piece->buffer + piece->size, 0, size - piece->size);
   patch_piece (copy, piece);
-  for (pos = 0; pos < piece->size; pos += BLOCK)
+  for (guint64 pos = 0; pos < size && piece->write_errno == 0; pos = end)
     {
-      guint8 *hash = piece->hashes + pos / BLOCK * VMP_SHA256_SIZE;
-      gboolean zero = is_zero (piece->buffer + pos, BLOCK);
+      gboolean zero;
 
-      if (copy->verity != NULL && zero)
-        memcpy (hash, copy->zero_hash, VMP_SHA256_SIZE);
-      else if (copy->verity != NULL)
-        vmp_hasher_run (piece->hasher, piece->buffer + pos, BLOCK, hash);
-      if (!zero)
-        continue;
-      if (!write_run (copy, piece, start, pos))
-        return;
-      start = pos + BLOCK;
+      end = pos + vmp_copier_find_run (piece->buffer + pos, size - pos, pos, BLOCK, &zero);
+      if (copy->verity != NULL)
+        hash_run (copy, piece, pos, end, zero);
+      if (copy->write && !zero)
+        piece->write_errno = vmp_file_io_write (&copy->to, piece->buffer + pos, end - pos,
+                                                piece->offset + copy->insert + pos);
     }
-  write_run (copy, piece, start, pos);
 }
 
 static gboolean
@@ -308,8 +311,8 @@ drop_behind (Copy *copy, guint64 offset)
           posix_fadvise (copy->to.fd, insert + older, start - older, POSIX_FADV_DONTNEED);
         }
     }
-  if (!copy->keep_cached && copy->from.fd >= 0 && !g_atomic_int_get (&copy->from.direct))
-    posix_fadvise (copy->from.fd, (off_t) copy->shifted + start, length, POSIX_FADV_DONTNEED);
+  if (!copy->keep_cached && !g_atomic_int_get (&copy->from->direct))
+    posix_fadvise (copy->from->fd, (off_t) copy->shifted + start, length, POSIX_FADV_DONTNEED);
   copy->flushing = copy->window;
   copy->window = offset;
 }
@@ -410,7 +413,7 @@ copy_in_kernel (Copy *copy, guint64 *pos, guint64 end, GError **error)
 
       if (!report (copy, &next, error))
         return FALSE;
-      n = copy_file_range (copy->source_fd, &from, copy->to.fd, &to, next, 0);
+      n = copy_file_range (copy->source.fd, &from, copy->to.fd, &to, next, 0);
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0 && is_full (errno))
@@ -452,7 +455,7 @@ try_clone (Copy *copy, GError **error)
   for (guint64 pos = 0; pos < copy->size; pos += n)
     {
       struct file_clone_range range = {
-        .src_fd = copy->source_fd,
+        .src_fd = copy->source.fd,
         .src_offset = pos,
         .dest_offset = pos + copy->insert,
       };
@@ -497,9 +500,7 @@ check_unchanged (Copy *copy, GError **error)
 {
   struct stat after;
 
-  if (copy->source_fd < 0)
-    return TRUE;
-  if (fstat (copy->source_fd, &after) < 0)
+  if (fstat (copy->source.fd, &after) < 0)
     return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), copy->what);
   if (after.st_size != copy->before.st_size
       || after.st_mtim.tv_sec != copy->before.st_mtim.tv_sec
@@ -510,30 +511,17 @@ check_unchanged (Copy *copy, GError **error)
   return TRUE;
 }
 
-/* The source as a file of its own, found out about before it is read. */
-static gboolean
-take_file (Copy *copy, GError **error)
-{
-  if (!vmp_fd_check_regular (copy->source_fd, copy->what, error))
-    return FALSE;
-  if (fstat (copy->source_fd, &copy->before) < 0)
-    return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), copy->what);
-  vmp_file_io_init (&copy->from, copy->source_fd, copy->what);
-  copy->file_source.data = &copy->from;
-  copy->file_source.size = (guint64) copy->before.st_size;
-  copy->file_source.find_data = find_in_file;
-  copy->file_source.read = read_from_file;
-  copy->source = &copy->file_source;
-  return TRUE;
-}
-
 static gboolean
 check_arguments (Copy *copy, GError **error)
 {
   guint64 after;
   struct stat st;
 
-  copy->size = copy->source->size;
+  if (!vmp_fd_check_regular (copy->source.fd, copy->what, error))
+    return FALSE;
+  if (fstat (copy->source.fd, &copy->before) < 0)
+    return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), copy->what);
+  copy->size = (guint64) copy->before.st_size;
   if (!vmp_size_add (&after, copy->size, copy->insert) || after > G_MAXINT64 - BLOCK)
     return vmp_error_set_errno (error, EFBIG, _ ("Cannot copy %s"), copy->what);
   for (gsize i = 0; i < copy->n_patches; i++)
@@ -599,13 +587,14 @@ static gboolean
 prepare_files (Copy *copy, GError **error)
 {
   gboolean digests = copy->verity != NULL || copy->sha256 != NULL;
+  gboolean big = copy->size > VMP_LANES_PIECE;
 
-  if (copy->write && copy->source_fd >= 0 && !try_clone (copy, error))
+  if (copy->write && !try_clone (copy, error))
     return FALSE;
   if (copy->cloned)
     {
       /* The digest of a clone is the clone's own: nobody but us can change that any more. */
-      vmp_file_io_init (&copy->from, copy->to.fd, copy->what);
+      copy->from = &copy->to;
       copy->shifted = copy->insert;
       copy->write = FALSE;
     }
@@ -613,19 +602,16 @@ prepare_files (Copy *copy, GError **error)
     {
       if (ftruncate (copy->to.fd, (off_t) (copy->size + copy->insert)) < 0)
         return write_failed (copy, errno, copy->size + copy->insert, error);
-      copy->kernel_copies = copy->source_fd >= 0 && !digests && is_remote (copy->to.fd);
-      if (copy->size > VMP_LANES_PIECE)
+      copy->kernel_copies = !digests && is_remote (copy->to.fd);
+      if (big)
         vmp_file_io_go_direct (&copy->to);
     }
-  if (copy->from.fd >= 0)
-    {
-      copy->keep_cached = vmp_file_io_is_cached (&copy->from, copy->size);
-      if (copy->size > VMP_LANES_PIECE && !copy->keep_cached)
-        vmp_file_io_go_direct (&copy->from);
-      /* The kernel's own reading ahead would run on into allocated space that was never written, and
-       * thereby turn it into data. */
-      posix_fadvise (copy->from.fd, 0, 0, POSIX_FADV_RANDOM);
-    }
+  copy->keep_cached = vmp_file_io_is_cached (copy->from, copy->size);
+  if (big && !copy->keep_cached)
+    vmp_file_io_go_direct (copy->from);
+  /* The kernel's own reading ahead would run on into allocated space that was never written, and
+   * thereby turn it into data. */
+  posix_fadvise (copy->from->fd, 0, 0, POSIX_FADV_RANDOM);
   return TRUE;
 }
 
@@ -636,7 +622,7 @@ next_span (Copy *copy, guint64 pos, guint64 *start, guint64 *end, guint64 *paylo
 {
   guint64 from, to, more = 0;
 
-  if (!copy->source->find_data (copy->source->data, pos, copy->size, &from, &to, error))
+  if (!vmp_file_io_find_data (&copy->source, pos, copy->size, &from, &to, error))
     return FALSE;
   *payload = to - from;
   *start = from == copy->size ? from : MAX (pos, from / BLOCK * BLOCK);
@@ -655,7 +641,7 @@ next_span (Copy *copy, guint64 pos, guint64 *start, guint64 *end, guint64 *paylo
     }
   /* Blocks of the file system may be smaller than ours. */
   if (*payload > 0 && to < *end
-      && !measure (copy->source, to, *end, &more, error))
+      && !measure (&copy->source, to, *end, &more, error))
     return FALSE;
   *payload += more;
   return TRUE;
@@ -712,7 +698,7 @@ static gboolean
 finish (Copy *copy, VmpCopierResult *result, GError **error)
 {
   /* No lane is at work any more; what follows is not aligned. */
-  vmp_file_io_buffer (&copy->from);
+  vmp_file_io_buffer (&copy->source);
   vmp_file_io_buffer (&copy->to);
   if (copy->write && copy->size % BLOCK != 0
       && ftruncate (copy->to.fd, (off_t) (copy->size + copy->insert)) < 0)
@@ -729,26 +715,6 @@ finish (Copy *copy, VmpCopierResult *result, GError **error)
   return TRUE;
 }
 
-static gboolean
-run (Copy *copy, VmpCopierFlags flags, VmpCopierResult *result, GError **error)
-{
-  guint lanes;
-  gboolean ok;
-
-  memset (result, 0, sizeof *result);
-  if ((copy->source_fd >= 0 && !take_file (copy, error)) || !check_arguments (copy, error)
-      || !prepare_digests (copy, flags, error) || !prepare_files (copy, error))
-    return FALSE;
-  lanes = copy->size > VMP_LANES_PIECE ? MAX_LANES : 0;
-  copy->lanes = vmp_lanes_new (lanes, work_on_piece, copy, error);
-  ok = copy->lanes != NULL && walk (copy, error);
-  /* Ends what lanes are at work, after a failure. */
-  g_clear_pointer (&copy->lanes, vmp_lanes_free);
-  if (copy->from.fd >= 0)
-    posix_fadvise (copy->from.fd, 0, 0, POSIX_FADV_NORMAL);
-  return ok && finish (copy, result, error);
-}
-
 gboolean
 vmp_copier_run_shifted (int source, int target, const char *what, VmpCopierFlags flags,
                         guint64 insert, const VmpCopierPatch *patches, gsize n_patches,
@@ -756,8 +722,6 @@ vmp_copier_run_shifted (int source, int target, const char *what, VmpCopierFlags
                         GError **error)
 {
   g_auto (Copy) copy = {
-    .source_fd = source,
-    .from = { .fd = -1 },
     .what = what,
     .insert = insert,
     .patches = patches,
@@ -766,11 +730,24 @@ vmp_copier_run_shifted (int source, int target, const char *what, VmpCopierFlags
     .user_data = user_data,
     .write = target >= 0,
   };
+  gboolean ok;
 
   g_return_val_if_fail (insert % VMP_COPIER_INSERT_UNIT == 0, FALSE);
 
+  memset (result, 0, sizeof *result);
+  vmp_file_io_init (&copy.source, source, what);
   vmp_file_io_init (&copy.to, target, what);
-  return run (&copy, flags, result, error);
+  copy.from = &copy.source;
+  if (!check_arguments (&copy, error) || !prepare_digests (&copy, flags, error)
+      || !prepare_files (&copy, error))
+    return FALSE;
+  copy.lanes = vmp_lanes_new (copy.size > VMP_LANES_PIECE ? MAX_LANES : 0, work_on_piece, &copy,
+                              error);
+  ok = copy.lanes != NULL && walk (&copy, error);
+  /* Ends what lanes are at work, after a failure. */
+  g_clear_pointer (&copy.lanes, vmp_lanes_free);
+  posix_fadvise (copy.from->fd, 0, 0, POSIX_FADV_NORMAL);
+  return ok && finish (&copy, result, error);
 }
 
 gboolean
@@ -780,25 +757,6 @@ vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
 {
   return vmp_copier_run_shifted (source, target, what, flags, 0, patches, n_patches, progress,
                                  user_data, result, error);
-}
-
-gboolean
-vmp_copier_run_source (const VmpCopierSource *source, int target, const char *what,
-                       VmpCopierFlags flags, VmpCopierProgress progress, gpointer user_data,
-                       VmpCopierResult *result, GError **error)
-{
-  g_auto (Copy) copy = {
-    .source = source,
-    .source_fd = -1,
-    .from = { .fd = -1 },
-    .what = what,
-    .progress = progress,
-    .user_data = user_data,
-    .write = target >= 0,
-  };
-
-  vmp_file_io_init (&copy.to, target, what);
-  return run (&copy, flags, result, error);
 }
 
 gboolean

@@ -30,18 +30,6 @@ typedef struct
 typedef gboolean (*VmpCopierProgress) (guint64 done, guint64 *next, gpointer user_data,
                                        GError **error);
 
-/* Where the bytes come from. Both members are called with @data; read() from several threads. */
-typedef struct
-{
-  gpointer data;
-  guint64 size;
-  /* The next data in [@pos, @end): *@from == @end where there is none. */
-  gboolean (*find_data) (gpointer data, guint64 pos, guint64 end, guint64 *from, guint64 *to,
-                         GError **error);
-  /* All of @size bytes, which lie before the end. */
-  gboolean (*read) (gpointer data, guint8 *buffer, guint64 size, guint64 offset, GError **error);
-} VmpCopierSource;
-
 typedef struct
 {
   guint64 size;      /* of the copy; of the source where nothing is written */
@@ -69,7 +57,7 @@ gboolean vmp_copier_measure (int fd, guint64 *size, guint64 *payload, GError **e
  *
  * Blocks of zeros become holes in the target, save where a file server copies by itself (no digests
  * wanted) and in clones. The digests of a clone are computed from the clone, which nobody else can
- * change. Up to 20 MiB are on their way at a time, past the page cache where that can be: both
+ * change. Up to 15 MiB are on their way at a time, past the page cache where that can be: both
  * descriptors have O_DIRECT meanwhile, so nobody else reads or writes by them. */
 gboolean vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
                          const VmpCopierPatch *patches, gsize n_patches,
@@ -85,10 +73,10 @@ gboolean vmp_copier_run_shifted (int source, int target, const char *what, VmpCo
                                  VmpCopierProgress progress, gpointer user_data,
                                  VmpCopierResult *result, GError **error);
 
-/* The same for bytes that lie in no file. Nobody clones them, or looks whether they changed. */
-gboolean vmp_copier_run_source (const VmpCopierSource *source, int target, const char *what,
-                                VmpCopierFlags flags, VmpCopierProgress progress,
-                                gpointer user_data, VmpCopierResult *result, GError **error);
+/* The length of the run of zeros, or of anything else, that @data starts with. Blocks of @unit bytes
+ * are counted from the start of the file, wherever @offset lies in one. */
+gsize vmp_copier_find_run (const guint8 *data, gsize size, guint64 offset, gsize unit,
+                           gboolean *zero);
 
 gboolean vmp_copier_sync (int target, const char *what, GError **error);
 

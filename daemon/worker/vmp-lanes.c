@@ -15,7 +15,7 @@
 #define HASHES_SIZE (VMP_LANES_PIECE / VMP_LANES_BLOCK * VMP_SHA256_SIZE)
 
 /* Beyond one for each lane: what is finished and waits for its turn. */
-#define SPARE_PIECES 4
+#define SPARE_PIECES 3
 
 struct _VmpLanes
 {

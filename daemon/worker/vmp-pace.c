@@ -100,41 +100,64 @@ vmp_pace_read (VmpPace *self, guint64 *done, char **phase, char **file)
   g_mutex_unlock (&self->mutex);
 }
 
-/* What is moved next uses up the limit; under a low one it goes in small steps. */
+/* @bytes more use up the limit. */
 static void
-pay (VmpPace *self, guint64 *next)
+pay (VmpPace *self, guint64 bytes)
 {
-  gint64 now = g_get_monotonic_time ();
+  gint64 earliest = g_get_monotonic_time () - CREDIT_USEC;
+  gdouble cost = (gdouble) bytes * G_USEC_PER_SEC / (gdouble) self->limit;
 
-  *next = CLAMP (self->limit / STEPS_PER_SECOND, MIN (*next, MIN_STEP), *next);
-  self->paid_until = MAX (self->paid_until, now - CREDIT_USEC)
-                     + (gint64) MIN ((gdouble) *next * G_USEC_PER_SEC / (gdouble) self->limit,
-                                     1e15);
+  self->paid_until = MAX (self->paid_until, earliest) + (gint64) MIN (cost, 1e15);
 }
 
-/* A VmpCopierProgress: counts @done, and waits until the limit and a hold allow the @next bytes. */
-gboolean
-vmp_pace_step (guint64 done, guint64 *next, gpointer data, GError **error)
+/* Waits while the copies are held, and with @limited until what was paid for is used up. */
+static gboolean
+wait_for_leave (VmpPace *self, gboolean limited, GError **error)
 {
-  VmpPace *self = data;
-  gboolean stopped;
-
-  g_mutex_lock (&self->mutex);
-  self->done += done;
   while (!self->stopped)
     {
       if (self->held)
         g_cond_wait (&self->changed, &self->mutex);
-      else if (next == NULL || self->limit == 0 || self->paid_until <= g_get_monotonic_time ())
-        break;
+      else if (!limited || self->limit == 0 || self->paid_until <= g_get_monotonic_time ())
+        return TRUE;
       else
         g_cond_wait_until (&self->changed, &self->mutex, self->paid_until);
     }
-  if (next != NULL && self->limit > 0)
-    pay (self, next);
-  stopped = self->stopped;
+  return vmp_error_set (error, VMPORT_ERROR_CANCELLED, "The copy was stopped");
+}
+
+/* A VmpCopierProgress: counts @done, waits until the limit and a hold allow more, and lowers @next
+ * under a low limit. */
+gboolean
+vmp_pace_next (guint64 done, guint64 *next, gpointer data, GError **error)
+{
+  VmpPace *self = data;
+  gboolean ok;
+
+  g_mutex_lock (&self->mutex);
+  self->done += done;
+  ok = wait_for_leave (self, next != NULL, error);
+  if (ok && next != NULL && self->limit > 0)
+    {
+      *next = CLAMP (self->limit / STEPS_PER_SECOND, MIN (*next, MIN_STEP), *next);
+      pay (self, *next);
+    }
   g_mutex_unlock (&self->mutex);
-  if (stopped)
-    return vmp_error_set (error, VMPORT_ERROR_CANCELLED, "The copy was stopped");
-  return TRUE;
+  return ok;
+}
+
+/* For who learns of @bytes once they are moved: counts them, and waits until the next may be. */
+gboolean
+vmp_pace_step (guint64 bytes, gpointer data, GError **error)
+{
+  VmpPace *self = data;
+  gboolean ok;
+
+  g_mutex_lock (&self->mutex);
+  self->done += bytes;
+  if (self->limit > 0)
+    pay (self, bytes);
+  ok = wait_for_leave (self, TRUE, error);
+  g_mutex_unlock (&self->mutex);
+  return ok;
 }

@@ -15,7 +15,8 @@ void vmp_pace_hold (VmpPace *self, gboolean hold);
 void vmp_pace_stop (VmpPace *self);
 void vmp_pace_set_place (VmpPace *self, const char *phase, const char *file);
 void vmp_pace_read (VmpPace *self, guint64 *done, char **phase, char **file);
-gboolean vmp_pace_step (guint64 done, guint64 *next, gpointer self, GError **error);
+gboolean vmp_pace_next (guint64 done, guint64 *next, gpointer self, GError **error);
+gboolean vmp_pace_step (guint64 bytes, gpointer self, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpPace, vmp_pace_free)
 

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "vmp-at.h"
+#include "vmp-batch.h"
 #include "vmp-copier.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
@@ -267,7 +268,7 @@ write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpC
 static gboolean
 step_uncounted (guint64 done, guint64 *next, gpointer pace, GError **error)
 {
-  return vmp_pace_step (0, next, pace, error);
+  return vmp_pace_next (0, next, pace, error);
 }
 
 /* What moves within the file has its digests computed from the copy: they cover what the package
@@ -280,7 +281,7 @@ copy_shifted (int source, int target, const char *what, VmpCopierFlags flags, gu
 
   patch->before_digest = FALSE;
   if (!vmp_copier_run_shifted (source, target, what, VMP_COPIER_NONE, insert, patch, 1,
-                               vmp_pace_step, pace, result, error)
+                               vmp_pace_next, pace, result, error)
       || !vmp_copier_run (target, -1, what, flags, NULL, 0, step_uncounted, pace, &again, error))
     return FALSE;
   result->verity = g_steal_pointer (&again.verity);
@@ -288,47 +289,92 @@ copy_shifted (int source, int target, const char *what, VmpCopierFlags flags, gu
   return TRUE;
 }
 
-static gboolean
-write_member (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant *options,
-              VmpCopierFlags flags, VmpPace *pace, guint64 *copied, guint64 *cloned,
-              GError **error)
+/* A member that is to be copied, and how. */
+typedef struct
 {
-  g_auto (VmpCopierResult) result = { 0 };
-  g_autoptr (GBytes) patch_bytes = NULL;
-  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
-  VmpCopierPatch patch = { .before_digest = TRUE };
-  vmp_autofd int target = -1;
-  const char *backing, *backing_format = NULL;
-  guint64 insert = 0;
+  VmpPackageWriter *writer;
+  VmpPackageFile *file;
+  int source; /* not owned */
+  VmpCopierFlags flags;
+  VmpPace *pace;
+  GBytes *patch_bytes;
+  VmpCopierPatch patch;
+  guint64 insert;
+  guint64 copied, cloned;
+} Member;
 
+static void
+member_free (gpointer data)
+{
+  Member *member = data;
+
+  g_clear_pointer (&member->patch_bytes, g_bytes_unref);
+  g_free (member);
+}
+
+static Member *
+member_new (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant *options,
+            VmpCopierFlags flags, VmpPace *pace, GError **error)
+{
+  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
+  Member *member = g_new0 (Member, 1);
+  const char *backing, *backing_format = NULL;
+  gboolean ok;
+
+  member->writer = self;
+  member->file = file;
+  member->source = source;
+  member->flags = flags;
+  member->pace = pace;
   if (g_variant_lookup (options, "BackingFile", "&s", &backing))
     {
       g_variant_lookup (options, "BackingFormat", "&s", &backing_format);
-      if (!vmp_image_backing_patch (source, quoted, backing, backing_format, &patch.offset,
-                                    &patch_bytes, error))
-        return FALSE;
+      ok = vmp_image_backing_patch (source, quoted, backing, backing_format,
+                                    &member->patch.offset, &member->patch_bytes, error);
     }
-  else if (!vmp_state_make_head (source, quoted, options, &patch_bytes, &insert, error))
-    return FALSE;
-  patch.bytes = patch_bytes;
-  target = vmp_at_open (self->staging, file->name, O_RDWR | O_CREAT | O_EXCL, 0600, error);
+  else
+    ok = vmp_state_make_head (source, quoted, options, &member->patch_bytes, &member->insert,
+                              error);
+  if (!ok)
+    {
+      member_free (member);
+      return NULL;
+    }
+  member->patch.bytes = member->patch_bytes;
+  member->patch.before_digest = TRUE;
+  return member;
+}
+
+/* Runs in a thread of its own, beside those of other members. */
+static gboolean
+write_member (gpointer item, gpointer data, GError **error)
+{
+  Member *member = item;
+  VmpPackageFile *file = member->file;
+  g_auto (VmpCopierResult) result = { 0 };
+  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
+  vmp_autofd int target = vmp_at_open (member->writer->staging, file->name,
+                                       O_RDWR | O_CREAT | O_EXCL, 0600, error);
+
   if (target < 0)
     return FALSE;
-  vmp_pace_set_place (pace, "Copying", file->name);
-  if (insert > 0)
+  vmp_pace_set_place (member->pace, "Copying", file->name);
+  if (member->insert > 0)
     {
-      if (!copy_shifted (source, target, quoted, flags, insert, &patch, pace, &result, error))
+      if (!copy_shifted (member->source, target, quoted, member->flags, member->insert,
+                         &member->patch, member->pace, &result, error))
         return FALSE;
     }
-  else if (!vmp_copier_run (source, target, quoted, flags, &patch, patch_bytes != NULL ? 1 : 0,
-                            vmp_pace_step, pace, &result, error))
+  else if (!vmp_copier_run (member->source, target, quoted, member->flags, &member->patch,
+                            member->patch_bytes != NULL ? 1 : 0, vmp_pace_next, member->pace,
+                            &result, error))
     return FALSE;
   file->size = result.size;
   file->allocated = result.copied + result.cloned;
   file->verity = g_steal_pointer (&result.verity);
   file->sha256 = g_steal_pointer (&result.sha256);
-  *copied += result.copied;
-  *cloned += result.cloned;
+  member->copied = result.copied;
+  member->cloned = result.cloned;
   return TRUE;
 }
 
@@ -371,21 +417,30 @@ make_folders (VmpPackageWriter *self, VmpPackage *package, GError **error)
   return TRUE;
 }
 
-/* After the last copy, so that the kernel has written most of it back by then. */
+static gboolean
+sync_member (gpointer item, gpointer data, GError **error)
+{
+  VmpPackageWriter *self = data;
+  VmpPackageFile *file = item;
+
+  return vmp_at_sync (self->staging, file->name, error);
+}
+
+static void
+stop_pace (gpointer pace)
+{
+  vmp_pace_stop (pace);
+}
+
+/* After the last copy, so that the kernel has written most of it back by then; all at once, so that
+ * the file system's journal is written for all of them together. */
 static gboolean
 sync_members (VmpPackageWriter *self, VmpPace *pace, VmpPackage *package, GError **error)
 {
-  GPtrArray *files = vmp_package_get_files (package);
-
-  for (guint i = 0; i < files->len; i++)
-    {
-      VmpPackageFile *file = g_ptr_array_index (files, i);
-
-      vmp_pace_set_place (pace, "Syncing", file->name);
-      if (!vmp_pace_step (0, NULL, pace, error) || !vmp_at_sync (self->staging, file->name, error))
-        return FALSE;
-    }
-  return TRUE;
+  vmp_pace_set_place (pace, "Syncing", "");
+  return vmp_pace_step (0, pace, error)
+         && vmp_batch_run (vmp_package_get_files (package), VMP_BATCH_FILES, sync_member, self,
+                           stop_pace, pace, error);
 }
 
 static gboolean
@@ -423,6 +478,7 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
   const char *text, *checksum;
   g_autofree char *xml = NULL;
   g_autoptr (GBytes) descriptor = NULL;
+  g_autoptr (GPtrArray) copies = g_ptr_array_new_with_free_func (member_free);
   guint64 copied = 0, cloned = 0;
   GVariantIter iter;
   guint32 id;
@@ -445,17 +501,25 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
       g_autoptr (GVariant) member_options = child;
       VmpPackageFile *file = vmp_package_find_file (package, name);
       int source = vmp_sources_get_fd (sources, id, error);
+      Member *member;
 
       if (source < 0)
         return FALSE;
       if (file == NULL)
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
-      if (!write_member (self, source, file, member_options, flags, pace, &copied, &cloned, error))
+      member = member_new (self, source, file, member_options, flags, pace, error);
+      if (member == NULL)
         return FALSE;
+      g_ptr_array_add (copies, member);
     }
-  if (!sync_members (self, pace, package, error))
+  if (!vmp_batch_run (copies, VMP_BATCH_FILES, write_member, NULL, stop_pace, pace, error)
+      || !sync_members (self, pace, package, error))
     return FALSE;
-  vmp_pace_set_place (pace, "Syncing", "");
+  for (guint i = 0; i < copies->len; i++)
+    {
+      copied += ((Member *) g_ptr_array_index (copies, i))->copied;
+      cloned += ((Member *) g_ptr_array_index (copies, i))->cloned;
+    }
   if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
     return FALSE;
   xml = vmp_package_to_xml (package);

@@ -9,7 +9,7 @@
 #include "vmp-error.h"
 #include "vmp-name.h"
 
-#define VARIANT_TYPE "(sssa(ssttss)a(sa(sss)))"
+#define VARIANT_TYPE "(sssa(ssttsss)a(sa(sss)))"
 
 G_DEFINE_FINAL_TYPE (VmpPackage, vmp_package, G_TYPE_OBJECT)
 
@@ -57,6 +57,7 @@ file_free (VmpPackageFile *file)
   g_free (file->name);
   g_free (file->verity);
   g_free (file->sha256);
+  g_free (file->locator);
   g_free (file);
 }
 
@@ -247,14 +248,14 @@ vmp_package_to_variant (VmpPackage *self)
 {
   GVariantBuilder files, disks;
 
-  g_variant_builder_init (&files, G_VARIANT_TYPE ("a(ssttss)"));
+  g_variant_builder_init (&files, G_VARIANT_TYPE ("a(ssttsss)"));
   for (guint i = 0; i < self->files->len; i++)
     {
       VmpPackageFile *file = g_ptr_array_index (self->files, i);
 
-      g_variant_builder_add (&files, "(ssttss)", file->name, vmp_role_to_string (file->role),
+      g_variant_builder_add (&files, "(ssttsss)", file->name, vmp_role_to_string (file->role),
                              file->size, file->allocated, or_empty (file->verity),
-                             or_empty (file->sha256));
+                             or_empty (file->sha256), or_empty (file->locator));
     }
   g_variant_builder_init (&disks, G_VARIANT_TYPE ("a(sa(sss))"));
   for (guint i = 0; i < self->disks->len; i++)
@@ -274,7 +275,7 @@ vmp_package_to_variant (VmpPackage *self)
       g_variant_builder_close (&disks);
       g_variant_builder_close (&disks);
     }
-  return g_variant_new ("(sssa(ssttss)a(sa(sss)))", or_empty (self->uuid), or_empty (self->name),
+  return g_variant_new ("(sssa(ssttsss)a(sa(sss)))", or_empty (self->uuid), or_empty (self->name),
                         or_empty (self->state), &files, &disks);
 }
 
@@ -289,13 +290,13 @@ read_files (VmpPackage *self, GVariant *files, GError **error)
                           VMP_PACKAGE_MAX_FILES);
   for (gsize i = 0; i < n; i++)
     {
-      const char *name, *role_name, *verity, *sha256;
+      const char *name, *role_name, *verity, *sha256, *locator;
       guint64 size, allocated;
       VmpPackageFile *file;
       VmpRole role;
 
-      g_variant_get_child (files, i, "(&s&stt&s&s)", &name, &role_name, &size, &allocated, &verity,
-                           &sha256);
+      g_variant_get_child (files, i, "(&s&stt&s&s&s)", &name, &role_name, &size, &allocated,
+                           &verity, &sha256, &locator);
       if (!vmp_role_from_string (role_name, &role))
         return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                               _ ("File %zu of the package has an unknown role"),
@@ -305,6 +306,7 @@ read_files (VmpPackage *self, GVariant *files, GError **error)
       file->allocated = allocated;
       file->verity = g_strdup (or_null (verity));
       file->sha256 = g_strdup (or_null (sha256));
+      file->locator = g_strdup (or_null (locator));
     }
   return TRUE;
 }
@@ -358,7 +360,7 @@ vmp_package_new_from_variant (GVariant *variant, GError **error)
       return NULL;
     }
   self = vmp_package_new ();
-  g_variant_get (variant, "(&s&s&s@a(ssttss)@a(sa(sss)))", &uuid, &name, &state, &files, &disks);
+  g_variant_get (variant, "(&s&s&s@a(ssttsss)@a(sa(sss)))", &uuid, &name, &state, &files, &disks);
   vmp_package_set_machine (self, uuid, name, state);
   if (!read_files (self, files, error) || !read_disks (self, disks, error)
       || !vmp_package_check (self, error))

@@ -63,6 +63,7 @@ typedef struct
 
   VmpLanes *lanes;
   VmpVerity *verity;
+  VmpLocator *locator;
   EVP_MD_CTX *sha256;
   guint8 zero_hash[VMP_SHA256_SIZE];
   gboolean write;
@@ -84,6 +85,7 @@ copy_clear (Copy *copy)
   vmp_file_io_buffer (&copy->source);
   vmp_file_io_buffer (&copy->to);
   vmp_verity_free (copy->verity);
+  g_clear_pointer (&copy->locator, vmp_locator_free);
   EVP_MD_CTX_free (copy->sha256);
 }
 
@@ -94,6 +96,7 @@ vmp_copier_result_clear (VmpCopierResult *result)
 {
   g_free (result->verity);
   g_free (result->sha256);
+  g_clear_pointer (&result->locator, vmp_locator_free);
   memset (result, 0, sizeof *result);
 }
 
@@ -332,8 +335,13 @@ collect (Copy *copy, VmpPiece *piece, GError **error)
       || (copy->sha256 != NULL && !sha256_update (copy, piece->buffer, piece->size, error)))
     return FALSE;
   for (guint64 pos = 0; copy->verity != NULL && pos < piece->size; pos += BLOCK)
-    vmp_verity_add_block (copy->verity, piece->hashes + pos / BLOCK * VMP_SHA256_SIZE,
-                          MIN (BLOCK, piece->size - pos));
+    {
+      const guint8 *hash = piece->hashes + pos / BLOCK * VMP_SHA256_SIZE;
+
+      vmp_verity_add_block (copy->verity, hash, MIN (BLOCK, piece->size - pos));
+      if (memcmp (hash, copy->zero_hash, VMP_SHA256_SIZE) != 0)
+        vmp_locator_add (copy->locator, (piece->offset + pos) / BLOCK, hash);
+    }
   copy->done += piece->payload;
   drop_behind (copy, piece->offset + piece->size);
   vmp_lanes_release (copy->lanes);
@@ -553,6 +561,7 @@ prepare_digests (Copy *copy, VmpCopierFlags flags, GError **error)
       g_autoptr (VmpHasher) hasher = vmp_hasher_new ();
 
       copy->verity = vmp_verity_new ();
+      copy->locator = vmp_locator_new (copy->size);
       vmp_hasher_run (hasher, zero_bytes, BLOCK, copy->zero_hash);
     }
   if ((flags & VMP_COPIER_SHA256) != 0)
@@ -708,7 +717,10 @@ finish (Copy *copy, VmpCopierResult *result, GError **error)
   if (copy->sha256 != NULL && !finish_sha256 (copy, &result->sha256, error))
     return FALSE;
   if (copy->verity != NULL)
-    result->verity = vmp_verity_finish (copy->verity);
+    {
+      result->verity = vmp_verity_finish (copy->verity);
+      result->locator = g_steal_pointer (&copy->locator);
+    }
   result->size = copy->to.fd >= 0 ? copy->size + copy->insert : copy->size;
   result->cloned = copy->cloned ? copy->done : 0;
   result->copied = copy->cloned ? 0 : copy->done;

@@ -4,6 +4,8 @@
 
 #include <gio/gio.h>
 
+#include "vmp-locator.h"
+
 G_BEGIN_DECLS
 
 typedef enum
@@ -37,6 +39,7 @@ typedef struct
   guint64 cloned;    /* payload bytes shared with the source */
   char *verity;      /* hex, with VMP_COPIER_VERITY */
   char *sha256;      /* hex, with VMP_COPIER_SHA256 */
+  VmpLocator *locator; /* of the blocks that the digest covers, with VMP_COPIER_VERITY */
 } VmpCopierResult;
 
 void vmp_copier_result_clear (VmpCopierResult *result);

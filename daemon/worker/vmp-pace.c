@@ -3,6 +3,8 @@
 
 #include "vmp-pace.h"
 
+#include <string.h>
+
 #include "vmp-error.h"
 
 /* Under a limit bytes move in this many steps a second at least, so that it holds over a few seconds
@@ -24,6 +26,8 @@ struct _VmpPace
   gint64 paid_until;
   char *phase;
   char *file;
+  VmpPacePhase on_phase;
+  gpointer on_phase_data;
 };
 
 VmpPace *
@@ -79,10 +83,20 @@ vmp_pace_stop (VmpPace *self)
   g_mutex_unlock (&self->mutex);
 }
 
+/* A phase may be over before anybody looks. Set before the first copy. */
+void
+vmp_pace_on_phase (VmpPace *self, VmpPacePhase on_phase, gpointer user_data)
+{
+  self->on_phase = on_phase;
+  self->on_phase_data = user_data;
+}
+
 void
 vmp_pace_set_place (VmpPace *self, const char *phase, const char *file)
 {
   g_mutex_lock (&self->mutex);
+  if (self->on_phase != NULL && strcmp (self->phase, phase) != 0)
+    self->on_phase (self->done, phase, file, self->on_phase_data);
   g_free (self->phase);
   self->phase = g_strdup (phase);
   g_free (self->file);

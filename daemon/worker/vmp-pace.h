@@ -7,7 +7,11 @@ G_BEGIN_DECLS
 
 typedef struct _VmpPace VmpPace;
 
+/* Called in whatever thread begins the phase. */
+typedef void (*VmpPacePhase) (guint64 done, const char *phase, const char *file, gpointer user_data);
+
 VmpPace *vmp_pace_new (void);
+void vmp_pace_on_phase (VmpPace *self, VmpPacePhase on_phase, gpointer user_data);
 void vmp_pace_free (VmpPace *self);
 
 void vmp_pace_set_limit (VmpPace *self, guint64 bytes_per_second);

@@ -15,13 +15,11 @@
 #include <sys/stat.h>
 
 #include "vmp-at.h"
-#include "vmp-batch.h"
 #include "vmp-copier.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
-#include "vmp-image.h"
 #include "vmp-name.h"
-#include "vmp-state.h"
+#include "vmp-package-copies.h"
 #include "vmp-verity.h"
 
 struct _VmpPackageWriter
@@ -264,118 +262,21 @@ write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpC
   return TRUE;
 }
 
-/* Of a second look at what was counted already. */
-static gboolean
-step_uncounted (guint64 done, guint64 *next, gpointer pace, GError **error)
-{
-  return vmp_pace_next (0, next, pace, error);
-}
-
-/* What moves within the file has its digests computed from the copy: they cover what the package
- * holds. */
-static gboolean
-copy_shifted (int source, int target, const char *what, VmpCopierFlags flags, guint64 insert,
-              VmpCopierPatch *patch, VmpPace *pace, VmpCopierResult *result, GError **error)
-{
-  g_auto (VmpCopierResult) again = { 0 };
-
-  patch->before_digest = FALSE;
-  if (!vmp_copier_run_shifted (source, target, what, VMP_COPIER_NONE, insert, patch, 1,
-                               vmp_pace_next, pace, result, error)
-      || !vmp_copier_run (target, -1, what, flags, NULL, 0, step_uncounted, pace, &again, error))
-    return FALSE;
-  result->verity = g_steal_pointer (&again.verity);
-  result->sha256 = g_steal_pointer (&again.sha256);
-  return TRUE;
-}
-
-/* A member that is to be copied, and how. */
-typedef struct
-{
-  VmpPackageWriter *writer;
-  VmpPackageFile *file;
-  int source; /* not owned */
-  VmpCopierFlags flags;
-  VmpPace *pace;
-  GBytes *patch_bytes;
-  VmpCopierPatch patch;
-  guint64 insert;
-  guint64 copied, cloned;
-} Member;
-
+/* A package of thousands of big images keeps a descriptor that can be read. */
 static void
-member_free (gpointer data)
+limit_locators (VmpPackage *package)
 {
-  Member *member = data;
+  GPtrArray *files = vmp_package_get_files (package);
+  gsize sum = 0;
 
-  g_clear_pointer (&member->patch_bytes, g_bytes_unref);
-  g_free (member);
-}
-
-static Member *
-member_new (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant *options,
-            VmpCopierFlags flags, VmpPace *pace, GError **error)
-{
-  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
-  Member *member = g_new0 (Member, 1);
-  const char *backing, *backing_format = NULL;
-  gboolean ok;
-
-  member->writer = self;
-  member->file = file;
-  member->source = source;
-  member->flags = flags;
-  member->pace = pace;
-  if (g_variant_lookup (options, "BackingFile", "&s", &backing))
+  for (guint i = 0; i < files->len; i++)
     {
-      g_variant_lookup (options, "BackingFormat", "&s", &backing_format);
-      ok = vmp_image_backing_patch (source, quoted, backing, backing_format,
-                                    &member->patch.offset, &member->patch_bytes, error);
-    }
-  else
-    ok = vmp_state_make_head (source, quoted, options, &member->patch_bytes, &member->insert,
-                              error);
-  if (!ok)
-    {
-      member_free (member);
-      return NULL;
-    }
-  member->patch.bytes = member->patch_bytes;
-  member->patch.before_digest = TRUE;
-  return member;
-}
+      VmpPackageFile *file = g_ptr_array_index (files, i);
 
-/* Runs in a thread of its own, beside those of other members. */
-static gboolean
-write_member (gpointer item, gpointer data, GError **error)
-{
-  Member *member = item;
-  VmpPackageFile *file = member->file;
-  g_auto (VmpCopierResult) result = { 0 };
-  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
-  vmp_autofd int target = vmp_at_open (member->writer->staging, file->name,
-                                       O_RDWR | O_CREAT | O_EXCL, 0600, error);
-
-  if (target < 0)
-    return FALSE;
-  vmp_pace_set_place (member->pace, "Copying", file->name);
-  if (member->insert > 0)
-    {
-      if (!copy_shifted (member->source, target, quoted, member->flags, member->insert,
-                         &member->patch, member->pace, &result, error))
-        return FALSE;
+      sum += file->locator != NULL ? strlen (file->locator) : 0;
+      if (sum > VMP_PACKAGE_MAX_LOCATORS)
+        g_clear_pointer (&file->locator, g_free);
     }
-  else if (!vmp_copier_run (member->source, target, quoted, member->flags, &member->patch,
-                            member->patch_bytes != NULL ? 1 : 0, vmp_pace_next, member->pace,
-                            &result, error))
-    return FALSE;
-  file->size = result.size;
-  file->allocated = result.copied + result.cloned;
-  file->verity = g_steal_pointer (&result.verity);
-  file->sha256 = g_steal_pointer (&result.sha256);
-  member->copied = result.copied;
-  member->cloned = result.cloned;
-  return TRUE;
 }
 
 /* In the form that `sha256sum -c` reads: a name with a backslash is escaped, and the line says so
@@ -418,32 +319,6 @@ make_folders (VmpPackageWriter *self, VmpPackage *package, GError **error)
 }
 
 static gboolean
-sync_member (gpointer item, gpointer data, GError **error)
-{
-  VmpPackageWriter *self = data;
-  VmpPackageFile *file = item;
-
-  return vmp_at_sync (self->staging, file->name, error);
-}
-
-static void
-stop_pace (gpointer pace)
-{
-  vmp_pace_stop (pace);
-}
-
-/* After the last copy, so that the kernel has written most of it back by then; all at once, so that
- * the file system's journal is written for all of them together. */
-static gboolean
-sync_members (VmpPackageWriter *self, VmpPace *pace, VmpPackage *package, GError **error)
-{
-  vmp_pace_set_place (pace, "Syncing", "");
-  return vmp_pace_step (0, pace, error)
-         && vmp_batch_run (vmp_package_get_files (package), VMP_BATCH_FILES, sync_member, self,
-                           stop_pace, pace, error);
-}
-
-static gboolean
 list_entries (VmpPackageWriter *self, GVariantDict *result, GError **error)
 {
   GVariantBuilder entries;
@@ -478,7 +353,7 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
   const char *text, *checksum;
   g_autofree char *xml = NULL;
   g_autoptr (GBytes) descriptor = NULL;
-  g_autoptr (GPtrArray) copies = g_ptr_array_new_with_free_func (member_free);
+  g_autoptr (VmpPackageCopies) copies = NULL;
   guint64 copied = 0, cloned = 0;
   GVariantIter iter;
   guint32 id;
@@ -495,33 +370,27 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
   if (!make_folders (self, package, error)
       || !write_text (self, configuration, text, flags, error))
     return FALSE;
+  copies = vmp_package_copies_new (self->staging, flags, pace);
   g_variant_iter_init (&iter, members);
   while (g_variant_iter_next (&iter, "(u&s@a{sv})", &id, &name, &child))
     {
       g_autoptr (GVariant) member_options = child;
       VmpPackageFile *file = vmp_package_find_file (package, name);
       int source = vmp_sources_get_fd (sources, id, error);
-      Member *member;
 
       if (source < 0)
         return FALSE;
       if (file == NULL)
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
-      member = member_new (self, source, file, member_options, flags, pace, error);
-      if (member == NULL)
+      if (!vmp_package_copies_add (copies, source, file, member_options, error))
         return FALSE;
-      g_ptr_array_add (copies, member);
     }
-  if (!vmp_batch_run (copies, VMP_BATCH_FILES, write_member, NULL, stop_pace, pace, error)
-      || !sync_members (self, pace, package, error))
+  if (!vmp_package_copies_run (copies, &copied, &cloned, error)
+      || !vmp_package_copies_sync (copies, package, error))
     return FALSE;
-  for (guint i = 0; i < copies->len; i++)
-    {
-      copied += ((Member *) g_ptr_array_index (copies, i))->copied;
-      cloned += ((Member *) g_ptr_array_index (copies, i))->cloned;
-    }
   if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
     return FALSE;
+  limit_locators (package);
   xml = vmp_package_to_xml (package);
   descriptor = g_bytes_new (xml, strlen (xml));
   if (!vmp_at_write (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "vmp-image.h"
 #include "vmp-name.h"
 #include "vmp-state.h"
+#include "vmp-verity.h"
 
 typedef struct
 {
@@ -456,17 +458,6 @@ vmp_sources_examine_targets (int package_fd, GVariant *folders)
   return g_variant_builder_end (&readings);
 }
 
-static gboolean
-check_digest (const char *wanted, const char *found, const char *name, GError **error)
-{
-  if (wanted == NULL || g_strcmp0 (wanted, found) == 0)
-    return TRUE;
-  return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                        _ ("“%s” does not have the digest that the package states; it was changed "
-                           "or damaged since it was exported"),
-                        name);
-}
-
 /* A copy that is to be made, or a file to be verified. */
 typedef struct
 {
@@ -538,6 +529,45 @@ make_patch (Item *item, GError **error)
   return ok;
 }
 
+static gboolean
+check_sum (const char *name, const char *wanted, const VmpCopierResult *result, GError **error)
+{
+  if (wanted == NULL || g_strcmp0 (wanted, result->sha256) == 0)
+    return TRUE;
+  return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                        _ ("“%s” does not have the digest that the package states; it was changed "
+                           "or damaged since it was exported"),
+                        name);
+}
+
+/* Where it is not what the package states, the package may tell as well at which byte. */
+static gboolean
+check_digest (Item *item, const char *name, const char *wanted, const VmpCopierResult *result,
+              GError **error)
+{
+  const char *stated = "";
+  guint64 offset, length;
+
+  if (wanted == NULL || g_strcmp0 (wanted, result->verity) == 0)
+    return TRUE;
+  g_variant_lookup (item->options, "Locator", "&s", &stated);
+  if (!vmp_locator_compare (result->locator, stated, &offset, &length))
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                          _ ("“%s” does not have the digest that the package states; it was "
+                             "changed or damaged since it was exported"),
+                          name);
+  if (length <= VMP_VERITY_BLOCK)
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                          _ ("“%s” was changed or damaged since it was exported: the block at byte "
+                             "%" PRIu64 " is not what the package states"),
+                          name, offset);
+  return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                        _ ("“%s” was changed or damaged since it was exported: several blocks "
+                           "between byte %" PRIu64 " and byte %" PRIu64
+                           " are not what the package states"),
+                        name, offset, offset + length);
+}
+
 /* Runs in a thread of its own, beside those of other items. */
 static gboolean
 copy_item (gpointer data, gpointer user_data, GError **error)
@@ -559,8 +589,8 @@ copy_item (gpointer data, gpointer user_data, GError **error)
                                quoted, flags, item->insert, &item->patch,
                                item->patch_bytes != NULL ? 1 : 0, vmp_pace_next, pace, &result,
                                error)
-      || !check_digest (verity, result.verity, name, error)
-      || !check_digest (sha256, result.sha256, name, error))
+      || !check_digest (item, name, verity, &result, error)
+      || !check_sum (name, sha256, &result, error))
     return FALSE;
   item->copied = result.copied;
   item->cloned = result.cloned;

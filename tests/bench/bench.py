@@ -241,6 +241,24 @@ class Bench:
             control.measure_cancel(self, world, machine, place / 'package')
 
 
+    def run(self):
+        only = self.options.only
+        if 'copy' in only:
+            for kind in self.options.copy_on:
+                self.copy(kind)
+        if 'reflink' in only:
+            for kind in self.options.reflink_on:
+                self.reflink(kind)
+        if 'round-trip' in only:
+            self.round_trip('ext4')
+        if 'jobs' in only:
+            self.jobs('ext4')
+        if 'daemon' in only:
+            control.measure(self, control.in_store, control.many_jobs)
+        if 'libvirt' in only:
+            control.measure(self, control.with_libvirt)
+
+
 def machine_name():
     model = re.search(r'^model name\s*: (.*)$', pathlib.Path('/proc/cpuinfo').read_text(), re.M)
     memory = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') >> 30
@@ -248,21 +266,22 @@ def machine_name():
             f'{memory} GiB, Linux {platform.release()}')
 
 
-def parse():
+def parse(arguments=None):
     parser = argparse.ArgumentParser(prog='tests/bench/run', description='Measures vmport beside '
                                      'what one would use instead.')
     parser.add_argument('--size', default='8G', help='of an image, with M or G (8G)')
     parser.add_argument('--rounds', type=int, default=5, help='of which the median counts (5)')
     parser.add_argument('--images', default=','.join(IMAGES), help='of copy (%(default)s)')
-    parser.add_argument('--only', default='copy,reflink,round-trip,jobs,daemon',
+    parser.add_argument('--only', default='copy,reflink,round-trip,jobs,daemon,libvirt',
                         help='what to measure (%(default)s)')
     parser.add_argument('--copy-on', default='ext4', help='file systems of copy (%(default)s)')
     parser.add_argument('--reflink-on', default='xfs,btrfs',
                         help='file systems of reflink (%(default)s)')
     parser.add_argument('--machines', type=int, default=10000, help='in the store, of daemon (10000)')
+    parser.add_argument('--jobs', type=int, default=100, help='in the queue, of daemon (100)')
     parser.add_argument('--json', type=pathlib.Path, default=pathlib.Path('bench.json'),
                         help='where all numbers are written (%(default)s)')
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.size = int(options.size[:-1]) * UNITS[options.size[-1].upper()]
     for key in ('images', 'only', 'copy_on', 'reflink_on'):
         setattr(options, key, getattr(options, key).split(','))
@@ -282,18 +301,7 @@ def main():
           f'median of {options.rounds}\n')
     print(f'{"":58} {"is":>8}     {"at most":>8}')
     try:
-        if 'copy' in options.only:
-            for kind in options.copy_on:
-                bench.copy(kind)
-        if 'reflink' in options.only:
-            for kind in options.reflink_on:
-                bench.reflink(kind)
-        if 'round-trip' in options.only:
-            bench.round_trip('ext4')
-        if 'jobs' in options.only:
-            bench.jobs('ext4')
-        if 'daemon' in options.only:
-            control.measure(bench)
+        bench.run()
     finally:
         polkit.stop()
         bus.stop()

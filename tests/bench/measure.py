@@ -46,7 +46,8 @@ def shell(command):
         start = time.monotonic()
         process = subprocess.Popen(('/bin/sh', '-ec', command), stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE)
-        said = process.stderr.read()
+        with process.stderr:
+            said = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -98,6 +98,13 @@ new_member (VmpExportPlan *self, VmpRole role, const char *name)
   return member;
 }
 
+/* Of what lies in the manager's own place its driver takes care. */
+static VmpSourceFlags
+get_lock (VmpExportPlan *self, const char *path)
+{
+  return vmp_machines_owns_path (vmp_run_get_machines (self->run), path) ? 0 : VMP_SOURCE_LOCK;
+}
+
 VmpExportMember *
 vmp_export_plan_add_member (VmpExportPlan *self, VmpRole role, const char *path, const char *format,
                             const char *name)
@@ -105,6 +112,8 @@ vmp_export_plan_add_member (VmpExportPlan *self, VmpRole role, const char *path,
   VmpExportMember *member = new_member (self, role, name);
 
   member->source = vmp_export_plan_add_source (self, path, format, &member->failure);
+  if ((role == VMP_ROLE_DISK || role == VMP_ROLE_SNAPSHOT_DISK) && member->failure == NULL)
+    vmp_source_list_set_flags (self->sources, member->source, get_lock (self, path));
   if ((role == VMP_ROLE_STATE || role == VMP_ROLE_SNAPSHOT_MEMORY) && member->failure == NULL
       && (self->snapshot != NULL
           || vmp_machines_get_state_formats (vmp_run_get_machines (self->run)) != NULL))
@@ -143,15 +152,15 @@ void
 vmp_export_plan_add_made_image (VmpExportPlan *self, VmpExportMember *member, VmpDomain *domain,
                                 guint disk, guint image)
 {
+  const char *path = vmp_domain_get_image_path (domain, disk, image);
   const char *format = vmp_domain_get_image_format (domain, disk, image);
-  guint source = vmp_export_plan_add_source (self, vmp_domain_get_image_path (domain, disk, image),
-                                             format, &member->failure);
+  guint source = vmp_export_plan_add_source (self, path, format, &member->failure);
 
   if (member->failure != NULL)
     return;
   if (member->merge->images->len == 0)
     member->source = source;
-  vmp_source_list_set_flags (self->sources, source, VMP_SOURCE_HAND_OVER);
+  vmp_source_list_set_flags (self->sources, source, VMP_SOURCE_HAND_OVER | get_lock (self, path));
   vmp_merge_add_image (member->merge, source, format);
 }
 
@@ -694,6 +703,18 @@ report_unused (VmpExportPlan *self)
     }
 }
 
+/* A package has no more than vmport knows, and its reader should not have to find that out. */
+static void
+report_lost (VmpExportPlan *self)
+{
+  GPtrArray *lost = vmp_machine_get_lost (self->request->machine);
+
+  for (guint i = 0; i < lost->len; i++)
+    vmp_export_plan_add_finding (self, vmp_finding_new (VMP_FINDING_CONFIGURATION_LEFT_BEHIND, "", -1,
+                                        _ ("A part of the configuration does not go along: %s"),
+                                        (const char *) g_ptr_array_index (lost, i)));
+}
+
 /* The worker will refuse to write a descriptor that no reader takes; whether this is one is known
  * now. */
 static gboolean
@@ -703,6 +724,18 @@ check_package (VmpExportPlan *self, GError **error)
   g_autoptr (VmpPackage) read = vmp_package_new_from_variant (described, error);
 
   return read != NULL;
+}
+
+/* libvirt can compare checkpoints with the images' bitmaps only while the machine runs; what nobody
+ * has compared may tell a backup that nothing changed. */
+static void
+report_checkpoints (VmpExportPlan *self)
+{
+  if (vmp_machine_has_checkpoints (self->request->machine))
+    vmp_export_plan_add_finding (
+        self, vmp_finding_new (VMP_FINDING_CHECKPOINTS_LEFT_BEHIND, NULL, -1,
+                               _ ("The checkpoints of the machine do not go along; the first "
+                                  "backup of an imported machine is a full one")));
 }
 
 /* All that is known of an export before its first byte is written; @worker has opened the files that
@@ -722,6 +755,8 @@ vmp_export_plan_make (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *requ
   if (!check_package (self, error) || !check_sources (self, error) || !check_space (self, error))
     return NULL;
   report_unused (self);
+  report_checkpoints (self);
+  report_lost (self);
   note_size (self);
   return g_steal_pointer (&self);
 }

@@ -280,12 +280,28 @@ make_result (Export *self, GVariant *written)
   return g_variant_dict_end (&result);
 }
 
+/* A job may have been queued for hours. */
+static gboolean
+look_again (Export *self, GError **error)
+{
+  VmpMachine *now
+      = vmp_machines_reread (vmp_run_get_machines (self->run), self->request->machine, error);
+
+  if (now == NULL)
+    return FALSE;
+  vmp_machine_unref (self->request->machine);
+  self->request->machine = now;
+  return vmp_export_request_check (self->request, vmp_run_get_machines (self->run), error);
+}
+
 GVariant *
 vmp_export_check_work (VmpRun *run, gpointer data, GError **error)
 {
   g_auto (Export) self = { .run = run, .request = data };
   GVariantDict dict;
 
+  if (!look_again (&self, error))
+    return NULL;
   self.worker = vmp_run_start_worker (run, error);
   if (self.worker == NULL)
     return NULL;
@@ -305,6 +321,8 @@ vmp_export_work (VmpRun *run, gpointer data, GError **error)
   g_autoptr (GVariant) written = NULL;
   GPtrArray *findings;
 
+  if (!look_again (&self, error))
+    return NULL;
   self.worker = vmp_run_start_worker (run, error);
   if (self.worker == NULL)
     return NULL;

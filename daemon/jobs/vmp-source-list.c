@@ -171,6 +171,8 @@ entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
     g_variant_dict_insert (&options, "Writable", "b", TRUE);
   if ((entry->flags & VMP_SOURCE_HAND_OVER) != 0)
     g_variant_dict_insert (&options, "HandOver", "b", TRUE);
+  if ((entry->flags & VMP_SOURCE_LOCK) != 0)
+    g_variant_dict_insert (&options, "Lock", "b", TRUE);
   if ((entry->flags & VMP_SOURCE_SAVE_IMAGE) != 0)
     g_variant_dict_insert (&options, "SaveImage", "b", TRUE);
   if (entry->state_xml != NULL)

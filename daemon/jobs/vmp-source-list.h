@@ -13,6 +13,7 @@ typedef enum
   VMP_SOURCE_WRITABLE = 1 << 0,  /* the worker must be able to write it, too */
   VMP_SOURCE_HAND_OVER = 1 << 1, /* the daemon wants the file itself */
   VMP_SOURCE_SAVE_IMAGE = 1 << 2, /* it is a state that libvirt saved */
+  VMP_SOURCE_LOCK = 1 << 3,       /* no QEMU may write the image while the worker has it */
 } VmpSourceFlags;
 
 VmpSourceList *vmp_source_list_new (void);

@@ -15,6 +15,8 @@ struct _VmpMachine
   VmpDomain *domain;
   GPtrArray *files;
   GPtrArray *snapshots;
+  gboolean has_checkpoints;
+  GPtrArray *lost;
   GError *flaw; /* or NULL */
 };
 
@@ -53,6 +55,7 @@ vmp_machine_new (const char *uuid, const char *name, const char *state, const ch
   self->domain = g_object_ref (domain);
   self->files = files != NULL ? files : g_ptr_array_new ();
   self->snapshots = snapshots != NULL ? snapshots : g_ptr_array_new ();
+  self->lost = g_ptr_array_new ();
   return self;
 }
 
@@ -79,6 +82,16 @@ vmp_machine_new_with_flaw (VmpMachine *machine, const GError *flaw)
   return self;
 }
 
+/* @machine, of which its manager has checkpoints too: what was written since its backups. */
+VmpMachine *
+vmp_machine_new_with_checkpoints (VmpMachine *machine)
+{
+  VmpMachine *self = vmp_machine_new_in_scope (machine, machine->scope);
+
+  self->has_checkpoints = TRUE;
+  return self;
+}
+
 /* The same reading of @machine, in another scope. */
 VmpMachine *
 vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
@@ -87,8 +100,19 @@ vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
                                       machine->domain, g_ptr_array_ref (machine->files),
                                       g_ptr_array_ref (machine->snapshots));
 
+  self->has_checkpoints = machine->has_checkpoints;
   self->flaw = machine->flaw != NULL ? g_error_copy (machine->flaw) : NULL;
+  vmp_machine_take_lost (self, g_ptr_array_ref (machine->lost));
   return self;
+}
+
+void
+vmp_machine_take_lost (VmpMachine *self, GPtrArray *lost)
+{
+  if (lost == NULL)
+    return;
+  g_ptr_array_unref (self->lost);
+  self->lost = lost;
 }
 
 VmpMachine *
@@ -110,6 +134,7 @@ vmp_machine_unref (VmpMachine *self)
   g_object_unref (self->domain);
   g_ptr_array_unref (self->files);
   g_ptr_array_unref (self->snapshots);
+  g_ptr_array_unref (self->lost);
   g_clear_error (&self->flaw);
   g_free (self);
 }
@@ -171,7 +196,20 @@ vmp_machine_equal (VmpMachine *a, VmpMachine *b)
 
   return strcmp (a->uuid, b->uuid) == 0 && strcmp (a->name, b->name) == 0
          && strcmp (a->state, b->state) == 0 && strcmp (first, second) == 0 && same_files (a, b)
-         && vmp_snapshot_list_equal (a->snapshots, b->snapshots) && (a->flaw != NULL) == (b->flaw != NULL);
+         && vmp_snapshot_list_equal (a->snapshots, b->snapshots) && a->has_checkpoints == b->has_checkpoints
+         && (a->flaw != NULL) == (b->flaw != NULL);
+}
+
+/* Is what a right was asked for with still so: name, scope and files? */
+gboolean
+vmp_machine_has_details_of (VmpMachine *self, VmpMachine *authorized)
+{
+  g_auto (GStrv) now = vmp_machine_get_resource_paths (self);
+  g_auto (GStrv) then = vmp_machine_get_resource_paths (authorized);
+
+  return strcmp (self->name, authorized->name) == 0
+         && strcmp (self->scope, authorized->scope) == 0
+         && g_strv_equal ((const char *const *) now, (const char *const *) then);
 }
 
 VmpDomain *
@@ -184,6 +222,12 @@ GPtrArray *
 vmp_machine_get_files (VmpMachine *self)
 {
   return self->files;
+}
+
+gboolean
+vmp_machine_has_checkpoints (VmpMachine *self)
+{
+  return self->has_checkpoints;
 }
 
 GPtrArray *
@@ -230,6 +274,12 @@ vmp_machine_list_storage (VmpMachine *self)
       add_path (paths, seen, vmp_snapshot_get_memory_path (snapshot));
     }
   return paths;
+}
+
+GPtrArray *
+vmp_machine_get_lost (VmpMachine *self)
+{
+  return self->lost;
 }
 
 GStrv

@@ -42,6 +42,7 @@ struct _VmpMachinesInterface
   gboolean (*has_remains) (VmpMachines *self, const char *uuid);
   void (*held) (VmpMachines *self, const char *uuid, gboolean held); /* may be NULL */
 
+  VmpMachine *(*reread) (VmpMachines *self, const char *uuid, GError **error); /* may be NULL */
   gboolean (*confirm) (VmpMachines *self, VmpMachine *machine, GError **error); /* may be NULL */
   gboolean (*examine) (VmpMachines *self, VmpDomain *domain, GPtrArray *findings,
                        GError **error); /* may be NULL */
@@ -108,6 +109,7 @@ void vmp_machines_emit_available (VmpMachines *self);
 gboolean vmp_machines_is_reserved (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_check_available (VmpMachines *self, GError **error);
 
+VmpMachine *vmp_machines_reread (VmpMachines *self, VmpMachine *machine, GError **error);
 gboolean vmp_machines_confirm (VmpMachines *self, VmpMachine *machine, GError **error);
 gboolean vmp_machines_note_scope (VmpMachines *self, const char *uuid, const char *scope,
                                   GError **error);

@@ -256,8 +256,14 @@ take_interface (VmpDomain *self, guint interface, VmpDomain *from)
 void
 vmp_domain_take_identity (VmpDomain *self, VmpDomain *from)
 {
+  static const VmpDomainNote notes[]
+      = { VMP_DOMAIN_NOTE_AUTOSTART, VMP_DOMAIN_NOTE_SCOPE, VMP_DOMAIN_NOTE_JOB };
+
   vmp_domain_set_name (self, vmp_domain_get_name (from));
   vmp_domain_set_uuid (self, vmp_domain_get_uuid (from));
+  /* They are of the machine that was saved, and of its host. */
+  for (gsize i = 0; i < G_N_ELEMENTS (notes); i++)
+    vmp_domain_set_note (self, notes[i], NULL);
   for (guint i = 0; i < self->disks->len; i++)
     {
       guint disk;

@@ -14,6 +14,7 @@
 #include "vmp-copier.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-image-lock.h"
 #include "vmp-image-snapshot.h"
 #include "vmp-image.h"
 #include "vmp-name.h"
@@ -203,6 +204,16 @@ describe_image (int fd, const char *format, const char *what, GVariant *options,
   return TRUE;
 }
 
+/* For as long as the worker lives. */
+static gboolean
+lock (int fd, const char *what, GVariant *options, GError **error)
+{
+  gboolean wanted = FALSE;
+
+  g_variant_lookup (options, "Lock", "b", &wanted);
+  return !wanted || vmp_image_lock (fd, what, error);
+}
+
 static gboolean
 describe_state (int fd, const char *what, GVariant *options, GVariantDict *reading, GError **error)
 {
@@ -233,7 +244,7 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
     g_variant_lookup (options, "Path", "&s", &what);
   g_variant_lookup (options, "Name", "&s", &what);
   quoted = g_strdup_printf (_ ("“%s”"), what);
-  if (!vmp_fd_check_regular (fd, quoted, error)
+  if (!vmp_fd_check_regular (fd, quoted, error) || !lock (fd, what, options, error)
       || !vmp_copier_measure (fd, &size, &payload, error))
     return FALSE;
   if (fstat (fd, &st) < 0)

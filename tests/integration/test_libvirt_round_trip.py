@@ -9,7 +9,8 @@ from gi.repository import GLib
 
 from rig.caller import ERROR, Refused, refused
 from rig.libvirt import IMAGES, NVRAM, SAVED, TPM
-from test_libvirt_manager import QEMU, define, path_of, wait_available, wait_until
+from rig.loop import wait_on_disk
+from test_libvirt_manager import DOMAIN, QEMU, define, path_of, wait_available, wait_until
 
 SLOWLY = GLib.Variant('t', 1)
 
@@ -254,6 +255,24 @@ def test_the_scope_is_noted_and_a_note_counts_for_nothing(libvirt, make_daemon, 
                                   QEMU))['ImportedVirtualMachine']
     assert root.machines(QEMU)[made]['SecurityScope'] == 'lab'
     assert 'scope="lab"' in libvirt.xml('in').replace("'", '"')
+
+
+def test_a_note_counts_for_a_machine_that_was_never_seen(libvirt, make_daemon, root, recorder):
+    """And is recorded then: what becomes of the configuration later changes nothing any more."""
+    note = ("<metadata><vmport:machine xmlns:vmport='urn:vmport:metadata:1' scope='lab'/></metadata>")
+    make_daemon(Scopes='lab;other')
+    wait_available(root, recorder)
+    text = DOMAIN.format(name='web', devices='')
+    domain = libvirt.define(text.replace('</name>', f'</name>{note}'))
+    machine = path_of(domain)
+    scope = lambda: root.machines(QEMU)[machine]['SecurityScope']
+    wait_until(recorder, lambda: machine in root.machines(QEMU), 'the machine')
+    assert scope() == 'lab'
+    for other in ('', note.replace('lab', 'other')):
+        libvirt.define(text.replace('</name>', f'</name><uuid>{domain.UUIDString()}</uuid>{other}'))
+        wait_on_disk(lambda: 'scope="lab"' in libvirt.xml('web').replace("'", '"'),
+                     'the note written anew')
+        assert scope() == 'lab'
 
 
 def test_in_place(machine, libvirt, root, area, recorder):

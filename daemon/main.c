@@ -237,8 +237,11 @@ prepare (Daemon *self, GError **error)
   jobs.worker.timeout_seconds = self->config->worker_timeout_seconds;
   jobs.worker.service_user = self->options.session ? NULL : VMP_SERVICE_USER;
   self->jobs = vmp_jobs_new (&jobs, self->options.state_directory, error);
-  if (self->jobs == NULL || !add_managers (self, error)
-      || !vmp_jobs_restore (self->jobs, find_machines, self, error))
+  if (self->jobs == NULL || !add_managers (self, error))
+    return FALSE;
+  for (guint i = 0; i < self->managers->len; i++)
+    vmp_jobs_follow (self->jobs, g_ptr_array_index (self->managers, i));
+  if (!vmp_jobs_restore (self->jobs, find_machines, self, error))
     return FALSE;
   wait_for_rollback (self);
   for (guint i = 0; i < self->managers->len; i++)

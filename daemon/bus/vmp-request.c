@@ -35,6 +35,7 @@ request_free (VmpRequest *self)
   g_clear_object (&self->caller);
   g_clear_object (&self->machines);
   g_free (self->uuid);
+  g_free (self->snapshot);
   g_clear_pointer (&self->machine, vmp_machine_unref);
   g_clear_object (&self->job);
   g_clear_pointer (&self->options, g_variant_unref);
@@ -247,15 +248,6 @@ refuse (VmpRequest *self, VmpAction action, VmpVerdict verdict)
   request_free (self);
 }
 
-static gboolean
-same_files (VmpMachine *a, VmpMachine *b)
-{
-  g_auto (GStrv) first = vmp_machine_get_resource_paths (a);
-  g_auto (GStrv) second = vmp_machine_get_resource_paths (b);
-
-  return g_strv_equal ((const char *const *) first, (const char *const *) second);
-}
-
 /* A prompt takes minutes: what was authorised must still be what there is. */
 static gboolean
 read_again (VmpRequest *self)
@@ -270,9 +262,7 @@ read_again (VmpRequest *self)
       vmp_request_return_no_such_machine (self);
       return FALSE;
     }
-  if (strcmp (vmp_machine_get_name (now), vmp_machine_get_name (self->machine)) != 0
-      || strcmp (vmp_machine_get_scope (now), vmp_machine_get_scope (self->machine)) != 0
-      || !same_files (now, self->machine))
+  if (!vmp_machine_has_details_of (now, self->machine))
     {
       vmp_request_return_error (
           self, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_INVALID_STATE,

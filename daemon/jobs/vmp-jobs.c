@@ -51,6 +51,7 @@ static guint signals[N_SIGNALS];
 G_DEFINE_FINAL_TYPE (VmpJobs, vmp_jobs, G_TYPE_OBJECT)
 
 static void start_next (VmpJobs *self);
+static void retry_places (VmpJobs *self, VmpMachines *machines);
 
 /* In the main thread. What a job could not take back is kept for the next one that names the
  * place, but not a directory that it had open: that would keep its file system busy, and users could
@@ -62,7 +63,14 @@ task_free (Task *task)
     task->free_plan (task->plan);
   vmp_run_set_folder (task->run, NULL);
   if (vmp_run_has_undo (task->run))
-    g_ptr_array_add (task->jobs->left, task->run);
+    {
+      VmpMachines *machines = vmp_run_get_machines (task->run);
+
+      g_ptr_array_add (task->jobs->left, task->run);
+      /* The manager may have come back just now. */
+      if (machines != NULL && vmp_machines_is_available (machines))
+        retry_places (task->jobs, machines);
+    }
   else
     vmp_run_free (task->run);
   g_clear_error (&task->error);
@@ -396,6 +404,80 @@ retry_left (Task *task)
         g_warning ("%s", error->message);
     }
   vmp_run_in_main (return_left_in_main, &call);
+}
+
+/* What was left in a manager that was away, now that it is back. */
+typedef struct
+{
+  VmpJobs *jobs;
+  GPtrArray *found; /* of VmpRun */
+} Retry;
+
+static void
+retry_done_in_main (gpointer data)
+{
+  Retry *retry = data;
+  LeftCall call = { retry->jobs, NULL, retry->found };
+
+  return_left_in_main (&call);
+  retry->jobs->restoring--;
+  g_object_unref (retry->jobs);
+  g_ptr_array_unref (retry->found);
+  g_free (retry);
+}
+
+static gpointer
+run_retry (gpointer data)
+{
+  Retry *retry = data;
+  g_autoptr (GMainContext) context = g_main_context_new ();
+
+  g_main_context_push_thread_default (context);
+  for (guint i = 0; i < retry->found->len; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      VmpRun *run = g_ptr_array_index (retry->found, i);
+
+      /* What is left after this was logged, and is in Leftovers. */
+      vmp_run_rollback (run, NULL);
+      if (!vmp_run_write_record (run, &error))
+        g_warning ("%s", error->message);
+    }
+  g_main_context_pop_thread_default (context);
+  vmp_run_in_main (retry_done_in_main, retry);
+  return NULL;
+}
+
+static void
+retry_places (VmpJobs *self, VmpMachines *machines)
+{
+  g_autoptr (GPtrArray) found = g_ptr_array_new ();
+  Retry *retry;
+
+  for (guint i = self->left->len; i > 0; i--)
+    if (vmp_run_left_something_in (g_ptr_array_index (self->left, i - 1), machines))
+      g_ptr_array_add (found, g_ptr_array_steal_index (self->left, i - 1));
+  if (found->len == 0)
+    return;
+  retry = g_new0 (Retry, 1);
+  retry->jobs = g_object_ref (self);
+  retry->found = g_steal_pointer (&found);
+  self->restoring++;
+  g_thread_unref (g_thread_new ("vmport-rollback", run_retry, retry));
+}
+
+static void
+on_available (VmpMachines *machines, gpointer data)
+{
+  if (vmp_machines_is_available (machines))
+    retry_places (data, machines);
+}
+
+/* Whenever @machines comes back, what jobs left there is taken back. */
+void
+vmp_jobs_follow (VmpJobs *self, VmpMachines *machines)
+{
+  g_signal_connect_object (machines, "available", G_CALLBACK (on_available), self, 0);
 }
 
 static gpointer

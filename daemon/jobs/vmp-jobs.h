@@ -28,6 +28,8 @@ gboolean vmp_jobs_is_restoring (VmpJobs *self);
 gboolean vmp_jobs_is_empty (VmpJobs *self);
 gboolean vmp_jobs_is_busy (VmpJobs *self);
 
+void vmp_jobs_follow (VmpJobs *self, VmpMachines *machines);
+
 VmpJob *vmp_jobs_add (VmpJobs *self, VmpMachines *machines, const char *operation,
                       VmpIdentity *identity, guint64 limit, GError **error);
 gboolean vmp_jobs_submit (VmpJobs *self, VmpJob *job, VmpMachines *machines,

@@ -264,19 +264,34 @@ is_of_kind (GVariant *entry, const char *wanted)
 }
 
 static gboolean
+has_place (VmpRun *self)
+{
+  for (guint i = 0; i < self->undo->len; i++)
+    if (is_of_kind (g_ptr_array_index (self->undo, i), VMP_UNDO_PLACE))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
 have_one_owner (VmpRun *self, VmpRun *other)
 {
   return vmp_identity_get_uid (self->identity) == vmp_identity_get_uid (other->identity);
 }
 
-/* Did the ended job of @self leave something in the manager of @other, which may have been away then;
- * or, for the same owner, in the folder that @other is about? */
+/* Did the ended job of @self leave something in @machines, which may have been away then? */
+gboolean
+vmp_run_left_something_in (VmpRun *self, VmpMachines *machines)
+{
+  return self->machines == machines && has_place (self);
+}
+
+/* Did the ended job of @self leave something in the manager of @other; or, for the same owner, in the
+ * folder that @other is about? */
 gboolean
 vmp_run_left_something_for (VmpRun *self, VmpRun *other)
 {
-  for (guint i = 0; self->machines == other->machines && i < self->undo->len; i++)
-    if (is_of_kind (g_ptr_array_index (self->undo, i), VMP_UNDO_PLACE))
-      return TRUE;
+  if (vmp_run_left_something_in (self, other->machines))
+    return TRUE;
   if (other->folder == NULL || !have_one_owner (self, other))
     return FALSE;
   for (guint i = 0; i < self->undo->len; i++)
@@ -455,15 +470,6 @@ undo_entries (VmpRun *self, gboolean scopes, GStrvBuilder *left, GError **error)
       whole = FALSE;
     }
   return whole;
-}
-
-static gboolean
-has_place (VmpRun *self)
-{
-  for (guint i = 0; i < self->undo->len; i++)
-    if (is_of_kind (g_ptr_array_index (self->undo, i), VMP_UNDO_PLACE))
-      return TRUE;
-  return FALSE;
 }
 
 /* Takes back all that was announced, the last first. What cannot be taken back now stays on the

@@ -41,6 +41,7 @@ void vmp_run_set_undo_list (VmpRun *self, GVariant *undo);
 GVariant *vmp_run_get_undo_list (VmpRun *self);
 
 gboolean vmp_run_has_undo (VmpRun *self);
+gboolean vmp_run_left_something_in (VmpRun *self, VmpMachines *machines);
 gboolean vmp_run_left_something_for (VmpRun *self, VmpRun *other);
 
 VmpJob *vmp_run_get_job (VmpRun *self);

@@ -3,6 +3,8 @@
 
 #include "vmp-source-list.h"
 
+#include <string.h>
+
 #include "vmp-error.h"
 #include "vmp-fd.h"
 #include "vmp-name.h"
@@ -113,6 +115,12 @@ vmp_source_list_get_fd (VmpSourceList *self, guint source)
   return ((Entry *) g_ptr_array_index (self->entries, source))->handed;
 }
 
+const char *
+vmp_source_list_get_name (VmpSourceList *self, guint source)
+{
+  return ((Entry *) g_ptr_array_index (self->entries, source))->path;
+}
+
 void
 vmp_source_list_set_backing (VmpSourceList *self, guint source, const char *backing,
                              const char *backing_format)
@@ -163,6 +171,8 @@ entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
     g_variant_dict_insert (&options, "Writable", "b", TRUE);
   if ((entry->flags & VMP_SOURCE_HAND_OVER) != 0)
     g_variant_dict_insert (&options, "HandOver", "b", TRUE);
+  if ((entry->flags & VMP_SOURCE_LOCK) != 0)
+    g_variant_dict_insert (&options, "Lock", "b", TRUE);
   if ((entry->flags & VMP_SOURCE_SAVE_IMAGE) != 0)
     g_variant_dict_insert (&options, "SaveImage", "b", TRUE);
   if (entry->state_xml != NULL)
@@ -294,4 +304,25 @@ vmp_source_list_get_payload (VmpSourceList *self, guint source)
 
   g_variant_lookup (vmp_source_list_get_reading (self, source), "Payload", "t", &payload);
   return payload;
+}
+
+gboolean
+vmp_reading_has_snapshot (GVariant *reading, const char *name, gboolean *memory)
+{
+  g_autoptr (GVariant) table = g_variant_lookup_value (reading, "SnapshotTable",
+                                                       G_VARIANT_TYPE ("a(stt)"));
+  const char *listed;
+  guint64 memory_size;
+  GVariantIter iter;
+
+  if (table == NULL)
+    return FALSE;
+  g_variant_iter_init (&iter, table);
+  while (g_variant_iter_next (&iter, "(&stt)", &listed, NULL, &memory_size))
+    if (strcmp (listed, name) == 0)
+      {
+        *memory = *memory || memory_size > 0;
+        return TRUE;
+      }
+  return FALSE;
 }

@@ -396,6 +396,28 @@ vmp_machines_emit_available (VmpMachines *self)
   g_signal_emit (self, signals[SIGNAL_AVAILABLE], 0);
 }
 
+/* The machine as it is at this moment, where a driver may know it as it was a while ago. It is still
+ * the one that the right was asked for with, or this fails. Blocking. */
+VmpMachine *
+vmp_machines_reread (VmpMachines *self, VmpMachine *machine, GError **error)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+  g_autoptr (VmpMachine) now = NULL;
+
+  if (iface->reread == NULL)
+    return vmp_machine_ref (machine);
+  now = iface->reread (self, vmp_machine_get_uuid (machine), error);
+  if (now == NULL)
+    return NULL;
+  now = put_in_scope (self, g_steal_pointer (&now));
+  if (vmp_machine_has_details_of (now, machine))
+    return g_steal_pointer (&now);
+  vmp_error_set (error, VMPORT_ERROR_INVALID_STATE,
+                 _ ("The virtual machine was changed since the right to do this was asked for; look "
+                    "at it again"));
+  return NULL;
+}
+
 /* Is a machine that a job has held still what it was read as, so that what the job read of it is of
  * one moment? Blocking. */
 gboolean
@@ -574,6 +596,21 @@ gboolean
 vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path, GError **error)
 {
   return VMP_MACHINES_GET_IFACE (self)->set_state_path (self, place, path, error);
+}
+
+/* Adds a snapshot to the machine that is being made, once its configuration is written, and parents
+ * before their children. Its configuration is that machine's: name, id and paths are those that the
+ * machine will have. It is there with the machine, after vmp_machines_define(). Blocking. */
+gboolean
+vmp_machines_add_snapshot (VmpMachines *self, VmpPlace *place, VmpSnapshot *snapshot,
+                           GError **error)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+
+  if (iface->add_snapshot == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                          _ ("The manager “%s” keeps no snapshots"), vmp_machines_get_id (self));
+  return iface->add_snapshot (self, place, snapshot, error);
 }
 
 /* Where the manager's saved states are libvirt's save files: the ways in which their memory may be

@@ -42,6 +42,7 @@ struct _VmpMachinesInterface
   gboolean (*has_remains) (VmpMachines *self, const char *uuid);
   void (*held) (VmpMachines *self, const char *uuid, gboolean held); /* may be NULL */
 
+  VmpMachine *(*reread) (VmpMachines *self, const char *uuid, GError **error); /* may be NULL */
   gboolean (*confirm) (VmpMachines *self, VmpMachine *machine, GError **error); /* may be NULL */
   gboolean (*examine) (VmpMachines *self, VmpDomain *domain, GPtrArray *findings,
                        GError **error); /* may be NULL */
@@ -61,6 +62,8 @@ struct _VmpMachinesInterface
                                    GError **error);
   gboolean (*set_state_path) (VmpMachines *self, VmpPlace *place, const char *path,
                               GError **error);
+  gboolean (*add_snapshot) (VmpMachines *self, VmpPlace *place, VmpSnapshot *snapshot,
+                            GError **error); /* may be NULL: none are kept */
   /* May be NULL; where it is not, set_state_path is never called. */
   const char *const *(*get_state_formats) (VmpMachines *self);
   gboolean (*sync) (VmpMachines *self, VmpPlace *place, GError **error);
@@ -106,6 +109,7 @@ void vmp_machines_emit_available (VmpMachines *self);
 gboolean vmp_machines_is_reserved (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_check_available (VmpMachines *self, GError **error);
 
+VmpMachine *vmp_machines_reread (VmpMachines *self, VmpMachine *machine, GError **error);
 gboolean vmp_machines_confirm (VmpMachines *self, VmpMachine *machine, GError **error);
 gboolean vmp_machines_note_scope (VmpMachines *self, const char *uuid, const char *scope,
                                   GError **error);
@@ -126,6 +130,8 @@ gboolean vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, V
                                            GError **error);
 gboolean vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path,
                                       GError **error);
+gboolean vmp_machines_add_snapshot (VmpMachines *self, VmpPlace *place, VmpSnapshot *snapshot,
+                                    GError **error);
 const char *const *vmp_machines_get_state_formats (VmpMachines *self);
 gboolean vmp_machines_sync (VmpMachines *self, VmpPlace *place, GError **error);
 GVariant *vmp_machines_describe (VmpMachines *self, VmpPlace *place);

@@ -417,6 +417,20 @@ vmp_scopes_set (VmpScopes *self, const char *manager, const char *uuid, const ch
   return change (self, manager, uuid, scope, job, error);
 }
 
+/* Records the scope of a machine that was never seen before; a record that there is holds. Blocking. */
+gboolean
+vmp_scopes_add (VmpScopes *self, const char *manager, const char *uuid, const char *scope,
+                GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->writing);
+
+  if (!make_sure (self, error))
+    return FALSE;
+  if (find_entry (self->entries, manager, uuid) != NULL)
+    return TRUE;
+  return change (self, manager, uuid, scope, VMP_SCOPES_NO_JOB, error);
+}
+
 /* Takes back what @job recorded: the machine is as it was @before, NULL for no record. What somebody
  * else recorded since stays. Blocking. */
 gboolean

@@ -28,6 +28,8 @@ gboolean vmp_scopes_check_defined (VmpScopes *self, const char *scope, GError **
 char *vmp_scopes_lookup (VmpScopes *self, const char *manager, const char *uuid);
 gboolean vmp_scopes_set (VmpScopes *self, const char *manager, const char *uuid, const char *scope,
                          guint job, GError **error);
+gboolean vmp_scopes_add (VmpScopes *self, const char *manager, const char *uuid, const char *scope,
+                         GError **error);
 gboolean vmp_scopes_take_back (VmpScopes *self, const char *manager, const char *uuid, guint job,
                                const char *before, GError **error);
 gboolean vmp_scopes_drop (VmpScopes *self, const char *manager, const char *uuid, GError **error);

@@ -45,6 +45,8 @@ static const struct
   WARNING_ROW (MEDIA_LEFT_BEHIND, "MediaLeftBehind"),
   WARNING_ROW (STATE_LEFT_BEHIND, "StateLeftBehind"),
   WARNING_ROW (STATE_KEEPS_IDENTITY, "StateKeepsIdentity"),
+  WARNING_ROW (CHECKPOINTS_LEFT_BEHIND, "CheckpointsLeftBehind"),
+  WARNING_ROW (CONFIGURATION_LEFT_BEHIND, "ConfigurationLeftBehind"),
   [VMP_FINDING_PACKAGE_SIZE] = { "PackageSize", VMP_SEVERITY_INFO, 0 },
 };
 

@@ -1,4 +1,5 @@
-/* The members of a package that are copies of files: makes and flushes them, several at a time. */
+/* The members of a package that are files of their own: copies, digests and flushes them, several at a
+ * time. */
 #include "config.h"
 
 #include "vmp-package-copies.h"
@@ -52,7 +53,7 @@ typedef struct
 {
   VmpPackageCopies *copies;
   VmpPackageFile *file;
-  int source; /* not owned */
+  int source; /* not owned; -1: the member is there already */
   GBytes *patch_bytes;
   VmpCopierPatch patch;
   guint64 insert;
@@ -120,6 +121,48 @@ vmp_package_copies_add (VmpPackageCopies *self, int source, VmpPackageFile *file
   return TRUE;
 }
 
+void
+vmp_package_copies_add_filled (VmpPackageCopies *self, VmpPackageFile *file, guint64 copied)
+{
+  Member *member = g_new0 (Member, 1);
+
+  member->copies = self;
+  member->file = file;
+  member->source = -1;
+  member->copied = copied;
+  g_ptr_array_add (self->members, member);
+}
+
+/* Takes over what the copier found out. */
+static void
+note_digests (VmpPackageFile *file, VmpCopierResult *result)
+{
+  file->verity = g_steal_pointer (&result->verity);
+  file->sha256 = g_steal_pointer (&result->sha256);
+  if (result->locator != NULL && result->size > 0)
+    file->locator = vmp_locator_to_text (result->locator);
+}
+
+/* The digests of what somebody else has filled are those of what lies there in the end. */
+static gboolean
+read_filled (VmpPackageCopies *self, VmpPackageFile *file, GError **error)
+{
+  vmp_autofd int fd = vmp_at_open (self->staging, file->name, O_RDONLY, 0, error);
+  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
+  g_auto (VmpCopierResult) result = { 0 };
+
+  if (fd < 0 || !vmp_copier_measure (fd, &file->size, &file->allocated, error))
+    return FALSE;
+  if (self->flags == VMP_COPIER_NONE)
+    return TRUE;
+  vmp_pace_set_place (self->pace, "Copying", file->name);
+  if (!vmp_copier_run (fd, -1, quoted, self->flags, NULL, 0, step_uncounted, self->pace, &result,
+                       error))
+    return FALSE;
+  note_digests (file, &result);
+  return TRUE;
+}
+
 /* Runs in a thread of its own, beside those of other members. */
 static gboolean
 write_member (gpointer item, gpointer data, GError **error)
@@ -129,9 +172,11 @@ write_member (gpointer item, gpointer data, GError **error)
   VmpPackageFile *file = member->file;
   g_auto (VmpCopierResult) result = { 0 };
   g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
-  vmp_autofd int target = vmp_at_open (self->staging, file->name, O_RDWR | O_CREAT | O_EXCL, 0600,
-                                       error);
+  vmp_autofd int target = -1;
 
+  if (member->source < 0)
+    return read_filled (self, file, error);
+  target = vmp_at_open (self->staging, file->name, O_RDWR | O_CREAT | O_EXCL, 0600, error);
   if (target < 0)
     return FALSE;
   vmp_pace_set_place (self->pace, "Copying", file->name);
@@ -147,10 +192,7 @@ write_member (gpointer item, gpointer data, GError **error)
     return FALSE;
   file->size = result.size;
   file->allocated = result.copied + result.cloned;
-  file->verity = g_steal_pointer (&result.verity);
-  file->sha256 = g_steal_pointer (&result.sha256);
-  if (result.locator != NULL && result.size > 0)
-    file->locator = vmp_locator_to_text (result.locator);
+  note_digests (file, &result);
   member->copied = result.copied;
   member->cloned = result.cloned;
   return TRUE;

@@ -1,4 +1,5 @@
-/* The members of a package that are copies of files: makes and flushes them, several at a time. */
+/* The members of a package that are files of their own: copies, digests and flushes them, several at a
+ * time. */
 #pragma once
 
 #include <gio/gio.h>
@@ -17,6 +18,8 @@ void vmp_package_copies_free (VmpPackageCopies *self);
 
 gboolean vmp_package_copies_add (VmpPackageCopies *self, int source, VmpPackageFile *file,
                                  GVariant *options, GError **error);
+/* One that somebody else has filled, for which @copied bytes were moved. */
+void vmp_package_copies_add_filled (VmpPackageCopies *self, VmpPackageFile *file, guint64 copied);
 /* Fills in what the files of the package come to. */
 gboolean vmp_package_copies_run (VmpPackageCopies *self, guint64 *copied, guint64 *cloned,
                                  GError **error);

@@ -16,6 +16,8 @@
 #include "vmp-copier.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-image-lock.h"
+#include "vmp-image-snapshot.h"
 #include "vmp-image.h"
 #include "vmp-name.h"
 #include "vmp-state.h"
@@ -171,6 +173,17 @@ check_new_backing (int fd, const char *what, GVariant *options, GError **error)
 }
 
 static gboolean
+describe_snapshots (int fd, const char *what, GVariantDict *reading, GError **error)
+{
+  GVariant *table = vmp_image_snapshot_list (fd, what, error);
+
+  if (table == NULL)
+    return FALSE;
+  g_variant_dict_insert_value (reading, "SnapshotTable", table);
+  return TRUE;
+}
+
+static gboolean
 describe_image (int fd, const char *format, const char *what, GVariant *options,
                 GVariantDict *reading, GError **error)
 {
@@ -183,11 +196,25 @@ describe_image (int fd, const char *format, const char *what, GVariant *options,
     return FALSE;
   g_variant_dict_insert (reading, "VirtualSize", "t", info.virtual_size);
   g_variant_dict_insert (reading, "Snapshots", "u", info.n_snapshots);
+  if (info.n_snapshots > 0 && !describe_snapshots (fd, what, reading, error))
+    return FALSE;
+  if (info.encrypted)
+    g_variant_dict_insert (reading, "Encrypted", "b", TRUE);
   if (info.backing_file != NULL)
     g_variant_dict_insert (reading, "BackingFile", "s", info.backing_file);
   if (info.backing_format != NULL)
     g_variant_dict_insert (reading, "BackingFormat", "s", info.backing_format);
   return TRUE;
+}
+
+/* For as long as the worker lives. */
+static gboolean
+lock (int fd, const char *what, GVariant *options, GError **error)
+{
+  gboolean wanted = FALSE;
+
+  g_variant_lookup (options, "Lock", "b", &wanted);
+  return !wanted || vmp_image_lock (fd, what, error);
 }
 
 static gboolean
@@ -220,7 +247,7 @@ add_source (VmpSources *self, int package_fd, guint32 id, GVariant *options, GUn
     g_variant_lookup (options, "Path", "&s", &what);
   g_variant_lookup (options, "Name", "&s", &what);
   quoted = g_strdup_printf (_ ("“%s”"), what);
-  if (!vmp_fd_check_regular (fd, quoted, error)
+  if (!vmp_fd_check_regular (fd, quoted, error) || !lock (fd, what, options, error)
       || !vmp_copier_measure (fd, &size, &payload, error))
     return FALSE;
   if (fstat (fd, &st) < 0)

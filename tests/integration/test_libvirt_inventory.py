@@ -4,8 +4,10 @@ import uuid
 
 import libvirt as binding
 
+from rig import packages
 from rig.caller import ERROR, MACHINE, MANAGER, QEMU, UNKNOWN_OBJECT, refused
 from rig.libvirt import CONFIGURATION, IMAGES
+from rig.loop import wait_for
 from rig.qemu import wait_asking
 from rig.shapes import make_images, shape
 
@@ -149,3 +151,36 @@ def test_further_managers(make_daemon, root, alice):
     assert path.startswith('/org/vmport/VirtualMachine/play/')
     assert alice.get(manager, MANAGER, 'Uri') == 'test:///default'
     assert alice.export_settings(path, manager)['CopyVmStorage'] is True
+
+
+def changes(recorder, path):
+    return len(recorder.of(path, 'PropertiesChanged'))
+
+
+def test_what_libvirt_tells_no_event_of(libvirt, qemu, alice, recorder, area):
+    """Autostart, and a managed save that is removed."""
+    domain = define(libvirt, 'web')
+    path = qemu.find(alice, 'web')
+    domain.create()
+    domain.managedSave(0)
+    qemu.wait_state(alice, path, 'saved')
+    heard = changes(recorder, path)
+    domain.managedSaveRemove()
+    wait_for(lambda: changes(recorder, path) > heard, 'word of the state that was removed')
+    assert alice.get(path, MACHINE, 'State') == 'off'
+    for autostart in (True, False, True):
+        heard = changes(recorder, path)
+        domain.setAutostart(autostart)
+        wait_for(lambda: changes(recorder, path) > heard, f'word of autostart={autostart}')
+        assert ('autostart' in alice.configuration(path)) is autostart
+
+
+def test_an_export_goes_by_what_is(libvirt, qemu, alice, area):
+    """And not by what was heard of last: nothing has to arrive first."""
+    domain = define(libvirt, 'web')
+    path = qemu.find(alice, 'web')
+    for number in range(5):
+        domain.setAutostart(number % 2 == 0)
+        alice.wait(alice.export(path, area / f'alice/{number}', manager=QEMU))
+        text = packages.configuration(area / f'alice/{number}').read_text()
+        assert ('autostart' in text) is (number % 2 == 0), number

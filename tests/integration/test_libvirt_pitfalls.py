@@ -10,9 +10,10 @@ import pytest
 from gi.repository import GLib
 
 from rig import packages
-from rig.caller import ERROR, QEMU, STORE, Refused, refused
+from rig.caller import ERROR, MANAGER, QEMU, STORE, Refused, refused
 from rig.jobs import Hold, findings, job_failure
 from rig.libvirt import IMAGES, NVRAM, TPM, USER
+from rig.loop import wait_on_disk
 from rig.machines import MIB, Disk, bare_directory, make_image, names, random_disk, same_content
 from rig.qemu import Qemu
 from rig.shapes import make_images, shape
@@ -85,6 +86,34 @@ def test_starting_a_machine_that_is_being_exported(libvirt, daemon, make, alice,
         libvirt.domain('web').create()
 
 
+def test_starting_a_machine_whose_disk_is_in_no_pool(libvirt, daemon, qemu, carol, area, users,
+                                                     recorder):
+    """A worker reads it as its caller, and QEMU is kept from it all the same."""
+    folder = area / 'place'
+    folder.mkdir()
+    folder.chmod(0o755)
+    make_image(folder / 'web-0.qcow2', random_disk(16, 'web-0.qcow2', 'qcow2'))
+    (folder / 'web-0.qcow2').chmod(0o666)
+    libvirt.define(shape(PLAIN, 'web').replace(str(IMAGES), str(folder)))
+    machine = qemu.find(carol, 'web')
+    hold = Hold(daemon, recorder, 'Copying')
+    job = carol.export(machine, area / 'carol/package',
+                       {'BandwidthLimit': GLib.Variant('t', 32 * MIB)}, QEMU)
+    hold.wait()
+    with pytest.raises(binding.libvirtError) as error:
+        libvirt.domain('web').create()
+    assert 'lock' in str(error.value)
+    hold.release()
+    refusal = None
+    try:
+        carol.wait(job)
+    except Refused as error:
+        refusal = error
+    # The attempt gave the image to QEMU's user and took it back.
+    assert refusal is None or refusal.name in (f'{ERROR}InUse', f'{ERROR}FileInUse'), refusal
+    libvirt.domain('web').create()
+
+
 def test_uefi_variables_of_a_machine_that_never_ran(libvirt, make, alice, area):
     """Pitfall 5: their absence is no error."""
     machine = make(what=UEFI)
@@ -120,6 +149,75 @@ def test_the_first_is_never_overwritten(libvirt, package, alice):
         assert codes <= set(findings(alice, job)), settings
     assert libvirt.names() == ['web'] and libvirt.xml('web') == before
     assert libvirt.traces() == traces
+
+
+def test_a_name_and_an_id_that_are_taken_meanwhile(libvirt, daemon, make, alice, area, recorder):
+    """Pitfall 11: looked at once more when all is copied."""
+    machine = make()
+    disk = random_disk(16, 'web-0.qcow2', 'qcow2')
+    make_image(IMAGES / disk.name, disk)
+    alice.wait(alice.export(machine, area / 'alice/package', manager=QEMU))
+    text = libvirt.xml('web')
+    libvirt.undefine('web')
+    before = libvirt.traces()
+    hold = Hold(daemon, recorder, 'Copying')
+    job = alice.import_(area / 'alice/package', {
+        'GenerateNewId': False, 'BandwidthLimit': GLib.Variant('t', 32 * MIB)}, QEMU)
+    hold.wait()
+    libvirt.define(text)
+    theirs = libvirt.xml('web')
+    hold.release()
+    assert refused(alice.wait, job).name == f'{ERROR}Exists'
+    assert libvirt.xml('web') == theirs and 'urn:vmport' not in theirs
+    libvirt.undefine('web')
+    assert libvirt.traces() == before
+
+
+def test_a_definition_is_made_under_a_name_of_its_own(libvirt, package, alice, area):
+    """Pitfall 11: what somebody defines after the last look cannot be overwritten either. libvirt
+    replaces where id and name are the same, so nothing new is defined under a name that another
+    could have."""
+    heard = area / 'events'
+    with open(heard, 'w') as log:
+        events = subprocess.Popen(('stdbuf', '-oL', 'virsh', '-c', 'qemu:///system', 'event',
+                                   '--event', 'lifecycle', '--loop', '--timeout', '120'),
+                                  stdout=log)
+    try:
+        probe = shape('least', 'probe', '7b3f3c0a-52a5-4a3c-8d0c-5a8b6f0b7d11')
+        wait_on_disk(lambda: libvirt.define(probe) and 'probe' in heard.read_text(),
+                     'events to be heard')
+        alice.wait(alice.import_(package, {'Name': 'new'}, QEMU))
+        libvirt.undefine('new')
+        wait_on_disk(lambda: 'Undefined Removed' in heard.read_text(), 'the last event')
+    finally:
+        events.terminate()
+        events.wait()
+    lines = [line for line in heard.read_text().splitlines() if "'probe'" not in line]
+    added = [line for line in lines if 'Defined Added' in line]
+    assert len(added) == 1 and "domain 'vmport-" in added[0], lines
+    assert any('Defined Renamed' in line and "domain 'new'" in line for line in lines), lines
+
+
+def test_what_no_package_has_is_named(libvirt, make, qemu, alice, area):
+    """Options for QEMU itself, and other programs' metadata."""
+    machine = make()
+    text = libvirt.xml('web').replace("<domain type='qemu'>", '''<domain type='qemu'
+        xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><metadata>
+        <their:note xmlns:their='urn:theirs'>1</their:note></metadata>''').replace(
+            '</domain>', "<qemu:commandline><qemu:arg value='-S'/></qemu:commandline></domain>")
+    libvirt.define(text)
+    found = [finding for finding in alice.call(
+                 QEMU, MANAGER, 'CheckExport', '(osa{sv})', (machine, str(area / 'alice/p'), {}))
+             if finding['Severity'] != 'info']
+    assert [finding['Code'] for finding in found] == ['ConfigurationLeftBehind'] * 2, found
+    said = ' '.join(finding['Message'] for finding in found)
+    assert 'qemu:commandline' in said and 'metadata' in said
+    job = alice.export(machine, area / 'alice/p', manager=QEMU)
+    assert [warning['Code'] for warning in alice.wait(job)['Warnings']] \
+        == ['ConfigurationLeftBehind'] * 2
+    assert alice.job(job)['JobState'] == 32768
+    text = packages.configuration(area / 'alice/p').read_text()
+    assert 'commandline' not in text and 'theirs' not in text
 
 
 def test_mac_addresses_that_are_taken(libvirt, package, alice):

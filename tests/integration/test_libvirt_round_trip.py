@@ -7,9 +7,10 @@ import libvirt as libvirt_api
 import pytest
 from gi.repository import GLib
 
-from rig.caller import ERROR, Refused
+from rig.caller import ERROR, Refused, refused
 from rig.libvirt import IMAGES, NVRAM, SAVED, TPM
-from test_libvirt_manager import QEMU, define, path_of, wait_available, wait_until
+from rig.loop import wait_on_disk
+from test_libvirt_manager import DOMAIN, QEMU, define, path_of, wait_available, wait_until
 
 SLOWLY = GLib.Variant('t', 1)
 
@@ -63,6 +64,19 @@ def test_export_and_import(machine, libvirt, root, area):
     assert 'top-2.qcow2' in volumes
     libvirt.domain('copy').create()
     libvirt.domain('copy').destroy()
+
+
+def test_disks_in_another_format(machine, libvirt, root, area):
+    """DiskFormat: VMDK runs under libvirt; VHDX it does not know, which is said before a byte moves."""
+    root.wait(root.export(machine, area / 'p', {'DiskFormat': 'vmdk'}, manager=QEMU))
+    root.wait(root.import_(area / 'p', {'Name': 'copy'}, QEMU))
+    assert libvirt.xml('copy').count("type='vmdk'") == 2
+    libvirt.domain('copy').create()
+    libvirt.domain('copy').destroy()
+    root.wait(root.export(machine, area / 'q', {'DiskFormat': 'vhdx'}, manager=QEMU))
+    error = refused(root.check_import, area / 'q', {'Name': 'other'}, QEMU)
+    assert error.name == f'{ERROR}NotCompatible' and 'DiskFormat=qcow2' in error.message
+    root.wait(root.import_(area / 'q', {'Name': 'other'}))
 
 
 def test_from_the_store_and_back(machine, libvirt, root, area):
@@ -241,6 +255,24 @@ def test_the_scope_is_noted_and_a_note_counts_for_nothing(libvirt, make_daemon, 
                                   QEMU))['ImportedVirtualMachine']
     assert root.machines(QEMU)[made]['SecurityScope'] == 'lab'
     assert 'scope="lab"' in libvirt.xml('in').replace("'", '"')
+
+
+def test_a_note_counts_for_a_machine_that_was_never_seen(libvirt, make_daemon, root, recorder):
+    """And is recorded then: what becomes of the configuration later changes nothing any more."""
+    note = ("<metadata><vmport:machine xmlns:vmport='urn:vmport:metadata:1' scope='lab'/></metadata>")
+    make_daemon(Scopes='lab;other')
+    wait_available(root, recorder)
+    text = DOMAIN.format(name='web', devices='')
+    domain = libvirt.define(text.replace('</name>', f'</name>{note}'))
+    machine = path_of(domain)
+    scope = lambda: root.machines(QEMU)[machine]['SecurityScope']
+    wait_until(recorder, lambda: machine in root.machines(QEMU), 'the machine')
+    assert scope() == 'lab'
+    for other in ('', note.replace('lab', 'other')):
+        libvirt.define(text.replace('</name>', f'</name><uuid>{domain.UUIDString()}</uuid>{other}'))
+        wait_on_disk(lambda: 'scope="lab"' in libvirt.xml('web').replace("'", '"'),
+                     'the note written anew')
+        assert scope() == 'lab'
 
 
 def test_in_place(machine, libvirt, root, area, recorder):

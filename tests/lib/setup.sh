@@ -16,15 +16,15 @@ export VMPORT_SOURCE VMPORT_BUILD_DIR VMPORT_PREFIX VMPORT_CACHE
 VMPORT_PACKAGES=(
   # to build
   gcc gettext gobject-introspection libc6-dev libgirepository1.0-dev libglib2.0-dev
-  libglib2.0-dev-bin libjson-glib-dev libpolkit-gobject-1-dev libssl-dev
+  libglib2.0-dev-bin libjson-glib-dev libnbd-dev libpolkit-gobject-1-dev libssl-dev
   libsystemd-dev libvirt-dev libvirt-glib-1.0-dev libxml2-dev meson ninja-build pkg-config
   python3-docutils
   # to run
   dbus dbus-daemon libglib2.0-bin polkitd systemd
   # to test
-  bsdutils btrfs-progs e2fsprogs fsverity libvirt-clients libvirt-daemon libxml2-utils mount ovmf
+  bsdutils btrfs-progs e2fsprogs fsverity libvirt-clients libvirt-daemon libxml2-utils lzop mount ovmf
   passwd procps python3 python3-dbus python3-gi python3-libvirt python3-pytest qemu-system-x86
-  qemu-utils strace swtpm swtpm-tools util-linux xfsprogs
+  qemu-utils strace swtpm swtpm-tools util-linux virtinst xfsprogs
 )
 
 say () { printf '%s\n' "$*" >&2; }

@@ -148,7 +148,12 @@ test_take_identity (void)
   vmp_domain_set_interface_source (domain, 1, VMP_NETWORK_NONE, NULL);
   vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, "/new/vars.fd");
 
+  vmp_domain_set_note (state, VMP_DOMAIN_NOTE_SCOPE, "lab");
+  vmp_domain_set_note (state, VMP_DOMAIN_NOTE_JOB, "old");
+
   vmp_domain_take_identity (state, domain);
+  g_assert_null (vmp_domain_get_note (state, VMP_DOMAIN_NOTE_SCOPE));
+  g_assert_null (vmp_domain_get_note (state, VMP_DOMAIN_NOTE_JOB));
   xml = vmp_domain_to_xml (state);
   g_assert_cmpstr (vmp_domain_get_name (state), ==, "new");
   g_assert_cmpstr (vmp_domain_get_uuid (state), ==, NEW);

@@ -31,6 +31,8 @@ static const struct
   { "MediaLeftBehind", "warning", NULL },
   { "StateLeftBehind", "warning", NULL },
   { "StateKeepsIdentity", "warning", NULL },
+  { "CheckpointsLeftBehind", "warning", NULL },
+  { "ConfigurationLeftBehind", "warning", NULL },
   { "PackageSize", "info", NULL },
 };
 

@@ -11,8 +11,10 @@
 static VmportError
 code_of (virErrorPtr last)
 {
-  /* A socket that broke. QEMU's troubles are system errors too, of another domain. */
-  if (last->code == VIR_ERR_SYSTEM_ERROR && last->domain == VIR_FROM_RPC)
+  /* A socket that broke, or was closed under a call. QEMU's troubles are system and internal errors
+   * too, of another domain. */
+  if (last->domain == VIR_FROM_RPC
+      && (last->code == VIR_ERR_SYSTEM_ERROR || last->code == VIR_ERR_INTERNAL_ERROR))
     return VMPORT_ERROR_NOT_AVAILABLE;
   switch (last->code)
     {

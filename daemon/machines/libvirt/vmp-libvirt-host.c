@@ -79,7 +79,7 @@ read_version (VmpLibvirtHost *self, virConnectPtr connection, GError **error)
   unsigned long version;
 
   if (virConnectGetLibVersion (connection, &version) < 0)
-    return vmp_libvirt_error_set (error, "Cannot ask for libvirt's version");
+    return vmp_libvirt_error_set (error, _ ("libvirt does not tell its version"));
   self->version = g_strdup_printf ("%lu.%lu.%lu", version / 1000000, version / 1000 % 1000,
                                    version % 1000);
   return TRUE;
@@ -141,7 +141,7 @@ read_qemu_user (VmpLibvirtHost *self, virConnectPtr connection, GError **error)
   g_auto (GStrv) parts = NULL;
 
   if (xml == NULL)
-    return vmp_libvirt_error_set (error, "Cannot ask for the host's capabilities");
+    return vmp_libvirt_error_set (error, _ ("libvirt does not tell the host's capabilities"));
   query = vmp_query_new (xml, _ ("The host's capabilities"), error);
   free (xml);
   if (query == NULL)
@@ -250,6 +250,41 @@ read_pools (VmpLibvirtHost *self, virConnectPtr connection)
   free (pools);
 }
 
+/* "qemu:///system" and "qemu:///session", by libvirtd or a daemon of its own, on this host. */
+void
+vmp_libvirt_folders_init (VmpLibvirtFolders *self, const char *uri)
+{
+  g_autoptr (GUri) parsed = g_uri_parse (uri, G_URI_FLAGS_NONE, NULL);
+  const char *scheme = parsed != NULL ? g_uri_get_scheme (parsed) : "";
+  const char *host = parsed != NULL ? g_uri_get_host (parsed) : NULL;
+  const char *path = parsed != NULL ? g_uri_get_path (parsed) : "";
+
+  *self = (VmpLibvirtFolders){ NULL, NULL, NULL };
+  if ((strcmp (scheme, "qemu") != 0 && strcmp (scheme, "qemu+unix") != 0)
+      || (host != NULL && host[0] != '\0'))
+    return;
+  if (strcmp (path, "/system") == 0)
+    {
+      self->configuration = g_strdup ("/etc/libvirt/qemu");
+      self->state = g_strdup (SYSTEM_FOLDER "/qemu");
+      self->tpm = g_strdup (SYSTEM_FOLDER "/swtpm");
+    }
+  else if (strcmp (path, "/session") == 0)
+    {
+      self->configuration = g_build_filename (g_get_user_config_dir (), "libvirt/qemu", NULL);
+      self->state = g_strdup (self->configuration);
+      self->tpm = g_build_filename (self->configuration, "swtpm", NULL);
+    }
+}
+
+void
+vmp_libvirt_folders_clear (VmpLibvirtFolders *self)
+{
+  g_clear_pointer (&self->configuration, g_free);
+  g_clear_pointer (&self->state, g_free);
+  g_clear_pointer (&self->tpm, g_free);
+}
+
 static void
 add_own_folder (VmpLibvirtHost *self, VmpRoomKind kind, const char *base, const char *name)
 {
@@ -259,30 +294,18 @@ add_own_folder (VmpLibvirtHost *self, VmpRoomKind kind, const char *base, const 
     add_room (self, kind, path, FALSE);
 }
 
-/* Where QEMU's driver keeps what it has no calls for. Other drivers have nothing of it. */
 static void
-read_own_folders (VmpLibvirtHost *self, virConnectPtr connection, const char *uri)
+read_own_folders (VmpLibvirtHost *self, const char *uri)
 {
-  const char *type = virConnectGetType (connection);
-  g_autoptr (GUri) parsed = g_uri_parse (uri, G_URI_FLAGS_NONE, NULL);
-  const char *path = parsed != NULL ? g_uri_get_path (parsed) : "";
-  g_autofree char *session = NULL;
+  g_auto (VmpLibvirtFolders) folders = { NULL };
 
-  if (g_strcmp0 (type, "QEMU") != 0)
+  vmp_libvirt_folders_init (&folders, uri);
+  if (folders.state == NULL)
     return;
-  if (strcmp (path, "/system") == 0)
-    {
-      self->tpm_folder = g_strdup (SYSTEM_FOLDER "/swtpm");
-      add_own_folder (self, VMP_ROOM_NVRAM, SYSTEM_FOLDER, "qemu/nvram");
-      add_own_folder (self, VMP_ROOM_SAVE, SYSTEM_FOLDER, "qemu/save");
-      add_own_folder (self, VMP_ROOM_TPM, SYSTEM_FOLDER, "swtpm");
-      return;
-    }
-  session = g_build_filename (g_get_user_config_dir (), "libvirt", NULL);
-  self->tpm_folder = g_build_filename (session, "qemu/swtpm", NULL);
-  add_own_folder (self, VMP_ROOM_NVRAM, session, "qemu/nvram");
-  add_own_folder (self, VMP_ROOM_SAVE, session, "qemu/save");
-  add_own_folder (self, VMP_ROOM_TPM, session, "qemu/swtpm");
+  self->tpm_folder = g_strdup (folders.tpm);
+  add_own_folder (self, VMP_ROOM_NVRAM, folders.state, "nvram");
+  add_own_folder (self, VMP_ROOM_SAVE, folders.state, "save");
+  add_own_folder (self, VMP_ROOM_TPM, folders.tpm, "");
 }
 
 /* Blocking. */
@@ -305,7 +328,7 @@ vmp_libvirt_host_read (virConnectPtr connection, const char *uri, GError **error
     read_conf (self);
   read_networks (self, connection);
   read_pools (self, connection);
-  read_own_folders (self, connection, uri);
+  read_own_folders (self, uri);
   return g_steal_pointer (&self);
 }
 

@@ -39,6 +39,18 @@ typedef struct
   gid_t tpm_gid;
 } VmpLibvirtHost;
 
+/* Where QEMU's driver on this host keeps what it has no calls for. */
+typedef struct
+{
+  char *configuration; /* NULL for a driver that keeps nothing of it here */
+  char *state;
+  char *tpm;
+} VmpLibvirtFolders;
+
+void vmp_libvirt_folders_init (VmpLibvirtFolders *self, const char *uri);
+void vmp_libvirt_folders_clear (VmpLibvirtFolders *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VmpLibvirtFolders, vmp_libvirt_folders_clear)
+
 VmpLibvirtHost *vmp_libvirt_host_read (virConnectPtr connection, const char *uri, GError **error);
 VmpLibvirtHost *vmp_libvirt_host_ref (VmpLibvirtHost *self);
 void vmp_libvirt_host_unref (VmpLibvirtHost *self);

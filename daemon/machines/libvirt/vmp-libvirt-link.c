@@ -34,7 +34,9 @@
 typedef enum
 {
   ORDER_READ,
+  ORDER_READ_NAMED,
   ORDER_READ_HOST,
+  ORDER_WORK,
   ORDER_CLOSED,
   ORDER_STOP,
 } OrderKind;
@@ -42,7 +44,10 @@ typedef enum
 typedef struct
 {
   OrderKind kind;
-  char *uuid;
+  char *machine; /* its id or name */
+  VmpLibvirtLinkWork work;
+  gpointer data;
+  GDestroyNotify free_data;
 } Order;
 
 struct _VmpLibvirtLink
@@ -76,7 +81,9 @@ order_free (gpointer data)
 {
   Order *order = data;
 
-  g_free (order->uuid);
+  if (order->free_data != NULL)
+    order->free_data (order->data);
+  g_free (order->machine);
   g_free (order);
 }
 
@@ -106,12 +113,12 @@ link_unref (gpointer data)
 }
 
 static void
-push (VmpLibvirtLink *self, OrderKind kind, const char *uuid)
+push (VmpLibvirtLink *self, OrderKind kind, const char *machine)
 {
   Order *order = g_new0 (Order, 1);
 
   order->kind = kind;
-  order->uuid = g_strdup (uuid);
+  order->machine = g_strdup (machine);
   g_async_queue_push (self->orders, order);
 }
 
@@ -299,7 +306,7 @@ read_machines (virConnectPtr connection, VmpLibvirtHost *host, GError **error)
   gboolean alive = n >= 0;
 
   if (!alive)
-    vmp_libvirt_error_set (error, "Cannot list the machines");
+    vmp_libvirt_error_set (error, _ ("libvirt does not list its machines"));
   for (int i = 0; i < n; i++)
     {
       g_autoptr (GError) local_error = NULL;
@@ -420,6 +427,17 @@ read_one (VmpLibvirtLink *self, virConnectPtr connection, const char *uuid)
   tell (word);
 }
 
+/* What is removed when the machine is has gone with it. */
+static void
+read_named (VmpLibvirtLink *self, virConnectPtr connection, const char *name)
+{
+  g_autoptr (VmpVirDomain) domain = virDomainLookupByName (connection, name);
+  char uuid[VIR_UUID_STRING_BUFLEN];
+
+  if (domain != NULL && virDomainGetUUIDString (domain, uuid) == 0)
+    read_one (self, connection, uuid);
+}
+
 /* Until the connection is closed. */
 static void
 serve (VmpLibvirtLink *self, virConnectPtr connection)
@@ -430,9 +448,13 @@ serve (VmpLibvirtLink *self, virConnectPtr connection)
       OrderKind kind = order->kind;
 
       if (kind == ORDER_READ)
-        read_one (self, connection, order->uuid);
+        read_one (self, connection, order->machine);
+      else if (kind == ORDER_READ_NAMED)
+        read_named (self, connection, order->machine);
       else if (kind == ORDER_READ_HOST)
         read_host (self, connection);
+      else if (kind == ORDER_WORK)
+        order->work (connection, order->data);
       order_free (order);
       if (kind == ORDER_CLOSED || kind == ORDER_STOP)
         return;
@@ -476,7 +498,7 @@ run (gpointer data)
       gboolean up = connection != NULL && bring_up (self, connection, &error);
 
       if (connection == NULL)
-        vmp_libvirt_error_set (&error, "Cannot connect to libvirt");
+        vmp_libvirt_error_set (&error, _ ("Cannot connect to libvirt"));
       note_try (self);
       if (up)
         {
@@ -545,6 +567,27 @@ void
 vmp_libvirt_link_read (VmpLibvirtLink *self, const char *uuid)
 {
   push (self, ORDER_READ, uuid);
+}
+
+void
+vmp_libvirt_link_read_named (VmpLibvirtLink *self, const char *name)
+{
+  push (self, ORDER_READ_NAMED, name);
+}
+
+/* Has something done that may block, where it does not matter whether it is done: it is forgotten when
+ * the connection breaks. */
+void
+vmp_libvirt_link_run (VmpLibvirtLink *self, VmpLibvirtLinkWork work, gpointer data,
+                      GDestroyNotify free_data)
+{
+  Order *order = g_new0 (Order, 1);
+
+  order->kind = ORDER_WORK;
+  order->work = work;
+  order->data = data;
+  order->free_data = free_data;
+  g_async_queue_push (self->orders, order);
 }
 
 /* A reference to the connection for a job's thread, for virConnectClose(), and to what is known of

@@ -26,6 +26,10 @@ VmpLibvirtLink *vmp_libvirt_link_new (const char *uri, const VmpLibvirtLinkFuncs
                                       gpointer owner);
 void vmp_libvirt_link_stop (VmpLibvirtLink *self);
 void vmp_libvirt_link_read (VmpLibvirtLink *self, const char *uuid);
+void vmp_libvirt_link_read_named (VmpLibvirtLink *self, const char *name);
+typedef void (*VmpLibvirtLinkWork) (virConnectPtr connection, gpointer data);
+void vmp_libvirt_link_run (VmpLibvirtLink *self, VmpLibvirtLinkWork work, gpointer data,
+                           GDestroyNotify free_data);
 VmpLibvirtHost *vmp_libvirt_link_get_host (VmpLibvirtLink *self);
 const char *vmp_libvirt_link_get_process (VmpLibvirtLink *self);
 void vmp_libvirt_link_note_attempt (VmpLibvirtLink *self, const char *token);

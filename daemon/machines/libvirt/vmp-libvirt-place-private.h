@@ -32,6 +32,7 @@ struct _VmpPlace
   GPtrArray *items; /* of VmpPlaceItem */
   VmpPlaceItem *tpm; /* its folder, of @items, or NULL */
   VmpDomain *domain;
+  GPtrArray *snapshots; /* of VmpSnapshot, parents first */
 };
 
 G_END_DECLS

@@ -3,13 +3,15 @@
  *
  *   <room>/.vmport-<token>/…        while it is made; a room is a pool's target, or libvirt's folder
  *                                   for UEFI variables, TPMs or saved states
- *   <pool>/<name of the image>      then, moved there without replacing anything
+ *   <pool>/<name of the image>      then, moved there without replacing anything; overlays that only
+ *                                   snapshots use, and snapshots' memories, lie there too
  *   <nvram>/<name>_VARS.fd
  *   <swtpm>/<uuid>/
  *   <save>/<name>.save
  *
  * Files are moved before the definition, and the definition bears the token, so that either can be
- * told from what is anybody else's. */
+ * told from what is anybody else's. Snapshots are defined behind their machine, which a roll-back
+ * undefines with them. */
 #include "config.h"
 
 #include "vmp-libvirt-place.h"
@@ -29,12 +31,14 @@
 #include "vmp-libvirt-place-private.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
+#include "vmp-libvirt-snapshot.h"
 #include "vmp-name.h"
 #include "vmp-package.h"
 
 #define TPM_PREFIX "tpm/"
 #define NVRAM_FILE "nvram.fd"
 #define STATE_FILE "state.save"
+#define MAX_MEMORY_NAME 240 /* with the ending and a number, still a name for a file */
 #define TPM_FOLDER_MODE 0711 /* libvirt's own */
 
 static void
@@ -57,6 +61,7 @@ vmp_libvirt_place_free (VmpPlace *self)
   g_free (self->staging);
   g_ptr_array_unref (self->items);
   g_ptr_array_unref (self->rooms);
+  g_ptr_array_unref (self->snapshots);
   g_clear_object (&self->domain);
   vmp_libvirt_host_unref (self->host);
   g_free (self);
@@ -151,6 +156,7 @@ vmp_libvirt_place_new (VmpLibvirtLink *link, VmpLibvirtHost *host, const char *t
   self->name = g_strdup (name);
   self->staging = g_strconcat (VMP_PLACE_STAGING_PREFIX, token, NULL);
   self->items = g_ptr_array_new_with_free_func (item_free);
+  self->snapshots = g_ptr_array_new_with_free_func (g_object_unref);
   self->rooms = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_room_free);
   for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
@@ -270,6 +276,18 @@ add_state (VmpPlace *self, const char *member, GError **error)
   return add_item (self, room, member, final);
 }
 
+/* After the machine and the snapshot, whose folder it comes in. */
+static char *
+name_memory (const char *machine, const char *member)
+{
+  g_autofree char *folder = g_path_get_dirname (member);
+  g_autofree char *snapshot = g_path_get_basename (folder);
+
+  if (strlen (machine) + strlen (snapshot) > MAX_MEMORY_NAME)
+    return g_strconcat (machine, VMP_LIBVIRT_SAVE_SUFFIX, NULL);
+  return g_strdup_printf ("%s-%s" VMP_LIBVIRT_SAVE_SUFFIX, machine, snapshot);
+}
+
 static VmpPlaceItem *
 add_member (VmpPlace *self, const char *member, GError **error)
 {
@@ -284,7 +302,12 @@ add_member (VmpPlace *self, const char *member, GError **error)
   if (!g_str_has_prefix (member, own))
     {
       base = strrchr (member, '/');
-      wanted = g_strdup (base != NULL ? base + 1 : member);
+      base = base != NULL ? base + 1 : member;
+      /* All machines' memories have one name, and a pool is for many machines. */
+      wanted = g_str_has_prefix (member, VMP_PACKAGE_SNAPSHOT_FOLDER "/")
+                       && g_str_has_suffix (base, VMP_LIBVIRT_SAVE_SUFFIX)
+                   ? name_memory (folder_name, member)
+                   : g_strdup (base);
       room = get_room (self, VMP_ROOM_POOL, error);
     }
   else if (g_str_has_prefix (member + strlen (own), TPM_PREFIX))
@@ -360,6 +383,13 @@ void
 vmp_libvirt_place_set_domain (VmpPlace *self, VmpDomain *domain)
 {
   g_set_object (&self->domain, domain);
+}
+
+/* After its parent. */
+void
+vmp_libvirt_place_add_snapshot (VmpPlace *self, VmpSnapshot *snapshot)
+{
+  g_ptr_array_add (self->snapshots, g_object_ref (snapshot));
 }
 
 static gboolean
@@ -479,7 +509,7 @@ vmp_libvirt_place_sync (VmpPlace *self, GError **error)
 GVariant *
 vmp_libvirt_place_describe (VmpPlace *self)
 {
-  GVariantBuilder rooms, items;
+  GVariantBuilder rooms, items, snapshots;
   GVariantDict dict;
 
   g_variant_builder_init (&rooms, G_VARIANT_TYPE ("a(us)"));
@@ -492,6 +522,10 @@ vmp_libvirt_place_describe (VmpPlace *self)
   /* swtpm's folder may be made on the way. */
   if (self->host->tpm_folder != NULL)
     g_variant_builder_add (&rooms, "(us)", (guint32) VMP_ROOM_TPM, self->host->tpm_folder);
+  g_variant_builder_init (&snapshots, G_VARIANT_TYPE_STRING_ARRAY);
+  for (guint i = 0; i < self->snapshots->len; i++)
+    g_variant_builder_add (&snapshots, "s",
+                           vmp_snapshot_get_name (g_ptr_array_index (self->snapshots, i)));
   g_variant_builder_init (&items, G_VARIANT_TYPE ("a(sttxx)"));
   for (guint i = 0; i < self->items->len; i++)
     {
@@ -509,6 +543,7 @@ vmp_libvirt_place_describe (VmpPlace *self)
   g_variant_dict_insert (&dict, "Uuid", "s", self->uuid);
   g_variant_dict_insert_value (&dict, "Rooms", g_variant_builder_end (&rooms));
   g_variant_dict_insert_value (&dict, "Items", g_variant_builder_end (&items));
+  g_variant_dict_insert_value (&dict, "Snapshots", g_variant_builder_end (&snapshots));
   g_variant_dict_insert (&dict, "Process", "s", vmp_libvirt_link_get_process (self->link));
   g_variant_dict_insert (&dict, "Defining", "b", self->domain != NULL);
   return g_variant_ref_sink (g_variant_dict_end (&dict));
@@ -540,8 +575,7 @@ move_files (VmpPlace *self, GError **error)
   return TRUE;
 }
 
-/* libvirt would replace a definition with the same name and id without a word. Our own imports are
- * kept apart by the inventory; anybody else's are looked for at the last moment. */
+/* Our own imports are kept apart by the inventory; anybody else's are looked for at the last moment. */
 static gboolean
 check_free (VmpPlace *self, virConnectPtr connection, GError **error)
 {
@@ -549,14 +583,41 @@ check_free (VmpPlace *self, virConnectPtr connection, GError **error)
   g_autoptr (VmpVirDomain) by_name = NULL;
 
   if (by_id == NULL && !vmp_libvirt_error_is_gone ())
-    return vmp_libvirt_error_set (error, "Cannot look for the id %s", self->uuid);
+    return vmp_libvirt_error_set (error, _ ("libvirt does not say who has the id %s"), self->uuid);
   if (by_id != NULL)
     return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The id %s is in use"), self->uuid);
   by_name = virDomainLookupByName (connection, self->name);
   if (by_name == NULL && !vmp_libvirt_error_is_gone ())
-    return vmp_libvirt_error_set (error, "Cannot look for the name “%s”", self->name);
+    return vmp_libvirt_error_set (error, _ ("libvirt does not say who has the name “%s”"), self->name);
   if (by_name != NULL)
     return vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The name “%s” is in use"), self->name);
+  return TRUE;
+}
+
+static gboolean
+is_ours (VmpPlace *self, virDomainPtr domain)
+{
+  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, NULL, NULL);
+
+  return model != NULL
+         && g_strcmp0 (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_JOB), self->token) == 0;
+}
+
+/* Did anybody else make a machine of that id or name meanwhile? */
+static gboolean
+is_other_there (VmpPlace *self, virConnectPtr connection, GError **error)
+{
+  g_autoptr (VmpVirDomain) by_id = virDomainLookupByUUIDString (connection, self->uuid);
+  g_autoptr (VmpVirDomain) by_name = virDomainLookupByName (connection, self->name);
+  char uuid[VIR_UUID_STRING_BUFLEN];
+
+  if (by_id != NULL && !is_ours (self, by_id))
+    vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The id %s is in use"), self->uuid);
+  else if (by_name != NULL && virDomainGetUUIDString (by_name, uuid) == 0
+           && strcmp (uuid, self->uuid) != 0)
+    vmp_error_set (error, VMPORT_ERROR_EXISTS, _ ("The name “%s” is in use"), self->name);
+  else
+    return FALSE;
   return TRUE;
 }
 
@@ -582,21 +643,58 @@ refresh_pools (VmpPlace *self, virConnectPtr connection)
 /* What goes to libvirt is written afresh from the model, and what libvirt does not know of it is an
  * error instead of being dropped. */
 static virDomainPtr
+define_as (VmpPlace *self, virConnectPtr connection, VmpDomain *domain, GError **error)
+{
+  g_autofree char *xml = vmp_domain_to_xml (domain);
+  virDomainPtr defined = virDomainDefineXMLFlags (connection, xml, VIR_DOMAIN_DEFINE_VALIDATE);
+
+  if (defined == NULL)
+    vmp_libvirt_error_set (error, _ ("libvirt does not take the configuration"));
+  return defined;
+}
+
+/* libvirt refuses a second machine of an id, and of a name, but takes a definition with both of them
+ * for an order to replace, and has no flag that says otherwise. So the machine is made under a name
+ * that nobody else has: whoever has the id keeps it. Then it is renamed, which is refused where the
+ * name is somebody's, and only then, being ours, defined once more with all that follows from the
+ * name. */
+static virDomainPtr
+define_new (VmpPlace *self, virConnectPtr connection, VmpDomain *domain, GError **error)
+{
+  g_autoptr (VmpDomain) unnamed = vmp_domain_copy (domain);
+  g_autofree char *name = g_strconcat ("vmport-", self->token, NULL);
+  g_autoptr (VmpVirDomain) made = NULL;
+
+  vmp_domain_set_name (unnamed, name);
+  vmp_libvirt_link_note_attempt (self->link, self->token);
+  made = define_as (self, connection, unnamed, error);
+  if (made == NULL)
+    return NULL;
+  if (virDomainRename (made, self->name, 0) < 0)
+    {
+      vmp_libvirt_error_set (error, _ ("The machine cannot be called “%s”"), self->name);
+      return NULL;
+    }
+  return define_as (self, connection, domain, error);
+}
+
+static virDomainPtr
 define_domain (VmpPlace *self, virConnectPtr connection, gboolean *autostart, GError **error)
 {
   g_autoptr (VmpDomain) domain = vmp_domain_copy (self->domain);
-  g_autofree char *xml = NULL;
+  g_autoptr (GError) local_error = NULL;
   virDomainPtr defined;
 
   *autostart = vmp_domain_get_note (domain, VMP_DOMAIN_NOTE_AUTOSTART) != NULL;
   vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_AUTOSTART, NULL);
   vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_JOB, self->token);
-  xml = vmp_domain_to_xml (domain);
-  vmp_libvirt_link_note_attempt (self->link, self->token);
-  defined = virDomainDefineXMLFlags (connection, xml, VIR_DOMAIN_DEFINE_VALIDATE);
-  if (defined == NULL)
-    vmp_libvirt_error_set (error, _ ("libvirt does not take the configuration"));
-  return defined;
+  defined = define_new (self, connection, domain, &local_error);
+  if (defined != NULL)
+    return defined;
+  /* Where somebody was faster, that is what went wrong. */
+  if (!is_other_there (self, connection, error))
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  return NULL;
 }
 
 /* The machine as libvirt has it then. Blocking. */
@@ -612,6 +710,8 @@ vmp_libvirt_place_define (VmpPlace *self, virConnectPtr connection, GError **err
   if (domain == NULL)
     return NULL;
   refresh_pools (self, connection);
+  if (!vmp_libvirt_define_snapshots (domain, self->snapshots, error))
+    return NULL;
   if (autostart && virDomainSetAutostart (domain, 1) < 0)
     {
       vmp_libvirt_error_set (error, _ ("The machine cannot be made to start with its host"));

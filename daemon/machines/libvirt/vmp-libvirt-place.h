@@ -14,6 +14,7 @@ int vmp_libvirt_place_create (VmpPlace *self, const char *member, char **final_p
                               GError **error);
 int vmp_libvirt_place_reopen (VmpPlace *self, const char *member, GError **error);
 void vmp_libvirt_place_set_domain (VmpPlace *self, VmpDomain *domain);
+void vmp_libvirt_place_add_snapshot (VmpPlace *self, VmpSnapshot *snapshot);
 gboolean vmp_libvirt_place_sync (VmpPlace *self, GError **error);
 GVariant *vmp_libvirt_place_describe (VmpPlace *self);
 VmpMachine *vmp_libvirt_place_define (VmpPlace *self, virConnectPtr connection, GError **error);

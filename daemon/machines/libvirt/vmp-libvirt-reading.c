@@ -1,5 +1,5 @@
 /* One domain of libvirt's, read into a machine: its configuration, where its volumes are, what lies
- * below its disks, and the files that no configuration names. */
+ * below its disks, the files that no configuration names, and its snapshots. */
 #include "config.h"
 
 #include "vmp-libvirt-reading.h"
@@ -15,11 +15,12 @@
 #include "vmp-fd.h"
 #include "vmp-libvirt-error.h"
 #include "vmp-libvirt-private.h"
+#include "vmp-libvirt-snapshot.h"
 #include "vmp-name.h"
 #include "vmp-query.h"
 
 /* A chain that is longer has been tied into a ring. */
-#define MAX_CHAIN 64
+#define MAX_CHAIN VMP_PACKAGE_MAX_IMAGES
 
 /* swtpm has a handful of files, in one folder: a guard, not a limit that anyone meets. */
 #define MAX_TPM_ENTRIES 64
@@ -44,7 +45,7 @@ vmp_libvirt_read_state (virDomainPtr domain, VmpLibvirtHost *host, GError **erro
 
   if (virDomainGetState (domain, &state, NULL, 0) < 0)
     {
-      vmp_libvirt_error_set (error, "Cannot ask for the machine's state");
+      vmp_libvirt_error_set (error, _ ("libvirt does not tell the state of the virtual machine"));
       return NULL;
     }
   if (state == VIR_DOMAIN_PAUSED)
@@ -108,9 +109,9 @@ check_pool_type (virStoragePoolPtr pool, GError **error)
                         virStoragePoolGetName (pool), type != NULL ? type : "");
 }
 
-/* VmpVolumeFunc. */
-static char *
-resolve_volume (const char *pool_name, const char *name, gpointer data, GError **error)
+/* VmpVolumeFunc; @data is the domain. Blocking. */
+char *
+vmp_libvirt_resolve_volume (const char *pool_name, const char *name, gpointer data, GError **error)
 {
   virConnectPtr connection = virDomainGetConnect (data);
   g_autoptr (VmpVirPool) pool = virStoragePoolLookupByName (connection, pool_name);
@@ -135,16 +136,26 @@ resolve_volume (const char *pool_name, const char *name, gpointer data, GError *
   return get_volume_path (volume, pool, name, error);
 }
 
-/* The model has no network disks and the like: without them a package would not be the machine. */
+/* Is it a disk as a whole, of a configuration or of one in a snapshot? */
 static gboolean
-check_disks (GPtrArray *unsafe, GError **error)
+is_disk (const char *location)
+{
+  const char *at = strstr (location, "devices/disk");
+
+  return at != NULL && (at == location || at[-1] == '/')
+         && strchr (at + strlen ("devices/"), '/') == NULL;
+}
+
+/* The model has no network disks and the like: without them a package would not be the machine.
+ * @unsafe is of VmpUnsafe. */
+gboolean
+vmp_libvirt_check_disks (GPtrArray *unsafe, GError **error)
 {
   for (guint i = 0; i < unsafe->len; i++)
     {
       VmpUnsafe *found = g_ptr_array_index (unsafe, i);
 
-      if (!found->keepable && g_str_has_prefix (found->location, "devices/disk")
-          && strchr (found->location + strlen ("devices/"), '/') == NULL)
+      if (!found->keepable && is_disk (found->location))
         return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
                               _ ("The configuration's %s is of a type that vmport does not copy: %s "
                                  "Move it to a file first."),
@@ -153,9 +164,26 @@ check_disks (GPtrArray *unsafe, GError **error)
   return TRUE;
 }
 
-/* The secrets of a configuration stay with libvirt: they are not asked for. Blocking. */
+/* What the model has no type for; the rest of @unsafe it keeps, marked for whoever imports it. */
+static GPtrArray *
+list_lost (GPtrArray *unsafe)
+{
+  GPtrArray *lost = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < unsafe->len; i++)
+    {
+      VmpUnsafe *found = g_ptr_array_index (unsafe, i);
+
+      if (!found->keepable)
+        g_ptr_array_add (lost, g_strdup_printf ("%s: %s", found->location, found->reason));
+    }
+  return lost;
+}
+
+/* The secrets of a configuration stay with libvirt: they are not asked for. @lost (of char *) is what
+ * the model has no type for. Blocking. */
 VmpDomain *
-vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
+vmp_libvirt_read_domain (virDomainPtr domain, GPtrArray **lost, GError **error)
 {
   char *xml = virDomainGetXMLDesc (domain, VIR_DOMAIN_XML_INACTIVE);
   g_autoptr (GPtrArray) unsafe = NULL;
@@ -164,15 +192,19 @@ vmp_libvirt_read_domain (virDomainPtr domain, GError **error)
 
   if (xml == NULL)
     {
-      vmp_libvirt_error_set (error, "Cannot ask for the machine's configuration");
+      vmp_libvirt_error_set (error, _ ("libvirt does not tell the configuration of the virtual machine"));
       return NULL;
     }
-  resolved = vmp_domain_resolve_volumes (xml, resolve_volume, domain, error);
+  resolved = vmp_domain_resolve_volumes (xml, vmp_libvirt_resolve_volume, domain, error);
   free (xml);
   if (resolved == NULL)
     return NULL;
   model = vmp_domain_new_from_xml (resolved, strlen (resolved), &unsafe, error);
-  return model != NULL && check_disks (unsafe, error) ? g_steal_pointer (&model) : NULL;
+  if (model == NULL || !vmp_libvirt_check_disks (unsafe, error))
+    return NULL;
+  if (lost != NULL)
+    *lost = list_lost (unsafe);
+  return g_steal_pointer (&model);
 }
 
 /* The volume at @path. A pool hears of an image that was put into its folder beside it when it is
@@ -316,6 +348,15 @@ find_nvram (VmpDomain *domain, VmpLibvirtHost *host)
     vmp_domain_set_file (domain, VMP_DOMAIN_FILE_NVRAM, NULL);
 }
 
+/* What libvirt's documents leave to the headers of images, and to names. Blocking. */
+void
+vmp_libvirt_complete_domain (VmpDomain *domain, virConnectPtr connection, VmpLibvirtHost *host)
+{
+  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
+    complete_chain (domain, i, connection);
+  find_nvram (domain, host);
+}
+
 static VmpMachine *
 read_flawed (virDomainPtr domain, const char *uuid, const char *state, const GError *flaw)
 {
@@ -347,41 +388,81 @@ note_autostart (virDomainPtr domain, VmpDomain *model)
   vmp_domain_set_note (model, VMP_DOMAIN_NOTE_AUTOSTART, autostart != 0 ? "yes" : NULL);
 }
 
-/* A machine whose configuration vmport cannot take in is one all the same; its flaw says why.
- * NULL where the domain is gone or libvirt is. Blocking. */
+/* Of the machine, and no part of what it is: it changes under an export's eyes. */
+static char *
+take_scope (VmpDomain *model)
+{
+  char *scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
+
+  vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);
+  return scope != NULL ? scope : g_strdup ("");
+}
+
+/* Drivers without checkpoints have none. */
+static gboolean
+has_checkpoints (virDomainPtr domain)
+{
+  return virDomainListAllCheckpoints (domain, NULL, 0) > 0;
+}
+
+/* NULL where libvirt is gone. */
+static VmpMachine *
+read_whole (virDomainPtr domain, VmpLibvirtHost *host, const char *uuid, const char *state,
+            VmpDomain *model, GPtrArray *lost, GError **error)
+{
+  g_autoptr (GError) flaw = NULL;
+  GPtrArray *snapshots = vmp_libvirt_read_snapshots (domain, host, &flaw);
+  g_autoptr (VmpMachine) bare = NULL;
+  g_autoptr (VmpMachine) machine = NULL;
+  g_autofree char *scope = NULL;
+
+  if (g_error_matches (flaw, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
+    {
+      g_propagate_error (error, g_steal_pointer (&flaw));
+      return NULL;
+    }
+  vmp_libvirt_complete_domain (model, virDomainGetConnect (domain), host);
+  note_autostart (domain, model);
+  /* Then what was not told is not what is not there. */
+  if (virConnectIsAlive (virDomainGetConnect (domain)) == 0)
+    {
+      g_clear_pointer (&snapshots, g_ptr_array_unref);
+      vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                     _ ("The connection to libvirt broke while the virtual machine was read"));
+      return NULL;
+    }
+  scope = take_scope (model);
+  bare = vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope, model,
+                          list_files (host, uuid, vmp_domain_get_name (model), state), snapshots);
+  vmp_machine_take_lost (bare, g_ptr_array_ref (lost));
+  machine = has_checkpoints (domain) ? vmp_machine_new_with_checkpoints (bare)
+                                     : vmp_machine_ref (bare);
+  return flaw != NULL ? vmp_machine_new_with_flaw (machine, flaw) : g_steal_pointer (&machine);
+}
+
+/* A machine that vmport cannot take in, or not with its snapshots, is one all the same; its flaw says
+ * why. NULL where the domain is gone or libvirt is. Blocking. */
 VmpMachine *
 vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **error)
 {
   char uuid[VIR_UUID_STRING_BUFLEN];
   const char *state = vmp_libvirt_read_state (domain, host, error);
   g_autoptr (GError) flaw = NULL;
+  g_autoptr (GPtrArray) lost = NULL;
   g_autoptr (VmpDomain) model = NULL;
-  g_autofree char *scope = NULL;
 
   if (state == NULL)
     return NULL;
   if (virDomainGetUUIDString (domain, uuid) < 0)
     {
-      vmp_libvirt_error_set (error, "Cannot ask for the machine's id");
+      vmp_libvirt_error_set (error, _ ("libvirt does not tell the id of the virtual machine"));
       return NULL;
     }
-  model = vmp_libvirt_read_domain (domain, &flaw);
-  if (model == NULL)
-    {
-      if (g_error_matches (flaw, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
-        {
-          g_propagate_error (error, g_steal_pointer (&flaw));
-          return NULL;
-        }
-      return read_flawed (domain, uuid, state, flaw);
-    }
-  for (guint i = 0; i < vmp_domain_get_n_disks (model); i++)
-    complete_chain (model, i, virDomainGetConnect (domain));
-  find_nvram (model, host);
-  note_autostart (domain, model);
-  /* Of the machine, and no part of what it is: it changes under an export's eyes. */
-  scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
-  vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);
-  return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",
-                          model, list_files (host, uuid, vmp_domain_get_name (model), state));
+  model = vmp_libvirt_read_domain (domain, &lost, &flaw);
+  if (model != NULL)
+    return read_whole (domain, host, uuid, state, model, lost, error);
+  if (!g_error_matches (flaw, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE))
+    return read_flawed (domain, uuid, state, flaw);
+  g_propagate_error (error, g_steal_pointer (&flaw));
+  return NULL;
 }

@@ -1,8 +1,9 @@
 /* Taking back what an import made for libvirt, from its journal entry alone.
  *
- * A definition goes only where its id and its token are the job's and it has never run, and without
- * UEFI variables and TPM: those are files like the others, which go only where their inode is in the
- * journal. A managed save goes with it where it is the job's own. */
+ * A definition goes only where its id and its token are the job's, it has never run, and it has no
+ * snapshots but the job's; and without UEFI variables and TPM: those are files like the others, which
+ * go only where their inode is in the journal. A managed save goes with it where it is the job's own,
+ * and so does what libvirt has noted of the snapshots. */
 #include "config.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include "vmp-libvirt-place-private.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
+#include "vmp-libvirt-snapshot.h"
 #include "vmp-name.h"
 
 /* Whether the file is still what it was when the job made it. A machine that ran has written. */
@@ -68,29 +70,32 @@ has_state (GVariant *items)
   return FALSE;
 }
 
-/* FALSE in @ours where the domain is somebody else's, or somebody has used it. */
+/* FALSE in @ours where the domain is somebody else's, or somebody has used it: a snapshot that the
+ * job did not give it is one more thing that somebody would lose. */
 static gboolean
 examine (virDomainPtr domain, VmpLibvirtHost *host, const char *token, GVariant *items,
-         gboolean *ours, GError **error)
+         const char *const *snapshots, gboolean *ours, GError **error)
 {
-  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, error);
+  g_autoptr (VmpDomain) model = vmp_libvirt_read_domain (domain, NULL, error);
+  gboolean has_others;
   const char *state;
 
   if (model == NULL)
     return FALSE;
   state = vmp_libvirt_read_state (domain, host, error);
-  if (state == NULL)
+  if (state == NULL
+      || !vmp_libvirt_find_other_snapshots (domain, snapshots, &has_others, error))
     return FALSE;
   *ours = g_strcmp0 (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_JOB), token) == 0
           && (strcmp (state, "off") == 0 || (strcmp (state, "saved") == 0 && has_state (items)))
-          && !has_run (items);
+          && !has_others && !has_run (items);
   return TRUE;
 }
 
 /* FALSE in @gone where the definition stays, and its files with it. */
 static gboolean
 undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *items,
-          gboolean *gone, GError **error)
+          const char *const *snapshots, gboolean *gone, GError **error)
 {
   g_autoptr (VmpLibvirtHost) host = NULL;
   g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (link, &host, error);
@@ -103,8 +108,9 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
   domain = virDomainLookupByUUIDString (connection, uuid);
   if (domain == NULL)
     return vmp_libvirt_error_is_gone ()
-           || vmp_libvirt_error_set (error, "Cannot look for the machine %s", uuid);
-  if (!examine (domain, host, token, items, &ours, error))
+           || vmp_libvirt_error_set (error, _ ("libvirt does not say whether the machine %s is there"),
+                                     uuid);
+  if (!examine (domain, host, token, items, snapshots, &ours, error))
     return FALSE;
   if (!ours)
     {
@@ -114,10 +120,11 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
     }
   if (virDomainUndefineFlags (domain,
                               VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
-                                  | VIR_DOMAIN_UNDEFINE_KEEP_TPM)
+                                  | VIR_DOMAIN_UNDEFINE_KEEP_TPM
+                                  | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
           < 0
       && !vmp_libvirt_error_is_gone ())
-    return vmp_libvirt_error_set (error, "Cannot undefine the machine %s", uuid);
+    return vmp_libvirt_error_set (error, _ ("libvirt does not undefine the machine %s"), uuid);
   return TRUE;
 }
 
@@ -188,7 +195,9 @@ vmp_libvirt_place_undo (VmpLibvirtLink *link, GVariant *description, GError **er
 {
   g_autoptr (GVariant) rooms = NULL;
   g_autoptr (GVariant) items = NULL;
+  g_autofree const char **snapshots = NULL;
   g_autofree char *staging = NULL;
+  static const char *const none[] = { NULL };
   const char *token, *uuid, *process = "";
   gboolean defining = FALSE, gone = TRUE;
 
@@ -201,8 +210,10 @@ vmp_libvirt_place_undo (VmpLibvirtLink *link, GVariant *description, GError **er
     return TRUE;
   g_variant_lookup (description, "Defining", "b", &defining);
   g_variant_lookup (description, "Process", "&s", &process);
+  g_variant_lookup (description, "Snapshots", "^a&s", &snapshots);
   if (defining && vmp_libvirt_link_may_have_defined (link, process, token)
-      && !undefine (link, uuid, token, items, &gone, error))
+      && !undefine (link, uuid, token, items,
+                    snapshots != NULL ? (const char *const *) snapshots : none, &gone, error))
     return FALSE;
   staging = g_strconcat (VMP_PLACE_STAGING_PREFIX, token, NULL);
   return (!gone || take_back_items (items, staging, error))

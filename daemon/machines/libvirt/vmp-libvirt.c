@@ -21,16 +21,27 @@
 #include "vmp-libvirt-check.h"
 #include "vmp-libvirt-error.h"
 #include "vmp-libvirt-link.h"
-#include "vmp-libvirt-lock.h"
+#include "vmp-image-lock.h"
 #include "vmp-libvirt-place.h"
 #include "vmp-libvirt-private.h"
 #include "vmp-libvirt-reading.h"
+#include "vmp-libvirt-watch.h"
+#include "vmp-name.h"
+
+/* What may have made a machine another than the one that a job read. */
+typedef enum
+{
+  STIR_NONE,
+  STIR_STARTED,
+  STIR_AWAY, /* libvirt was, and nobody knows */
+} Stir;
 
 struct _VmpLibvirt
 {
   GObject parent_instance;
   char *uri;
   VmpLibvirtLink *link;
+  VmpLibvirtWatch *watch; /* NULL for a driver without folders */
 
   /* The main thread's. */
   gboolean available;
@@ -39,7 +50,7 @@ struct _VmpLibvirt
   GHashTable *deferred; /* uuids whose reading waits for a job */
 
   GMutex lock;         /* of what follows */
-  GHashTable *stirred; /* uuid of a machine that a job has → whether it was started since */
+  GHashTable *stirred; /* uuid of a machine that a job has → Stir: what happened since */
   GHashTable *made;    /* uuid → VmpMachine that a job defined */
 };
 
@@ -54,6 +65,7 @@ vmp_libvirt_finalize (GObject *object)
 {
   VmpLibvirt *self = VMP_LIBVIRT (object);
 
+  g_clear_pointer (&self->watch, vmp_libvirt_watch_free);
   g_clear_pointer (&self->link, vmp_libvirt_link_stop);
   g_clear_pointer (&self->host, vmp_libvirt_host_unref);
   g_hash_table_unref (self->machines);
@@ -105,6 +117,90 @@ is_job_to_tell (VmpLibvirt *self, const char *uuid, gboolean comes)
                : vmp_machines_get_holder (machines, uuid) != 0;
 }
 
+/* A machine whose configuration says another scope than the record. */
+typedef struct
+{
+  VmpScopes *scopes;
+  char *manager;
+  char *uuid;
+  char *noted;
+  char *recorded; /* NULL: it was never seen before */
+} Discord;
+
+static void
+discord_free (gpointer data)
+{
+  Discord *discord = data;
+
+  g_object_unref (discord->scopes);
+  g_free (discord->manager);
+  g_free (discord->uuid);
+  g_free (discord->noted);
+  g_free (discord->recorded);
+  g_free (discord);
+}
+
+static gboolean
+note_scope (virConnectPtr connection, const char *uuid, const char *scope, GError **error)
+{
+  g_autoptr (VmpVirDomain) domain = virDomainLookupByUUIDString (connection, uuid);
+  g_autofree char *xml = scope[0] != '\0' ? vmp_domain_note_scope_to_xml (scope) : NULL;
+
+  if (domain != NULL
+      && virDomainSetMetadata (domain, VIR_DOMAIN_METADATA_ELEMENT, xml, VMP_DOMAIN_NOTE_PREFIX,
+                               VMP_DOMAIN_NOTE_URI, VIR_DOMAIN_AFFECT_CONFIG)
+             == 0)
+    return TRUE;
+  /* There was none to remove. */
+  if (xml == NULL && virGetLastErrorCode () == VIR_ERR_NO_DOMAIN_METADATA)
+    return TRUE;
+  return vmp_libvirt_error_set (error, _ ("The virtual machine"));
+}
+
+static void
+settle_discord (virConnectPtr connection, gpointer data)
+{
+  Discord *discord = data;
+  g_autoptr (GError) error = NULL;
+  gboolean ok;
+
+  if (discord->recorded == NULL)
+    ok = vmp_scopes_add (discord->scopes, discord->manager, discord->uuid, discord->noted, &error);
+  else
+    {
+      g_message ("%s: its configuration says that it is in the security scope “%s”; it is in “%s”, "
+                 "and that is written there again",
+                 discord->uuid, discord->noted, discord->recorded);
+      ok = note_scope (connection, discord->uuid, discord->recorded, &error);
+    }
+  if (!ok)
+    g_message ("%s: %s", discord->uuid, error->message);
+}
+
+/* The record of scopes holds. What a configuration says is for people, and for a machine that was
+ * never seen: it counts from then on, whatever becomes of the configuration. */
+static void
+compare_scope (VmpLibvirt *self, VmpMachine *machine)
+{
+  const char *uuid = vmp_machine_get_uuid (machine);
+  const char *noted = vmp_machine_get_scope (machine);
+  VmpScopes *scopes = vmp_machines_get_scopes (VMP_MACHINES (self));
+  const char *manager = vmp_machines_get_id (VMP_MACHINES (self));
+  g_autofree char *recorded = vmp_scopes_lookup (scopes, manager, uuid);
+  Discord *discord;
+
+  if (!vmp_machine_check_flaw (machine, NULL)
+      || (recorded == NULL ? !vmp_name_is_scope (noted) : strcmp (recorded, noted) == 0))
+    return;
+  discord = g_new0 (Discord, 1);
+  discord->scopes = g_object_ref (scopes);
+  discord->manager = g_strdup (manager);
+  discord->uuid = g_strdup (uuid);
+  discord->noted = g_strdup (noted);
+  discord->recorded = g_steal_pointer (&recorded);
+  vmp_libvirt_link_run (self->link, settle_discord, discord, discord_free);
+}
+
 static void
 on_machine (const char *uuid, VmpMachine *machine, gpointer owner)
 {
@@ -119,7 +215,10 @@ on_machine (const char *uuid, VmpMachine *machine, gpointer owner)
       return;
     }
   if (machine != NULL)
-    put (self, machine);
+    {
+      put (self, machine);
+      compare_scope (self, machine);
+    }
   else
     g_hash_table_remove (self->machines, uuid);
   if (before == NULL && machine != NULL)
@@ -149,6 +248,8 @@ on_up (VmpLibvirtHost *host, GPtrArray *machines, gpointer owner)
   gpointer uuid;
 
   self->available = TRUE;
+  if (self->watch != NULL)
+    vmp_libvirt_watch_look (self->watch);
   set_host (self, host);
   g_hash_table_iter_init (&iter, self->machines);
   while (g_hash_table_iter_next (&iter, &uuid, NULL))
@@ -173,7 +274,7 @@ stir (VmpLibvirt *self, const char *uuid)
 {
   g_mutex_lock (&self->lock);
   if (g_hash_table_contains (self->stirred, uuid))
-    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (TRUE));
+    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (STIR_STARTED));
   g_mutex_unlock (&self->lock);
 }
 
@@ -189,7 +290,7 @@ on_down (gpointer owner)
   g_mutex_lock (&self->lock);
   g_hash_table_iter_init (&iter, self->stirred);
   while (g_hash_table_iter_next (&iter, &uuid, NULL))
-    g_hash_table_iter_replace (&iter, GINT_TO_POINTER (TRUE));
+    g_hash_table_iter_replace (&iter, GINT_TO_POINTER (STIR_AWAY));
   g_mutex_unlock (&self->lock);
   vmp_machines_emit_available (VMP_MACHINES (self));
 }
@@ -206,15 +307,27 @@ on_stirred (const char *uuid, gpointer owner)
   stir (owner, uuid);
 }
 
+static void
+on_folder_changed (const char *name, gpointer owner)
+{
+  vmp_libvirt_link_read_named (VMP_LIBVIRT (owner)->link, name);
+}
+
 /* Starts to connect at once. In the main thread. */
 VmpLibvirt *
 vmp_libvirt_new (const char *id, const char *uri)
 {
   static const VmpLibvirtLinkFuncs funcs = { on_up, on_down, on_host, on_machine, on_stirred };
   VmpLibvirt *self = g_object_new (VMP_TYPE_LIBVIRT, NULL);
+  g_auto (VmpLibvirtFolders) folders = { NULL };
 
   self->uri = g_strdup (uri);
   vmp_machines_set_id (VMP_MACHINES (self), id);
+  vmp_libvirt_folders_init (&folders, uri);
+  /* Before the first reading: nothing that changes in between is missed. */
+  if (folders.configuration != NULL)
+    self->watch = vmp_libvirt_watch_new (folders.configuration, folders.state, on_folder_changed,
+                                         self);
   self->link = vmp_libvirt_link_new (uri, &funcs, self);
   return self;
 }
@@ -249,7 +362,8 @@ vmp_libvirt_is_available (VmpMachines *machines)
 static const char *const *
 vmp_libvirt_get_features (VmpMachines *machines)
 {
-  static const char *const features[] = { "saved-state", "in-place", "reflink", "scopes", NULL };
+  static const char *const features[]
+      = { "snapshots", "saved-state", "in-place", "reflink", "scopes", NULL };
 
   return features;
 }
@@ -345,7 +459,7 @@ vmp_libvirt_held (VmpMachines *machines, const char *uuid, gboolean held)
 
   g_mutex_lock (&self->lock);
   if (held)
-    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (FALSE));
+    g_hash_table_replace (self->stirred, g_strdup (uuid), GINT_TO_POINTER (STIR_NONE));
   else
     g_hash_table_remove (self->stirred, uuid);
   g_mutex_unlock (&self->lock);
@@ -353,10 +467,30 @@ vmp_libvirt_held (VmpMachines *machines, const char *uuid, gboolean held)
     vmp_libvirt_link_read (self->link, uuid);
 }
 
-static gboolean
-was_stirred (VmpLibvirt *self, const char *uuid)
+/* Events are told by libvirtd, and by its folders, a moment later than things happen. */
+static VmpMachine *
+vmp_libvirt_reread (VmpMachines *machines, const char *uuid, GError **error)
 {
-  gboolean stirred;
+  VmpLibvirt *self = VMP_LIBVIRT (machines);
+  g_autoptr (VmpLibvirtHost) host = NULL;
+  g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (self->link, &host, error);
+  g_autoptr (VmpVirDomain) domain = NULL;
+
+  if (connection == NULL)
+    return NULL;
+  domain = virDomainLookupByUUIDString (connection, uuid);
+  if (domain == NULL)
+    {
+      vmp_libvirt_error_set (error, _ ("The virtual machine"));
+      return NULL;
+    }
+  return vmp_libvirt_read_machine (domain, host, error);
+}
+
+static Stir
+get_stir (VmpLibvirt *self, const char *uuid)
+{
+  Stir stirred;
 
   g_mutex_lock (&self->lock);
   stirred = GPOINTER_TO_INT (g_hash_table_lookup (self->stirred, uuid));
@@ -371,24 +505,21 @@ vmp_libvirt_confirm (VmpMachines *machines, VmpMachine *machine, GError **error)
 {
   VmpLibvirt *self = VMP_LIBVIRT (machines);
   const char *uuid = vmp_machine_get_uuid (machine);
-  g_autoptr (VmpLibvirtHost) host = NULL;
-  g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (self->link, &host, error);
-  g_autoptr (VmpVirDomain) domain = NULL;
-  g_autoptr (VmpMachine) now = NULL;
+  g_autoptr (VmpMachine) now = vmp_libvirt_reread (machines, uuid, error);
+  Stir stirred;
 
-  if (connection == NULL)
-    return FALSE;
-  domain = virDomainLookupByUUIDString (connection, uuid);
-  if (domain == NULL)
-    return vmp_libvirt_error_set (error, _ ("The virtual machine was undefined meanwhile"));
-  now = vmp_libvirt_read_machine (domain, host, error);
   if (now == NULL)
     return FALSE;
+  stirred = get_stir (self, uuid);
+  if (stirred == STIR_AWAY)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                          _ ("libvirt was away while the virtual machine was read, which may have "
+                             "been started meanwhile; try again"));
   if (strcmp (vmp_machine_get_state (now), vmp_machine_get_state (machine)) != 0
-      || was_stirred (self, uuid))
+      || stirred == STIR_STARTED)
     return vmp_error_set (error, VMPORT_ERROR_IN_USE,
-                          _ ("The virtual machine was started while it was read, or libvirt was "
-                             "away; try again while it is off"));
+                          _ ("The virtual machine was started while it was read; try again while it "
+                             "is off"));
   if (!vmp_machine_equal (now, machine))
     {
       /* libvirt tells of most changes, but not of all (autostart): the next attempt shall know. */
@@ -416,21 +547,8 @@ vmp_libvirt_note_scope (VmpMachines *machines, const char *uuid, const char *sco
 {
   g_autoptr (VmpVirConnect) connection
       = vmp_libvirt_link_take (VMP_LIBVIRT (machines)->link, NULL, error);
-  g_autoptr (VmpVirDomain) domain = NULL;
-  g_autofree char *xml = scope[0] != '\0' ? vmp_domain_note_scope_to_xml (scope) : NULL;
 
-  if (connection == NULL)
-    return FALSE;
-  domain = virDomainLookupByUUIDString (connection, uuid);
-  if (domain != NULL
-      && virDomainSetMetadata (domain, VIR_DOMAIN_METADATA_ELEMENT, xml, VMP_DOMAIN_NOTE_PREFIX,
-                               VMP_DOMAIN_NOTE_URI, VIR_DOMAIN_AFFECT_CONFIG)
-             == 0)
-    return TRUE;
-  /* There was none to remove. */
-  if (xml == NULL && virGetLastErrorCode () == VIR_ERR_NO_DOMAIN_METADATA)
-    return TRUE;
-  return vmp_libvirt_error_set (error, _ ("The virtual machine"));
+  return connection != NULL && note_scope (connection, uuid, scope, error);
 }
 
 static VmpLibvirtHost *
@@ -449,7 +567,7 @@ vmp_libvirt_open_file (VmpMachines *machines, const char *path, GError **error)
   g_autoptr (VmpLibvirtHost) host = take_host (VMP_LIBVIRT (machines), error);
   vmp_autofd int fd = host != NULL ? vmp_libvirt_host_open (host, path, error) : -1;
 
-  if (fd < 0 || !vmp_libvirt_lock_image (fd, path, error))
+  if (fd < 0 || !vmp_image_lock (fd, path, error))
     return -1;
   return vmp_fd_steal (&fd);
 }
@@ -477,20 +595,18 @@ unlink_image (VmpLibvirtHost *host, const char *path, GError **error)
 }
 
 static gboolean
-unlink_images (VmpLibvirtHost *host, VmpMachine *machine, GPtrArray *spared, GError **error)
+unlink_storage (VmpLibvirtHost *host, VmpMachine *machine, GPtrArray *spared, GError **error)
 {
-  VmpDomain *domain = vmp_machine_get_domain (machine);
+  g_autoptr (GPtrArray) paths = vmp_machine_list_storage (machine);
 
-  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
-    for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
-      {
-        const char *path = vmp_domain_get_image_path (domain, i, n);
+  for (guint i = 0; i < paths->len; i++)
+    {
+      const char *path = g_ptr_array_index (paths, i);
 
-        if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK
-            && !g_ptr_array_find_with_equal_func (spared, path, g_str_equal, NULL)
-            && !unlink_image (host, path, error))
-          return FALSE;
-      }
+      if (!g_ptr_array_find_with_equal_func (spared, path, g_str_equal, NULL)
+          && !unlink_image (host, path, error))
+        return FALSE;
+    }
   return TRUE;
 }
 
@@ -522,7 +638,7 @@ vmp_libvirt_remove (VmpMachines *machines, VmpMachine *machine, gboolean delete_
                                                  | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
                  < 0))
     return vmp_libvirt_error_set (error, _ ("libvirt does not undefine the virtual machine"));
-  return !delete_storage || unlink_images (host, machine, spared, error);
+  return !delete_storage || unlink_storage (host, machine, spared, error);
 }
 
 static VmpPlace *
@@ -554,6 +670,14 @@ vmp_libvirt_write_configuration (VmpMachines *machines, VmpPlace *place, VmpDoma
                                  GError **error)
 {
   vmp_libvirt_place_set_domain (place, domain);
+  return TRUE;
+}
+
+static gboolean
+vmp_libvirt_add_snapshot (VmpMachines *machines, VmpPlace *place, VmpSnapshot *snapshot,
+                          GError **error)
+{
+  vmp_libvirt_place_add_snapshot (place, snapshot);
   return TRUE;
 }
 
@@ -622,6 +746,7 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->load = vmp_libvirt_load;
   iface->has_remains = vmp_libvirt_has_remains;
   iface->held = vmp_libvirt_held;
+  iface->reread = vmp_libvirt_reread;
   iface->confirm = vmp_libvirt_confirm;
   iface->examine = vmp_libvirt_examine;
   iface->note_scope = vmp_libvirt_note_scope;
@@ -632,6 +757,7 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->create_file = vmp_libvirt_create_file;
   iface->reopen_file = vmp_libvirt_reopen_file;
   iface->write_configuration = vmp_libvirt_write_configuration;
+  iface->add_snapshot = vmp_libvirt_add_snapshot;
   iface->get_state_formats = vmp_libvirt_get_state_formats;
   iface->sync = vmp_libvirt_sync;
   iface->describe = vmp_libvirt_describe;

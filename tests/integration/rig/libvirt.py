@@ -223,11 +223,16 @@ class Libvirt:
         domain = self.domain(name)
         # Nothing that it says may be lost before somebody listens.
         domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
-        live = domain.XMLDesc()
+        console = self.console(name)
+        domain.resume()
+        return console
+
+    def console(self, name):
+        """The Console of a domain that was started, and is paused."""
+        live = self.domain(name).XMLDesc()
         console = Console(live.split("<serial type='pty'>")[1].split("<source path='")[1]
                           .split("'")[0])
         self.consoles.append(console)
-        domain.resume()
         return console
 
     def destroy(self, name):

@@ -7,6 +7,7 @@ Every function takes the package's folder; what it writes belongs to the folder'
 import hashlib
 import os
 import pathlib
+import struct
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -160,6 +161,21 @@ def edit_configuration(package, old, new):
     text = path.read_text()
     assert old in text, f'{old!r} is not in {path}, so this would test nothing'
     replace_member(package, str(path.relative_to(package)), text.replace(old, new, 1).encode())
+
+
+def edit_state(package, old, new):
+    """Replaces text in the configuration that a state of libvirt's begins with."""
+    name, = (name for name, role in members(package).items() if role == 'state')
+    data = (package / name).read_bytes()
+    size, cookie = struct.unpack('<I', data[20:24])[0], struct.unpack('<I', data[32:36])[0]
+    text, memory = data[92:92 + size], data[92 + size:]
+    xml = text.split(b'\0')[0].decode()
+    rest = text[cookie:].split(b'\0')[0] + b'\0' if cookie else b''
+    assert old in xml, f'{old!r} is not in {name}, so this would test nothing'
+    xml = xml.replace(old, new, 1).encode() + b'\0'
+    head = data[:20] + struct.pack('<I', len(xml) + len(rest)) + data[24:32] \
+        + struct.pack('<I', len(xml) if cookie else 0) + data[36:92]
+    replace_member(package, name, head + xml + rest + memory)
 
 
 def add_to_machine(package, role, name, data):

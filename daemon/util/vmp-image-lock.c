@@ -6,7 +6,7 @@
  * a QEMU that would does not start, one that only reads (the lower images of a chain) does. */
 #include "config.h"
 
-#include "vmp-libvirt-lock.h"
+#include "vmp-image-lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +40,7 @@ is_locked (int fd, off_t byte)
 /* For as long as @fd, or a descriptor that it was passed on as, is open. Where the file system has no
  * locks QEMU goes without as well; the driver looks at the machine once more in the end. */
 gboolean
-vmp_libvirt_lock_image (int fd, const char *path, GError **error)
+vmp_image_lock (int fd, const char *path, GError **error)
 {
   if (!lock_byte (fd, PERM_BASE + READ) || !lock_byte (fd, SHARED_BASE + WRITE)
       || !lock_byte (fd, SHARED_BASE + RESIZE))

@@ -3,4 +3,4 @@
 
 #include <gio/gio.h>
 
-gboolean vmp_libvirt_lock_image (int fd, const char *path, GError **error);
+gboolean vmp_image_lock (int fd, const char *path, GError **error);

@@ -18,6 +18,7 @@
 #include "vmp-config.h"
 #include "vmp-directory.h"
 #include "vmp-error.h"
+#include "vmp-idle.h"
 #if VMP_HAVE_LIBVIRT
 #include "vmp-libvirt.h"
 #endif
@@ -37,6 +38,7 @@ typedef struct
   char *config_file;
   char *state_directory;
   char *worker;
+  int exit_on_idle; /* seconds, 0 = never */
 } Options;
 
 typedef struct
@@ -48,6 +50,8 @@ typedef struct
   VmpJobs *jobs;
   GPtrArray *managers;
   VmpBus *bus;
+  VmpIdle *idle;
+  gboolean leaving; /* for want of work */
   int status;
 } Daemon;
 
@@ -74,6 +78,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       N_ ("Keep jobs, and the embedded store, here"), N_ ("DIRECTORY") },
     { "worker", 0, 0, G_OPTION_ARG_FILENAME, &options->worker,
       N_ ("Start this program as worker"), N_ ("FILE") },
+    { "exit-on-idle", 0, 0, G_OPTION_ARG_INT, &options->exit_on_idle,
+      N_ ("End after that long without work"), N_ ("SECONDS") },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, N_ ("Print the version and exit"),
       NULL },
     { NULL },
@@ -88,6 +94,13 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
                    _ ("vmportd takes no arguments but options; “%s” is none"), (*argv)[1]);
+      return FALSE;
+    }
+  if (options->exit_on_idle < 0)
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                   _ ("--exit-on-idle takes a number of seconds; %d is none"),
+                   options->exit_on_idle);
       return FALSE;
     }
   if (options->state_directory == NULL)
@@ -247,14 +260,32 @@ fail (Daemon *self, const GError *error)
 }
 
 static void
+on_idle (Daemon *self)
+{
+  self->leaving = TRUE;
+  g_main_loop_quit (self->loop);
+}
+
+static void
 on_bus_acquired (GDBusConnection *connection, const char *name, gpointer data)
 {
   Daemon *self = data;
   g_autoptr (GError) error = NULL;
 
+  if (self->bus != NULL)
+    return;
   self->bus = vmp_bus_new (connection, self->jobs, self->managers, self->options.session, &error);
   if (self->bus == NULL)
-    fail (self, error);
+    {
+      fail (self, error);
+      return;
+    }
+  if (self->options.exit_on_idle > 0)
+    {
+      self->idle = vmp_idle_new (vmp_bus_get_callers (self->bus), self->jobs,
+                                 (guint) self->options.exit_on_idle);
+      g_signal_connect_swapped (self->idle, "idle", G_CALLBACK (on_idle), self);
+    }
 }
 
 static void
@@ -286,6 +317,19 @@ on_signal (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* With the name, calls end to come: those that were on their way still do, and then there is work
+ * again. */
+static gboolean
+is_needed_after_all (Daemon *self)
+{
+  if (!self->leaving)
+    return FALSE;
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  self->leaving = vmp_idle_is_idle (self->idle);
+  return !self->leaving;
+}
+
 static void
 run (Daemon *self)
 {
@@ -296,11 +340,16 @@ run (Daemon *self)
     flags |= G_BUS_NAME_OWNER_FLAGS_REPLACE;
   g_unix_signal_add (SIGTERM, on_signal, self);
   g_unix_signal_add (SIGINT, on_signal, self);
-  owner = g_bus_own_name (self->options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM, BUS_NAME,
-                          flags, on_bus_acquired, on_name_acquired, on_name_lost, self, NULL);
-  g_main_loop_run (self->loop);
+  do
+    {
+      owner = g_bus_own_name (self->options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM,
+                              BUS_NAME, flags, on_bus_acquired, on_name_acquired, on_name_lost,
+                              self, NULL);
+      g_main_loop_run (self->loop);
+      g_bus_unown_name (owner);
+    }
+  while (is_needed_after_all (self));
   sd_notify (0, "STOPPING=1");
-  g_bus_unown_name (owner);
 }
 
 int
@@ -338,6 +387,7 @@ main (int argc, char **argv)
    * is taken back at the next start. */
   if (self.jobs != NULL && vmp_jobs_is_busy (self.jobs))
     _exit (self.status);
+  g_clear_object (&self.idle);
   g_clear_object (&self.bus);
   g_clear_pointer (&self.managers, g_ptr_array_unref);
   g_clear_object (&self.jobs);

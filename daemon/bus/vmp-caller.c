@@ -35,6 +35,8 @@ struct _VmpCallers
 
 G_DEFINE_FINAL_TYPE (VmpCallers, vmp_callers, G_TYPE_OBJECT)
 
+static guint changed_signal;
+
 static void
 vmp_caller_finalize (GObject *object)
 {
@@ -109,6 +111,7 @@ lookup_free (gpointer data)
   Lookup *lookup = data;
 
   g_hash_table_remove (lookup->callers->lookups, lookup);
+  g_signal_emit (lookup->callers, changed_signal, 0);
   g_object_unref (lookup->callers);
   g_free (lookup->sender);
   g_free (lookup);
@@ -123,6 +126,7 @@ lookup_new (VmpCallers *callers, const char *sender)
   lookup->sender = g_strdup (sender);
   lookup->change = !callers->session;
   g_hash_table_add (callers->lookups, lookup);
+  g_signal_emit (callers, changed_signal, 0);
   return lookup;
 }
 
@@ -143,6 +147,8 @@ static void
 vmp_callers_class_init (VmpCallersClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = vmp_callers_finalize;
+  changed_signal = g_signal_new ("changed", VMP_TYPE_CALLERS, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                 NULL, G_TYPE_NONE, 0);
 }
 
 static void
@@ -177,6 +183,7 @@ on_name_owner_changed (GDBusConnection *connection, const char *sender, const ch
   g_object_ref (caller);
   g_hash_table_remove (self->callers, name);
   g_cancellable_cancel (caller->cancellable);
+  g_signal_emit (self, changed_signal, 0);
 }
 
 VmpCallers *
@@ -312,4 +319,10 @@ VmpCaller *
 vmp_callers_get_finish (VmpCallers *self, GAsyncResult *result, GError **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+gboolean
+vmp_callers_is_empty (VmpCallers *self)
+{
+  return g_hash_table_size (self->callers) == 0 && g_hash_table_size (self->lookups) == 0;
 }

@@ -22,9 +22,13 @@ guint *vmp_caller_get_pending (VmpCaller *self);
 #define VMP_TYPE_CALLERS (vmp_callers_get_type ())
 G_DECLARE_FINAL_TYPE (VmpCallers, vmp_callers, VMP, CALLERS, GObject)
 
+/* Emits `changed` where it may have become, or is no longer, empty. */
 VmpCallers *vmp_callers_new (GDBusConnection *connection, gboolean session);
 void vmp_callers_get_async (VmpCallers *self, const char *sender, GAsyncReadyCallback callback,
                             gpointer user_data);
 VmpCaller *vmp_callers_get_finish (VmpCallers *self, GAsyncResult *result, GError **error);
+
+/* Is no connection on the bus that has called? */
+gboolean vmp_callers_is_empty (VmpCallers *self);
 
 G_END_DECLS

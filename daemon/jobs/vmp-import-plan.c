@@ -39,6 +39,7 @@ import_file_free (gpointer data)
   g_free (file->folder);
   g_free (file->base);
   g_free (file->verity);
+  g_free (file->locator);
   g_free (file->sha256);
   g_free (file);
 }
@@ -184,6 +185,7 @@ vmp_import_plan_take_member (VmpImportPlan *self, VmpImportFile *file, const cha
   if (self->package == NULL || (listed = vmp_package_find_file (self->package, member)) == NULL)
     return;
   file->verity = g_strdup (listed->verity);
+  file->locator = g_strdup (listed->locator);
   file->sha256 = g_strdup (listed->sha256);
   file->size = listed->size;
 }

@@ -31,6 +31,7 @@ struct _VmpImportFile
   char *folder;    /* of the caller's choice that it goes into, or NULL for the manager's place */
   char *base;      /* its name where it goes; may have folders of its own */
   char *verity;    /* what it must be, or NULL */
+  char *locator;   /* by which the place is found where it is not, or NULL */
   char *sha256;
   guint64 size;    /* what the package states, or G_MAXUINT64 */
 };

@@ -501,6 +501,8 @@ describe_item (Import *self, guint id, GVariantDict *options)
     g_variant_dict_insert (options, "Verity", "s", file->verity);
   else if (verify && file->sha256 != NULL)
     g_variant_dict_insert (options, "Sha256", "s", file->sha256);
+  if (verify && file->locator != NULL)
+    g_variant_dict_insert (options, "Locator", "s", file->locator);
   if (!file->stays && target->backing != NULL)
     {
       g_variant_dict_insert (options, "BackingFile", "s", target->backing);

@@ -681,6 +681,12 @@ vmp_jobs_restore (VmpJobs *self, VmpFindMachines find, gpointer user_data, GErro
 }
 
 gboolean
+vmp_jobs_is_empty (VmpJobs *self)
+{
+  return g_hash_table_size (self->jobs) == 0;
+}
+
+gboolean
 vmp_jobs_is_busy (VmpJobs *self)
 {
   return self->running > 0 || self->asides > 0 || self->restoring > 0;

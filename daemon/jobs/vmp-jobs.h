@@ -25,6 +25,7 @@ typedef VmpMachines *(*VmpFindMachines) (const char *id, gpointer user_data);
 gboolean vmp_jobs_restore (VmpJobs *self, VmpFindMachines find, gpointer user_data, GError **error);
 gboolean vmp_jobs_is_restoring (VmpJobs *self);
 /* Is any thread at work? */
+gboolean vmp_jobs_is_empty (VmpJobs *self);
 gboolean vmp_jobs_is_busy (VmpJobs *self);
 
 void vmp_jobs_follow (VmpJobs *self, VmpMachines *machines);

@@ -225,6 +225,8 @@ read_all (Verify *self, GError **error)
       g_variant_dict_insert (&options, "Name", "s", file->name);
       if (file->verity != NULL)
         g_variant_dict_insert (&options, "Verity", "s", file->verity);
+      if (file->locator != NULL)
+        g_variant_dict_insert (&options, "Locator", "s", file->locator);
       if (file->sha256 != NULL)
         g_variant_dict_insert (&options, "Sha256", "s", file->sha256);
       missing = missing || (file->verity == NULL && file->sha256 == NULL);

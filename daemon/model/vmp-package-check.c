@@ -23,6 +23,8 @@ static gboolean G_GNUC_PRINTF (2, 3) corrupt (GError **error, const char *format
   return vmp_error_set (error, VMPORT_ERROR_CORRUPT, "%s: %s", VMP_PACKAGE_DESCRIPTOR, detail);
 }
 
+#define BASE64 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+
 static gboolean
 is_digest (const char *digest)
 {
@@ -111,6 +113,12 @@ check_file (VmpPackage *self, VmpPackageFile *file, GError **error)
       || (file->sha256 != NULL && !is_digest (file->sha256)))
     return corrupt (error, _ ("<file name=\"%s\"> has a digest that is not 64 hexadecimal digits"),
                     shown);
+  if (file->locator != NULL
+      && (strlen (file->locator) > VMP_PACKAGE_MAX_LOCATOR
+          || file->locator[strspn (file->locator, BASE64)] != '\0'))
+    return corrupt (error, _ ("<file name=\"%s\"> has a locator that is not Base64 of at most %d "
+                              "characters"),
+                    shown, VMP_PACKAGE_MAX_LOCATOR);
   return TRUE;
 }
 

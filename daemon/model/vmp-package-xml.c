@@ -128,6 +128,7 @@ read_file (VmpPackage *self, xmlNode *xml, GError **error)
   file = vmp_package_add_file (self, name, role);
   file->verity = get (xml, "verity");
   file->sha256 = get (xml, "sha256");
+  file->locator = get (xml, "locator");
   return read_bytes (xml, "size", &file->size, error)
          && read_bytes (xml, "allocated", &file->allocated, error);
 }
@@ -290,6 +291,7 @@ write_file (xmlNode *files, VmpPackageFile *file)
   set_bytes (xml, "allocated", file->allocated);
   set (xml, "verity", file->verity);
   set (xml, "sha256", file->sha256);
+  set (xml, "locator", file->locator);
 }
 
 /* The descriptor as vmport.xml holds it. */

@@ -9,7 +9,7 @@
 #include "vmp-error.h"
 #include "vmp-name.h"
 
-#define VARIANT_TYPE "(sssa(ssttss)a(sa(sss))a(ssssa(sa(sss))))"
+#define VARIANT_TYPE "(sssa(ssttsss)a(sa(sss))a(ssssa(sa(sss))))"
 
 G_DEFINE_FINAL_TYPE (VmpPackage, vmp_package, G_TYPE_OBJECT)
 
@@ -57,6 +57,7 @@ file_free (VmpPackageFile *file)
   g_free (file->name);
   g_free (file->verity);
   g_free (file->sha256);
+  g_free (file->locator);
   g_free (file);
 }
 
@@ -344,14 +345,14 @@ vmp_package_to_variant (VmpPackage *self)
 {
   GVariantBuilder files, snapshots;
 
-  g_variant_builder_init (&files, G_VARIANT_TYPE ("a(ssttss)"));
+  g_variant_builder_init (&files, G_VARIANT_TYPE ("a(ssttsss)"));
   for (guint i = 0; i < self->files->len; i++)
     {
       VmpPackageFile *file = g_ptr_array_index (self->files, i);
 
-      g_variant_builder_add (&files, "(ssttss)", file->name, vmp_role_to_string (file->role),
+      g_variant_builder_add (&files, "(ssttsss)", file->name, vmp_role_to_string (file->role),
                              file->size, file->allocated, or_empty (file->verity),
-                             or_empty (file->sha256));
+                             or_empty (file->sha256), or_empty (file->locator));
     }
   g_variant_builder_init (&snapshots, G_VARIANT_TYPE ("a(ssssa(sa(sss)))"));
   for (guint i = 0; i < self->snapshots->len; i++)
@@ -362,7 +363,7 @@ vmp_package_to_variant (VmpPackage *self)
                              or_empty (snapshot->memory_path), or_empty (snapshot->memory_file),
                              disks_to_variant (snapshot->disks));
     }
-  return g_variant_new ("(sssa(ssttss)@a(sa(sss))a(ssssa(sa(sss))))", or_empty (self->uuid),
+  return g_variant_new ("(sssa(ssttsss)@a(sa(sss))a(ssssa(sa(sss))))", or_empty (self->uuid),
                         or_empty (self->name), or_empty (self->state), &files,
                         disks_to_variant (self->disks), &snapshots);
 }
@@ -378,13 +379,13 @@ read_files (VmpPackage *self, GVariant *files, GError **error)
                           VMP_PACKAGE_MAX_FILES);
   for (gsize i = 0; i < n; i++)
     {
-      const char *name, *role_name, *verity, *sha256;
+      const char *name, *role_name, *verity, *sha256, *locator;
       guint64 size, allocated;
       VmpPackageFile *file;
       VmpRole role;
 
-      g_variant_get_child (files, i, "(&s&stt&s&s)", &name, &role_name, &size, &allocated, &verity,
-                           &sha256);
+      g_variant_get_child (files, i, "(&s&stt&s&s&s)", &name, &role_name, &size, &allocated,
+                           &verity, &sha256, &locator);
       if (!vmp_role_from_string (role_name, &role))
         return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                               _ ("File %zu of the package has an unknown role"),
@@ -394,6 +395,7 @@ read_files (VmpPackage *self, GVariant *files, GError **error)
       file->allocated = allocated;
       file->verity = g_strdup (or_null (verity));
       file->sha256 = g_strdup (or_null (sha256));
+      file->locator = g_strdup (or_null (locator));
     }
   return TRUE;
 }
@@ -473,7 +475,7 @@ vmp_package_new_from_variant (GVariant *variant, GError **error)
       return NULL;
     }
   self = vmp_package_new ();
-  g_variant_get (variant, "(&s&s&s@a(ssttss)@a(sa(sss))@a(ssssa(sa(sss))))", &uuid, &name, &state,
+  g_variant_get (variant, "(&s&s&s@a(ssttsss)@a(sa(sss))@a(ssssa(sa(sss))))", &uuid, &name, &state,
                  &files, &disks, &snapshots);
   vmp_package_set_machine (self, uuid, name, state);
   if (!read_files (self, files, error) || !read_disks (self->disks, disks, error)

@@ -14,6 +14,9 @@ G_BEGIN_DECLS
 
 #define VMP_PACKAGE_MAX_BYTES (8 * 1024 * 1024)
 #define VMP_PACKAGE_MAX_FILES 4096
+/* Of one file; and what a descriptor has room for, beyond which further files go without. */
+#define VMP_PACKAGE_MAX_LOCATOR (128 * 1024)
+#define VMP_PACKAGE_MAX_LOCATORS (4 * 1024 * 1024)
 #define VMP_PACKAGE_MAX_IMAGES 240 /* in one backing chain: a configuration can spell out so many */
 #define VMP_PACKAGE_MAX_SNAPSHOTS 1024
 
@@ -51,6 +54,7 @@ typedef struct
   guint64 allocated; /* bytes of payload: the data extents, holes not counted */
   char *verity;    /* fs-verity digest, 64 lower-case hex digits, or NULL */
   char *sha256;    /* linear SHA-256, 64 lower-case hex digits, or NULL */
+  char *locator;   /* by which a damaged block is found, Base64, or NULL */
 } VmpPackageFile;
 
 /* One image of a disk's chain. */

@@ -1,8 +1,10 @@
-/* Copies one file into another: holes stay holes, clones where the file system can, digests in
- * the same pass. */
+/* Copies one file into another: holes stay holes, clones where the file system can, digests in the
+ * same pass, on as many threads as help. */
 #pragma once
 
 #include <gio/gio.h>
+
+#include "vmp-locator.h"
 
 G_BEGIN_DECLS
 
@@ -23,10 +25,12 @@ typedef struct
   gboolean before_digest;
 } VmpCopierPatch;
 
-/* Called from the copying thread after every chunk (at most 4 MiB) with the payload bytes of that
- * chunk, and with 0 from time to time in long holes. It may block (bandwidth limit, suspend).
- * FALSE with @error set stops the copy (cancel). */
-typedef gboolean (*VmpCopierProgress) (guint64 bytes, gpointer user_data, GError **error);
+/* Called from the copying thread with the payload bytes that were @done since the call before, and
+ * from time to time in long holes. @next is how many shall be moved next, at most 1 MiB: the callee may
+ * lower it, not to 0, and may block until it is their turn (bandwidth limit, suspend); NULL where
+ * nothing comes. FALSE with @error set stops the copy (cancel). */
+typedef gboolean (*VmpCopierProgress) (guint64 done, guint64 *next, gpointer user_data,
+                                       GError **error);
 
 typedef struct
 {
@@ -35,6 +39,7 @@ typedef struct
   guint64 cloned;    /* payload bytes shared with the source */
   char *verity;      /* hex, with VMP_COPIER_VERITY */
   char *sha256;      /* hex, with VMP_COPIER_SHA256 */
+  VmpLocator *locator; /* of the blocks that the digest covers, with VMP_COPIER_VERITY */
 } VmpCopierResult;
 
 void vmp_copier_result_clear (VmpCopierResult *result);
@@ -53,9 +58,10 @@ gboolean vmp_copier_measure (int fd, guint64 *size, guint64 *payload, GError **e
  * file, and @result nothing. Runs on different files may be in several threads. Blocking: run it in
  * a thread.
  *
- * Blocks of zeros become holes in the target where the data passes through here, which is not so
- * where the kernel copies (no digests wanted) or clones. The digests of a clone are computed from
- * the clone, which nobody else can change. */
+ * Blocks of zeros become holes in the target, save where a file server copies by itself (no digests
+ * wanted) and in clones. The digests of a clone are computed from the clone, which nobody else can
+ * change. Up to 15 MiB are on their way at a time, past the page cache where that can be: both
+ * descriptors have O_DIRECT meanwhile, so nobody else reads or writes by them. */
 gboolean vmp_copier_run (int source, int target, const char *what, VmpCopierFlags flags,
                          const VmpCopierPatch *patches, gsize n_patches,
                          VmpCopierProgress progress, gpointer user_data,

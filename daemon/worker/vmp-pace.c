@@ -3,7 +3,16 @@
 
 #include "vmp-pace.h"
 
+#include <string.h>
+
 #include "vmp-error.h"
+
+/* Under a limit bytes move in this many steps a second at least, so that it holds over a few seconds
+ * too, but not in steps of less than this many bytes. */
+#define STEPS_PER_SECOND 10
+#define MIN_STEP 4096
+/* What a late thread or a slow disk left unused may be made up for, up to that time. */
+#define CREDIT_USEC (G_USEC_PER_SEC / 5)
 
 struct _VmpPace
 {
@@ -17,6 +26,8 @@ struct _VmpPace
   gint64 paid_until;
   char *phase;
   char *file;
+  VmpPacePhase on_phase;
+  gpointer on_phase_data;
 };
 
 VmpPace *
@@ -72,10 +83,20 @@ vmp_pace_stop (VmpPace *self)
   g_mutex_unlock (&self->mutex);
 }
 
+/* A phase may be over before anybody looks. Set before the first copy. */
+void
+vmp_pace_on_phase (VmpPace *self, VmpPacePhase on_phase, gpointer user_data)
+{
+  self->on_phase = on_phase;
+  self->on_phase_data = user_data;
+}
+
 void
 vmp_pace_set_place (VmpPace *self, const char *phase, const char *file)
 {
   g_mutex_lock (&self->mutex);
+  if (self->on_phase != NULL && strcmp (self->phase, phase) != 0)
+    self->on_phase (self->done, phase, file, self->on_phase_data);
   g_free (self->phase);
   self->phase = g_strdup (phase);
   g_free (self->file);
@@ -93,36 +114,64 @@ vmp_pace_read (VmpPace *self, guint64 *done, char **phase, char **file)
   g_mutex_unlock (&self->mutex);
 }
 
-/* A VmpCopierProgress: counts @bytes, and waits as long as the limit or a hold asks for. */
-gboolean
-vmp_pace_step (guint64 bytes, gpointer data, GError **error)
+/* @bytes more use up the limit. */
+static void
+pay (VmpPace *self, guint64 bytes)
 {
-  VmpPace *self = data;
-  gint64 now = g_get_monotonic_time ();
-  gboolean stopped;
+  gint64 earliest = g_get_monotonic_time () - CREDIT_USEC;
+  gdouble cost = (gdouble) bytes * G_USEC_PER_SEC / (gdouble) self->limit;
 
-  g_mutex_lock (&self->mutex);
-  self->done += bytes;
-  if (self->limit > 0)
-    {
-      gdouble cost = (gdouble) bytes * G_USEC_PER_SEC / (gdouble) self->limit;
+  self->paid_until = MAX (self->paid_until, earliest) + (gint64) MIN (cost, 1e15);
+}
 
-      self->paid_until = MAX (self->paid_until, now) + (gint64) MIN (cost, 1e15);
-    }
+/* Waits while the copies are held, and with @limited until what was paid for is used up. */
+static gboolean
+wait_for_leave (VmpPace *self, gboolean limited, GError **error)
+{
   while (!self->stopped)
     {
       if (self->held)
         g_cond_wait (&self->changed, &self->mutex);
-      else if (self->limit == 0 || self->paid_until <= g_get_monotonic_time ()
-               || !g_cond_wait_until (&self->changed, &self->mutex, self->paid_until))
-        {
-          if (!self->held)
-            break;
-        }
+      else if (!limited || self->limit == 0 || self->paid_until <= g_get_monotonic_time ())
+        return TRUE;
+      else
+        g_cond_wait_until (&self->changed, &self->mutex, self->paid_until);
     }
-  stopped = self->stopped;
+  return vmp_error_set (error, VMPORT_ERROR_CANCELLED, "The copy was stopped");
+}
+
+/* A VmpCopierProgress: counts @done, waits until the limit and a hold allow more, and lowers @next
+ * under a low limit. */
+gboolean
+vmp_pace_next (guint64 done, guint64 *next, gpointer data, GError **error)
+{
+  VmpPace *self = data;
+  gboolean ok;
+
+  g_mutex_lock (&self->mutex);
+  self->done += done;
+  ok = wait_for_leave (self, next != NULL, error);
+  if (ok && next != NULL && self->limit > 0)
+    {
+      *next = CLAMP (self->limit / STEPS_PER_SECOND, MIN (*next, MIN_STEP), *next);
+      pay (self, *next);
+    }
   g_mutex_unlock (&self->mutex);
-  if (stopped)
-    return vmp_error_set (error, VMPORT_ERROR_CANCELLED, "The copy was stopped");
-  return TRUE;
+  return ok;
+}
+
+/* For who learns of @bytes once they are moved: counts them, and waits until the next may be. */
+gboolean
+vmp_pace_step (guint64 bytes, gpointer data, GError **error)
+{
+  VmpPace *self = data;
+  gboolean ok;
+
+  g_mutex_lock (&self->mutex);
+  self->done += bytes;
+  if (self->limit > 0)
+    pay (self, bytes);
+  ok = wait_for_leave (self, TRUE, error);
+  g_mutex_unlock (&self->mutex);
+  return ok;
 }

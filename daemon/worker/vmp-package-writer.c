@@ -18,9 +18,8 @@
 #include "vmp-copier.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
-#include "vmp-image.h"
 #include "vmp-name.h"
-#include "vmp-state.h"
+#include "vmp-package-copies.h"
 #include "vmp-verity.h"
 
 struct _VmpPackageWriter
@@ -304,100 +303,21 @@ write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpC
   return TRUE;
 }
 
-/* Of a second look at what was counted already. */
-static gboolean
-step_uncounted (guint64 bytes, gpointer pace, GError **error)
+/* A package of thousands of big images keeps a descriptor that can be read. */
+static void
+limit_locators (VmpPackage *package)
 {
-  return vmp_pace_step (0, pace, error);
-}
+  GPtrArray *files = vmp_package_get_files (package);
+  gsize sum = 0;
 
-/* What moves within the file has its digests computed from the copy: they cover what the package
- * holds. */
-static gboolean
-copy_shifted (int source, int target, const char *what, VmpCopierFlags flags, guint64 insert,
-              VmpCopierPatch *patch, VmpPace *pace, VmpCopierResult *result, GError **error)
-{
-  g_auto (VmpCopierResult) again = { 0 };
-
-  patch->before_digest = FALSE;
-  if (!vmp_copier_run_shifted (source, target, what, VMP_COPIER_NONE, insert, patch, 1,
-                               vmp_pace_step, pace, result, error)
-      || !vmp_copier_run (target, -1, what, flags, NULL, 0, step_uncounted, pace, &again, error))
-    return FALSE;
-  result->verity = g_steal_pointer (&again.verity);
-  result->sha256 = g_steal_pointer (&again.sha256);
-  return TRUE;
-}
-
-/* Of what somebody else has filled, the digests are those of what lies there in the end. */
-static gboolean
-take_filled (VmpPackageWriter *self, const Filled *filled, VmpPackageFile *file,
-             VmpCopierFlags flags, VmpPace *pace, GError **error)
-{
-  vmp_autofd int fd = vmp_at_open (self->staging, file->name, O_RDONLY, 0, error);
-  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
-  g_auto (VmpCopierResult) result = { 0 };
-
-  if (fd < 0 || !vmp_copier_measure (fd, &file->size, &file->allocated, error))
-    return FALSE;
-  if ((flags & VMP_COPIER_VERITY) != 0 && filled->verity != NULL)
+  for (guint i = 0; i < files->len; i++)
     {
-      file->verity = g_strdup (filled->verity);
-      flags &= ~VMP_COPIER_VERITY;
-    }
-  if (flags == VMP_COPIER_NONE)
-    return TRUE;
-  vmp_pace_set_place (pace, "Copying", file->name);
-  if (!vmp_copier_run (fd, -1, quoted, flags, NULL, 0, step_uncounted, pace, &result, error))
-    return FALSE;
-  if (result.verity != NULL)
-    file->verity = g_steal_pointer (&result.verity);
-  file->sha256 = g_steal_pointer (&result.sha256);
-  return TRUE;
-}
+      VmpPackageFile *file = g_ptr_array_index (files, i);
 
-static gboolean
-write_member (VmpPackageWriter *self, int source, VmpPackageFile *file, GVariant *options,
-              VmpCopierFlags flags, VmpPace *pace, guint64 *copied, guint64 *cloned,
-              GError **error)
-{
-  g_auto (VmpCopierResult) result = { 0 };
-  g_autoptr (GBytes) patch_bytes = NULL;
-  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
-  VmpCopierPatch patch = { .before_digest = TRUE };
-  vmp_autofd int target = -1;
-  const char *backing, *backing_format = NULL;
-  guint64 insert = 0;
-
-  if (g_variant_lookup (options, "BackingFile", "&s", &backing))
-    {
-      g_variant_lookup (options, "BackingFormat", "&s", &backing_format);
-      if (!vmp_image_backing_patch (source, quoted, backing, backing_format, &patch.offset,
-                                    &patch_bytes, error))
-        return FALSE;
+      sum += file->locator != NULL ? strlen (file->locator) : 0;
+      if (sum > VMP_PACKAGE_MAX_LOCATORS)
+        g_clear_pointer (&file->locator, g_free);
     }
-  else if (!vmp_state_make_head (source, quoted, options, &patch_bytes, &insert, error))
-    return FALSE;
-  patch.bytes = patch_bytes;
-  target = vmp_at_open (self->staging, file->name, O_RDWR | O_CREAT | O_EXCL, 0600, error);
-  if (target < 0)
-    return FALSE;
-  vmp_pace_set_place (pace, "Copying", file->name);
-  if (insert > 0)
-    {
-      if (!copy_shifted (source, target, quoted, flags, insert, &patch, pace, &result, error))
-        return FALSE;
-    }
-  else if (!vmp_copier_run (source, target, quoted, flags, &patch, patch_bytes != NULL ? 1 : 0,
-                            vmp_pace_step, pace, &result, error))
-    return FALSE;
-  file->size = result.size;
-  file->allocated = result.copied + result.cloned;
-  file->verity = g_steal_pointer (&result.verity);
-  file->sha256 = g_steal_pointer (&result.sha256);
-  *copied += result.copied;
-  *cloned += result.cloned;
-  return TRUE;
 }
 
 /* In the form that `sha256sum -c` reads: a name with a backslash is escaped, and the line says so
@@ -434,23 +354,6 @@ make_folders (VmpPackageWriter *self, VmpPackage *package, GError **error)
 
       if (strcmp (folder, ".") != 0
           && !vmp_at_mkdir_parents (self->staging, folder, 0700, error))
-        return FALSE;
-    }
-  return TRUE;
-}
-
-/* After the last copy, so that the kernel has written most of it back by then. */
-static gboolean
-sync_members (VmpPackageWriter *self, VmpPace *pace, VmpPackage *package, GError **error)
-{
-  GPtrArray *files = vmp_package_get_files (package);
-
-  for (guint i = 0; i < files->len; i++)
-    {
-      VmpPackageFile *file = g_ptr_array_index (files, i);
-
-      vmp_pace_set_place (pace, "Syncing", file->name);
-      if (!vmp_pace_step (0, pace, error) || !vmp_at_sync (self->staging, file->name, error))
         return FALSE;
     }
   return TRUE;
@@ -516,6 +419,7 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
   const char *text, *checksum;
   g_autofree char *xml = NULL;
   g_autoptr (GBytes) descriptor = NULL;
+  g_autoptr (VmpPackageCopies) copies = NULL;
   guint64 copied = 0, cloned = 0;
   GVariantIter iter;
   guint32 id;
@@ -533,6 +437,7 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
       || !write_text (self, configuration, text, flags, error)
       || !write_texts (self, package, options, flags, error))
     return FALSE;
+  copies = vmp_package_copies_new (self->staging, flags, pace);
   g_variant_iter_init (&iter, members);
   while (g_variant_iter_next (&iter, "(u&s@a{sv})", &id, &name, &child))
     {
@@ -545,22 +450,21 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
       if (filled != NULL)
         {
-          if (!take_filled (self, filled, file, flags, pace, error))
-            return FALSE;
-          copied += filled->copied;
+          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity);
           continue;
         }
       source = vmp_sources_get_fd (sources, id, error);
       if (source < 0)
         return FALSE;
-      if (!write_member (self, source, file, member_options, flags, pace, &copied, &cloned, error))
+      if (!vmp_package_copies_add (copies, source, file, member_options, error))
         return FALSE;
     }
-  if (!sync_members (self, pace, package, error))
+  if (!vmp_package_copies_run (copies, &copied, &cloned, error)
+      || !vmp_package_copies_sync (copies, package, error))
     return FALSE;
-  vmp_pace_set_place (pace, "Syncing", "");
   if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
     return FALSE;
+  limit_locators (package);
   xml = vmp_package_to_xml (package);
   descriptor = g_bytes_new (xml, strlen (xml));
   if (!vmp_at_write (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)

@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmp-at.h"
+#include "vmp-batch.h"
 #include "vmp-copier.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
@@ -19,6 +21,7 @@
 #include "vmp-image.h"
 #include "vmp-name.h"
 #include "vmp-state.h"
+#include "vmp-verity.h"
 
 typedef struct
 {
@@ -490,10 +493,81 @@ vmp_sources_examine_targets (int package_fd, GVariant *folders)
   return g_variant_builder_end (&readings);
 }
 
-static gboolean
-check_digest (const char *wanted, const char *found, const char *name, GError **error)
+/* A copy that is to be made, or a file to be verified. */
+typedef struct
 {
-  if (wanted == NULL || g_strcmp0 (wanted, found) == 0)
+  VmpSources *sources;
+  guint32 id;
+  GVariant *options;
+  Source *source;
+  Target *target; /* NULL: only read */
+  GBytes *patch_bytes;
+  VmpCopierPatch patch;
+  guint64 insert;
+  guint64 copied, cloned;
+} Item;
+
+static void
+item_free (gpointer data)
+{
+  Item *item = data;
+
+  g_variant_unref (item->options);
+  g_clear_pointer (&item->patch_bytes, g_bytes_unref);
+  g_free (item);
+}
+
+static gboolean
+find_files (VmpSources *self, Item *item, GError **error)
+{
+  guint32 target;
+
+  item->source = g_hash_table_lookup (self->sources, GUINT_TO_POINTER (item->id));
+  if (item->source == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "There is no source %u",
+                          item->id);
+  if (!g_variant_lookup (item->options, "Target", "u", &target))
+    return TRUE;
+  item->target = g_hash_table_lookup (self->targets, GUINT_TO_POINTER (target));
+  if (item->target == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "There is no target %u", target);
+  return TRUE;
+}
+
+static char *
+quote_name (Item *item)
+{
+  const char *name = "";
+
+  g_variant_lookup (item->options, "Name", "&s", &name);
+  return g_strdup_printf (_ ("“%s”"), name);
+}
+
+/* What the copy's header is to say. */
+static gboolean
+make_patch (Item *item, GError **error)
+{
+  g_autofree char *quoted = quote_name (item);
+  const char *backing, *backing_format = NULL;
+  gboolean ok;
+
+  if (g_variant_lookup (item->options, "BackingFile", "&s", &backing))
+    {
+      g_variant_lookup (item->options, "BackingFormat", "&s", &backing_format);
+      ok = vmp_image_backing_patch (item->source->fd, quoted, backing, backing_format,
+                                    &item->patch.offset, &item->patch_bytes, error);
+    }
+  else
+    ok = vmp_state_make_head (item->source->fd, quoted, item->options, &item->patch_bytes,
+                              &item->insert, error);
+  item->patch.bytes = item->patch_bytes;
+  return ok;
+}
+
+static gboolean
+check_sum (const char *name, const char *wanted, const VmpCopierResult *result, GError **error)
+{
+  if (wanted == NULL || g_strcmp0 (wanted, result->sha256) == 0)
     return TRUE;
   return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                         _ ("“%s” does not have the digest that the package states; it was changed "
@@ -501,58 +575,75 @@ check_digest (const char *wanted, const char *found, const char *name, GError **
                         name);
 }
 
+/* Where it is not what the package states, the package may tell as well at which byte. */
 static gboolean
-copy_item (VmpSources *self, guint32 id, GVariant *options, GVariantDict *outcome, GError **error)
+check_digest (Item *item, const char *name, const char *wanted, const VmpCopierResult *result,
+              GError **error)
 {
-  Source *source = g_hash_table_lookup (self->sources, GUINT_TO_POINTER (id));
-  Target *target = NULL;
-  g_auto (VmpCopierResult) result = { 0 };
-  g_autoptr (GBytes) patch_bytes = NULL;
-  VmpCopierPatch patch = { 0 };
-  VmpCopierFlags flags = VMP_COPIER_NONE;
-  const char *name = "", *verity = NULL, *sha256 = NULL, *backing, *backing_format = NULL;
-  g_autofree char *quoted = NULL;
-  guint64 insert = 0;
-  guint32 target_id;
+  const char *stated = "";
+  guint64 offset, length;
 
-  if (source == NULL)
-    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "There is no source %u", id);
-  if (g_variant_lookup (options, "Target", "u", &target_id))
-    {
-      target = g_hash_table_lookup (self->targets, GUINT_TO_POINTER (target_id));
-      if (target == NULL)
-        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "There is no target %u",
-                              target_id);
-    }
-  g_variant_lookup (options, "Name", "&s", &name);
-  quoted = g_strdup_printf (_ ("“%s”"), name);
-  if (g_variant_lookup (options, "Verity", "&s", &verity))
-    flags |= VMP_COPIER_VERITY;
-  if (g_variant_lookup (options, "Sha256", "&s", &sha256))
-    flags |= VMP_COPIER_SHA256;
-  if (g_variant_lookup (options, "BackingFile", "&s", &backing))
-    {
-      g_variant_lookup (options, "BackingFormat", "&s", &backing_format);
-      if (!vmp_image_backing_patch (source->fd, quoted, backing, backing_format, &patch.offset,
-                                    &patch_bytes, error))
-        return FALSE;
-    }
-  else if (!vmp_state_make_head (source->fd, quoted, options, &patch_bytes, &insert, error))
-    return FALSE;
-  patch.bytes = patch_bytes;
-  vmp_pace_set_place (self->pace, target != NULL ? "Copying" : "Verifying", name);
-  if (!vmp_copier_run_shifted (source->fd, target != NULL ? target->fd : -1, quoted, flags, insert,
-                               &patch, patch_bytes != NULL ? 1 : 0, vmp_pace_step, self->pace,
-                               &result, error))
-    return FALSE;
-  if (!check_digest (verity, result.verity, name, error)
-      || !check_digest (sha256, result.sha256, name, error))
-    return FALSE;
-  if (target == NULL)
+  if (wanted == NULL || g_strcmp0 (wanted, result->verity) == 0)
     return TRUE;
-  g_variant_dict_insert (outcome, "Copied", "t", result.copied);
-  g_variant_dict_insert (outcome, "Cloned", "t", result.cloned);
+  g_variant_lookup (item->options, "Locator", "&s", &stated);
+  if (!vmp_locator_compare (result->locator, stated, &offset, &length))
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                          _ ("“%s” does not have the digest that the package states; it was "
+                             "changed or damaged since it was exported"),
+                          name);
+  if (length <= VMP_VERITY_BLOCK)
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                          _ ("“%s” was changed or damaged since it was exported: the block at byte "
+                             "%" PRIu64 " is not what the package states"),
+                          name, offset);
+  return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                        _ ("“%s” was changed or damaged since it was exported: several blocks "
+                           "between byte %" PRIu64 " and byte %" PRIu64
+                           " are not what the package states"),
+                        name, offset, offset + length);
+}
+
+/* Runs in a thread of its own, beside those of other items. */
+static gboolean
+copy_item (gpointer data, gpointer user_data, GError **error)
+{
+  Item *item = data;
+  VmpPace *pace = item->sources->pace;
+  g_auto (VmpCopierResult) result = { 0 };
+  g_autofree char *quoted = quote_name (item);
+  VmpCopierFlags flags = VMP_COPIER_NONE;
+  const char *name = "", *verity = NULL, *sha256 = NULL;
+
+  g_variant_lookup (item->options, "Name", "&s", &name);
+  if (g_variant_lookup (item->options, "Verity", "&s", &verity))
+    flags |= VMP_COPIER_VERITY;
+  if (g_variant_lookup (item->options, "Sha256", "&s", &sha256))
+    flags |= VMP_COPIER_SHA256;
+  vmp_pace_set_place (pace, item->target != NULL ? "Copying" : "Verifying", name);
+  if (!vmp_copier_run_shifted (item->source->fd, item->target != NULL ? item->target->fd : -1,
+                               quoted, flags, item->insert, &item->patch,
+                               item->patch_bytes != NULL ? 1 : 0, vmp_pace_next, pace, &result,
+                               error)
+      || !check_digest (item, name, verity, &result, error)
+      || !check_sum (name, sha256, &result, error))
+    return FALSE;
+  item->copied = result.copied;
+  item->cloned = result.cloned;
   return TRUE;
+}
+
+static void
+stop_pace (gpointer pace)
+{
+  vmp_pace_stop (pace);
+}
+
+static gboolean
+sync_target (gpointer data, gpointer user_data, GError **error)
+{
+  Target *target = data;
+
+  return vmp_copier_sync (target->fd, target->name != NULL ? target->name : _ ("the copy"), error);
 }
 
 /* After the last copy, so that the kernel has written most of it back by then. It counts as part of
@@ -560,50 +651,57 @@ copy_item (VmpSources *self, guint32 id, GVariant *options, GVariantDict *outcom
 static gboolean
 sync_targets (VmpSources *self, GError **error)
 {
+  g_autoptr (GPtrArray) targets = g_ptr_array_new ();
   GHashTableIter iter;
   gpointer value;
 
   g_hash_table_iter_init (&iter, self->targets);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      Target *target = value;
-
-      if (!vmp_copier_sync (target->fd, target->name != NULL ? target->name : _ ("the copy"),
-                            error))
-        return FALSE;
-      vmp_fd_clear (&target->fd);
-    }
+    g_ptr_array_add (targets, value);
+  if (!vmp_batch_run (targets, VMP_BATCH_FILES, sync_target, NULL, stop_pace, self->pace, error))
+    return FALSE;
+  for (guint i = 0; i < targets->len; i++)
+    vmp_fd_clear (&((Target *) g_ptr_array_index (targets, i))->fd);
   return TRUE;
 }
 
 GVariant *
 vmp_sources_copy (VmpSources *self, GVariant *items, GError **error)
 {
+  g_autoptr (GPtrArray) copies = g_ptr_array_new_with_free_func (item_free);
   GVariantBuilder results;
   GVariantIter iter;
   guint32 id;
   GVariant *child;
 
-  g_variant_builder_init (&results, G_VARIANT_TYPE ("a(ua{sv})"));
   g_variant_iter_init (&iter, items);
   while (g_variant_iter_next (&iter, "(u@a{sv})", &id, &child))
     {
-      g_autoptr (GVariant) options = child;
+      Item *item = g_new0 (Item, 1);
+
+      item->sources = self;
+      item->id = id;
+      item->options = child;
+      g_ptr_array_add (copies, item);
+      if (!find_files (self, item, error) || !make_patch (item, error))
+        return NULL;
+    }
+  if (!vmp_batch_run (copies, VMP_BATCH_FILES, copy_item, NULL, stop_pace, self->pace, error)
+      || !sync_targets (self, error))
+    return NULL;
+  g_variant_builder_init (&results, G_VARIANT_TYPE ("a(ua{sv})"));
+  for (guint i = 0; i < copies->len; i++)
+    {
+      Item *item = g_ptr_array_index (copies, i);
       GVariantDict outcome;
 
       g_variant_dict_init (&outcome, NULL);
-      if (!copy_item (self, id, options, &outcome, error))
+      if (item->target != NULL)
         {
-          g_variant_dict_clear (&outcome);
-          g_variant_builder_clear (&results);
-          return NULL;
+          g_variant_dict_insert (&outcome, "Copied", "t", item->copied);
+          g_variant_dict_insert (&outcome, "Cloned", "t", item->cloned);
         }
-      g_variant_builder_add (&results, "(u@a{sv})", id, g_variant_dict_end (&outcome));
-    }
-  if (!sync_targets (self, error))
-    {
-      g_variant_builder_clear (&results);
-      return NULL;
+      g_variant_builder_add (&results, "(u@a{sv})", item->id, g_variant_dict_end (&outcome));
     }
   return g_variant_builder_end (&results);
 }

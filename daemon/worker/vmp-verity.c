@@ -37,10 +37,15 @@ typedef struct
   guint64 n_done; /* blocks of this level that are hashed already */
 } Level;
 
-struct _VmpVerity
+struct _VmpHasher
 {
   EVP_MD *md;
   EVP_MD_CTX *context;
+};
+
+struct _VmpVerity
+{
+  VmpHasher *hasher;
   guint64 size;
   Level levels[MAX_LEVELS];
   /* Hash of a block of zeros on level 0, of a block full of zeros[i - 1] on level i: what a hole
@@ -49,20 +54,10 @@ struct _VmpVerity
   guint n_zeros;
 };
 
-static void
-hash_bytes (VmpVerity *self, const void *data, gsize size, guint8 *hash)
+VmpHasher *
+vmp_hasher_new (void)
 {
-  /* Nothing but memory can run out in here, and for that GLib aborts too. */
-  if (EVP_DigestInit_ex2 (self->context, self->md, NULL) != 1
-      || EVP_DigestUpdate (self->context, data, size) != 1
-      || EVP_DigestFinal_ex (self->context, hash, NULL) != 1)
-    g_error ("OpenSSL cannot compute SHA-256");
-}
-
-VmpVerity *
-vmp_verity_new (void)
-{
-  VmpVerity *self = g_new0 (VmpVerity, 1);
+  VmpHasher *self = g_new0 (VmpHasher, 1);
 
   /* Fetched here once: an implicit fetch for each block costs more than a small block's hash. */
   self->md = EVP_MD_fetch (NULL, "SHA2-256", NULL);
@@ -73,12 +68,44 @@ vmp_verity_new (void)
 }
 
 void
+vmp_hasher_free (VmpHasher *self)
+{
+  EVP_MD_CTX_free (self->context);
+  EVP_MD_free (self->md);
+  g_free (self);
+}
+
+void
+vmp_hasher_run (VmpHasher *self, const void *data, gsize size, guint8 *hash)
+{
+  /* Nothing but memory can run out in here, and for that GLib aborts too. */
+  if (EVP_DigestInit_ex2 (self->context, self->md, NULL) != 1
+      || EVP_DigestUpdate (self->context, data, size) != 1
+      || EVP_DigestFinal_ex (self->context, hash, NULL) != 1)
+    g_error ("OpenSSL cannot compute SHA-256");
+}
+
+static void
+hash_bytes (VmpVerity *self, const void *data, gsize size, guint8 *hash)
+{
+  vmp_hasher_run (self->hasher, data, size, hash);
+}
+
+VmpVerity *
+vmp_verity_new (void)
+{
+  VmpVerity *self = g_new0 (VmpVerity, 1);
+
+  self->hasher = vmp_hasher_new ();
+  return self;
+}
+
+void
 vmp_verity_free (VmpVerity *self)
 {
   if (self == NULL)
     return;
-  EVP_MD_CTX_free (self->context);
-  EVP_MD_free (self->md);
+  vmp_hasher_free (self->hasher);
   g_free (self);
 }
 
@@ -175,6 +202,15 @@ vmp_verity_update (VmpVerity *self, const void *data, gsize size)
           add_block (self, bottom->block);
         }
     }
+}
+
+void
+vmp_verity_add_block (VmpVerity *self, const guint8 *hash, gsize size)
+{
+  g_assert (self->levels[0].used == 0);
+  self->size += size;
+  self->levels[0].n_done++;
+  add_hash (self, 1, hash);
 }
 
 void

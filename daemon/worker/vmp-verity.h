@@ -8,12 +8,24 @@ G_BEGIN_DECLS
 #define VMP_VERITY_BLOCK 4096
 #define VMP_SHA256_SIZE 32
 
+/* Hashes blocks, each by itself: for whoever does so in several threads. */
+typedef struct _VmpHasher VmpHasher;
+
+VmpHasher *vmp_hasher_new (void);
+void vmp_hasher_free (VmpHasher *self);
+void vmp_hasher_run (VmpHasher *self, const void *data, gsize size, guint8 *hash);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpHasher, vmp_hasher_free)
+
 typedef struct _VmpVerity VmpVerity;
 
 VmpVerity *vmp_verity_new (void);
 void vmp_verity_free (VmpVerity *self);
 /* The next @size bytes of the file, of any size. */
 void vmp_verity_update (VmpVerity *self, const void *data, gsize size);
+/* The next block of the file has this hash. Not after an update that ended within a block, save that the
+ * last block of the file may be any: then @size tells how much of it the file has. */
+void vmp_verity_add_block (VmpVerity *self, const guint8 *hash, gsize size);
 /* The next @size bytes are zeros (a hole): costs the logarithm of @size. */
 void vmp_verity_update_zeros (VmpVerity *self, guint64 size);
 /* The file digest as `fsverity digest` prints it, in lower-case hex. Ends the stream. */

@@ -423,6 +423,15 @@ method_call (GDBusConnection *connection, const char *sender, const char *object
   g_thread_pool_push (self->thread, invocation, NULL);
 }
 
+static void
+tell (guint64 done, const char *phase, const char *file, gpointer data)
+{
+  VmpWorker *self = data;
+
+  g_dbus_connection_emit_signal (self->connection, NULL, VMP_WORKER_PATH, VMP_WORKER_INTERFACE,
+                                 "Progress", g_variant_new ("(tss)", done, phase, file), NULL);
+}
+
 static gboolean
 on_tick (gpointer data)
 {
@@ -442,8 +451,7 @@ on_tick (gpointer data)
   self->told_done = done;
   g_free (self->told_place);
   self->told_place = g_steal_pointer (&place);
-  g_dbus_connection_emit_signal (self->connection, NULL, VMP_WORKER_PATH, VMP_WORKER_INTERFACE,
-                                 "Progress", g_variant_new ("(tss)", done, phase, file), NULL);
+  tell (done, phase, file, self);
   return G_SOURCE_CONTINUE;
 }
 
@@ -491,6 +499,7 @@ vmp_worker_new (GDBusConnection *connection, GError **error)
 
   self->connection = g_object_ref (connection);
   self->pace = vmp_pace_new ();
+  vmp_pace_on_phase (self->pace, tell, self);
   self->sources = vmp_sources_new (self->pace);
   self->thread = g_thread_pool_new (run_call, self, 1, TRUE, error);
   if (self->thread == NULL)

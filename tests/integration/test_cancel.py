@@ -3,7 +3,7 @@
 import pytest
 
 from rig.caller import ERROR, refused
-from rig.jobs import Gate, Hold
+from rig.jobs import Gate, Hold, slow_sync
 from rig.loop import wait_on_disk
 from rig.machines import names, random_disk
 from rig.recorder import COMPLETED, TERMINAL, TERMINATED, WITH_WARNINGS, Recorder
@@ -47,7 +47,10 @@ def cancel(caller, job, hold=None):
 
 
 @pytest.mark.parametrize('phase', ['Copying', 'Syncing'])
-def test_export_held(daemon, alice, recorder, machine, area, phase):
+def test_export_held(daemon, alice, root, machine, area, phase):
+    if phase == 'Syncing':
+        slow_sync(daemon)
+    recorder = Recorder(root)
     hold = Hold(daemon, recorder, phase)
     job = alice.export(machine, area / 'alice/package')
     hold.wait()

@@ -70,14 +70,18 @@ def test_actions_are_the_designs():
 
 def test_activation_and_unit_agree(data):
     service = (data / 'share/dbus-1/system-services/org.vmport.service').read_text().splitlines()
-    assert {'Name=org.vmport', f'Exec={data}/libexec/vmportd', 'User=root',
-            'SystemdService=vmportd.service'} <= set(service)
-    unit = data / 'lib/systemd/system/vmportd.service'
-    lines = unit.read_text().splitlines()
-    assert {'Type=dbus', 'BusName=org.vmport', f'ExecStart={data}/libexec/vmportd'} <= set(lines)
-    result = subprocess.run(('systemd-analyze', 'verify', '--man=no', unit), text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    assert result.returncode == 0 and 'vmportd.service' not in result.stdout, result.stdout
+    assert {'Name=org.vmport', f'Exec={data}/libexec/vmportd --exit-on-idle=60', 'User=root',
+            'SystemdService=vmportd-on-demand.service'} <= set(service)
+    units = {}
+    for name, options in (('vmportd', ''), ('vmportd-on-demand', ' --exit-on-idle=60')):
+        unit = data / f'lib/systemd/system/{name}.service'
+        units[name] = set(unit.read_text().splitlines())
+        assert {'Type=notify', f'ExecStart={data}/libexec/vmportd{options}'} <= units[name]
+        result = subprocess.run(('systemd-analyze', 'verify', '--man=no', unit), text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        assert result.returncode == 0 and name not in result.stdout, result.stdout
+    assert 'WantedBy=multi-user.target' in units['vmportd']
+    assert '[Install]' not in units['vmportd-on-demand']
 
 
 def test_tmpfiles_are_understood(data, area):

@@ -1,6 +1,7 @@
 """Verify: a whole package is read and held against its descriptor; nothing is imported."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -89,6 +90,28 @@ def test_each_damage_is_named(package, alice, daemon, damage):
     error = job_failure(alice, lambda: verify(alice, package))
     assert error.name == f'{ERROR}Corrupt', error
     assert name in error.message or damage is swap, f'{name}: {error.message}'
+
+
+def test_place_of_damage_is_named(package, alice):
+    """One block of 4096 bytes: its offset is in the message, of Verify and of Import alike."""
+    name = flip(package)
+    block = (package / 'Virtual Hard Disks' / name).stat().st_size // 2 // 4096 * 4096
+    for start in (lambda: verify(alice, package), lambda: alice.import_(package, {'Name': 'copy'})):
+        error = job_failure(alice, start)
+        assert error.name == f'{ERROR}Corrupt', error
+        assert name in error.message and str(block) in error.message, error.message
+
+
+def test_package_without_locators(package, alice):
+    """The descriptor need not say how to find the place: then the file is named."""
+    descriptor = package / 'vmport.xml'
+    text, count = re.subn(r' locator="[^"]*"', '', descriptor.read_text())
+    descriptor.write_text(text)
+    assert count == 2
+    assert alice.wait(verify(alice, package))['Files'] == 3
+    name = flip(package)
+    error = job_failure(alice, lambda: verify(alice, package))
+    assert error.name == f'{ERROR}Corrupt' and name in error.message, error
 
 
 def test_nothing_to_verify(daemon, alice, area, users):

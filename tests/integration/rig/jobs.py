@@ -70,6 +70,18 @@ class Hold:
             worker.resume()
 
 
+def slow_sync(daemon, milliseconds=300):
+    """Has the daemon's workers take that long for each flush, so that one can be met in it."""
+    program = daemon.folder.parent / 'slow-sync-worker'
+    program.write_text('#!/bin/sh\n'
+                       'exec strace -f -qq -o /dev/null -e trace=fsync '
+                       f'-e inject=fsync:delay_enter={milliseconds}000 '
+                       f'{daemon.prefix}/libexec/vmport-worker "$@"\n')
+    program.chmod(0o755)
+    daemon.worker = program
+    daemon.restart()
+
+
 class Gate:
     """A program for --worker that stops before it becomes the worker, until it is let through.
 

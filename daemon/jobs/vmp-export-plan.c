@@ -600,9 +600,7 @@ plan_new (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *request)
   self->findings = vmp_findings_new ();
   self->lost = g_ptr_array_new ();
   self->taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  self->subdirectory = vmp_settings_get_boolean (request->settings, "CreateVmExportSubdirectory")
-                           ? vmp_name_to_folder (vmp_machine_get_name (machine))
-                           : g_strdup ("");
+  self->subdirectory = vmp_export_request_get_subdirectory (request);
   vmp_package_add_file (self->package, configuration, VMP_ROLE_CONFIGURATION);
   return self;
 }

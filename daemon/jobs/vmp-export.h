@@ -16,6 +16,7 @@ typedef struct
 VmpExportRequest *vmp_export_request_new (VmpMachine *machine, VmpFolder *folder,
                                           VmpSettings *settings);
 void vmp_export_request_free (VmpExportRequest *request);
+char *vmp_export_request_get_subdirectory (VmpExportRequest *request);
 gboolean vmp_export_request_check (VmpExportRequest *request, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpExportRequest, vmp_export_request_free)

@@ -67,3 +67,16 @@ vmp_client_error_take_remote (GError *error)
     return vmport_error_new_from_name (name, unknown->message);
   return g_error_new (VMPORT_ERROR, VMPORT_ERROR_FAILED, "%s: %s", name, unknown->message);
 }
+
+/* Whether the object is not there. GDBus on the other side may say so as UnknownMethod; callers see
+ * one code for it. */
+gboolean
+vmp_client_error_is_unknown (GError *error)
+{
+  if (!g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT)
+      && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD)
+      && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE))
+    return FALSE;
+  error->code = G_DBUS_ERROR_UNKNOWN_OBJECT;
+  return TRUE;
+}

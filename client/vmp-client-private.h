@@ -5,6 +5,7 @@
 #include "vmport-error.h"
 #include "vmport-job.h"
 #include "vmport-manager.h"
+#include "vmport-snapshot.h"
 #include "vmport-virtual-machine.h"
 
 #include "vmport-dbus.h"
@@ -18,6 +19,7 @@ G_BEGIN_DECLS
 #define VMP_MANAGER_INTERFACE "org.vmport.Manager"
 #define VMP_VIRTUAL_MACHINE_PATH_PREFIX "/org/vmport/VirtualMachine/"
 #define VMP_VIRTUAL_MACHINE_INTERFACE "org.vmport.VirtualMachine"
+#define VMP_SNAPSHOT_INTERFACE "org.vmport.Snapshot"
 #define VMP_JOB_INTERFACE "org.vmport.Job"
 #define VMP_PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
@@ -55,6 +57,7 @@ GVariant *vmp_client_vardict (GVariant *dictionary);
 void vmp_client_bind_text_domain (void);
 
 gboolean vmp_client_error_is_daemon_gone (const GError *error);
+gboolean vmp_client_error_is_unknown (GError *error);
 GError *vmp_client_error_take_remote (GError *error);
 
 void vmp_client_load_proxies (VmportClient *client, GType proxy_type, const char *interface,
@@ -77,6 +80,8 @@ GVariant *vmp_client_manager_call_value_sync (VmportManager *self, const VmpCall
 GVariant *vmp_client_manager_value_finish (GAsyncResult *result, GError **error);
 VmportVirtualMachine *vmp_client_virtual_machine_new (VmportClient *client, const char *path,
                                                       GVariant *properties);
+VmportClient *vmp_client_virtual_machine_get_client (VmportVirtualMachine *self);
+VmportSnapshot *vmp_client_snapshot_new (const char *path, GVariant *properties);
 VmportJob *vmp_client_job_new (VmportClient *client, VmportDBusJob *proxy);
 VmportClient *vmp_client_job_get_client (VmportJob *self);
 void vmp_client_load_job (GTask *task, VmportClient *client, const char *path);

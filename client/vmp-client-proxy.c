@@ -72,19 +72,6 @@ set_properties (GDBusProxy *proxy, GVariant *reply)
     g_dbus_proxy_set_cached_property (proxy, name, value);
 }
 
-/* Whether the object is not there. GDBus on the other side may say so as UnknownMethod; callers see
- * one code for it. */
-static gboolean
-is_unknown (GError *error)
-{
-  if (!g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT)
-      && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD)
-      && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE))
-    return FALSE;
-  error->code = G_DBUS_ERROR_UNKNOWN_OBJECT;
-  return TRUE;
-}
-
 static void load_next (GTask *task);
 
 static void
@@ -96,7 +83,7 @@ get_all_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   GError *error = NULL;
 
   reply = g_task_propagate_pointer (G_TASK (result), &error);
-  if (reply == NULL && !(is_unknown (error) && load->skip_unknown))
+  if (reply == NULL && !(vmp_client_error_is_unknown (error) && load->skip_unknown))
     {
       g_task_return_error (task, error);
       return;
@@ -233,7 +220,7 @@ vmp_client_load_proxies_sync (VmportClient *client, GType proxy_type, const char
 
       if (proxy != NULL)
         g_ptr_array_add (proxies, proxy);
-      else if (!is_unknown (local) || !skip_unknown)
+      else if (!vmp_client_error_is_unknown (local) || !skip_unknown)
         {
           g_propagate_error (error, g_steal_pointer (&local));
           return NULL;

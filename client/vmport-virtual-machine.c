@@ -214,6 +214,12 @@ vmp_client_virtual_machine_new (VmportClient *client, const char *path, GVariant
   return self;
 }
 
+VmportClient *
+vmp_client_virtual_machine_get_client (VmportVirtualMachine *self)
+{
+  return self->client;
+}
+
 static const char *
 get_string (VmportVirtualMachine *self, const char *key)
 {

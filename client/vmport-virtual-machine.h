@@ -37,6 +37,13 @@ char *vmport_virtual_machine_get_configuration_finish (VmportVirtualMachine *sel
 char *vmport_virtual_machine_get_configuration_sync (VmportVirtualMachine *self,
                                                      GCancellable *cancellable, GError **error);
 
+void vmport_virtual_machine_list_snapshots (VmportVirtualMachine *self, GCancellable *cancellable,
+                                            GAsyncReadyCallback callback, gpointer user_data);
+GPtrArray *vmport_virtual_machine_list_snapshots_finish (VmportVirtualMachine *self,
+                                                         GAsyncResult *result, GError **error);
+GPtrArray *vmport_virtual_machine_list_snapshots_sync (VmportVirtualMachine *self,
+                                                       GCancellable *cancellable, GError **error);
+
 void vmport_virtual_machine_delete (VmportVirtualMachine *self, gboolean delete_storage,
                                     GCancellable *cancellable, GAsyncReadyCallback callback,
                                     gpointer user_data);

@@ -9,5 +9,6 @@
 #include "vmport-job.h"
 #include "vmport-manager.h"
 #include "vmport-settings.h"
+#include "vmport-snapshot.h"
 #include "vmport-virtual-machine-list.h"
 #include "vmport-virtual-machine.h"

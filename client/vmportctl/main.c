@@ -9,6 +9,7 @@
 static const VmpCtlVerb verbs[] = {
   { "list", N_ ("List virtual machines"), vmp_ctl_list },
   { "show", N_ ("Show one virtual machine"), vmp_ctl_show },
+  { "snapshots", N_ ("List the snapshots of a virtual machine"), vmp_ctl_snapshots },
   { "settings", N_ ("Show the settings of an export or import"), vmp_ctl_settings },
   { "export", N_ ("Export a virtual machine into a directory"), vmp_ctl_export },
   { "import", N_ ("Import a virtual machine from a directory"), vmp_ctl_import },

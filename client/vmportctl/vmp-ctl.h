@@ -54,6 +54,7 @@ void vmp_ctl_prompted (VmpCtl *ctl);
 
 VmpCtlStatus vmp_ctl_list (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_show (VmpCtl *ctl, int argc, char **argv);
+VmpCtlStatus vmp_ctl_snapshots (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_settings (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_export (VmpCtl *ctl, int argc, char **argv);
 VmpCtlStatus vmp_ctl_import (VmpCtl *ctl, int argc, char **argv);

@@ -21,6 +21,8 @@
 #define SNAPSHOT_ROOT ROOT "/Snapshot"
 #define JOB_ROOT ROOT "/Job"
 
+#define UUID_LENGTH 36
+
 struct _VmpBus
 {
   GObject parent_instance;
@@ -108,6 +110,16 @@ vmp_bus_machine_path (VmpMachines *machines, const char *uuid)
 }
 
 char *
+vmp_bus_snapshot_path (VmpMachines *machines, const char *uuid, const char *name)
+{
+  g_autofree char *id = vmp_name_escape (vmp_machines_get_id (machines));
+  g_autofree char *element = vmp_name_uuid_to_path (uuid);
+  g_autofree char *escaped = vmp_name_escape (name);
+
+  return g_strconcat (SNAPSHOT_ROOT "/", id, "/", element, "_", escaped, NULL);
+}
+
+char *
 vmp_bus_job_path (guint number)
 {
   return g_strdup_printf (JOB_ROOT "/%u", number);
@@ -165,8 +177,12 @@ vmp_bus_resolve (VmpBus *self, const char *path, VmpRequest *request)
       return;
     }
   /* A snapshot's element is its machine's, then its name. */
-  if (strcmp (parts[3], "Snapshot") == 0 && strlen (parts[5]) > 36 && parts[5][36] == '_')
-    parts[5][36] = '\0';
+  if (strcmp (parts[3], "Snapshot") == 0 && strlen (parts[5]) > UUID_LENGTH
+      && parts[5][UUID_LENGTH] == '_')
+    {
+      request->snapshot = vmp_name_unescape (parts[5] + UUID_LENGTH + 1);
+      parts[5][UUID_LENGTH] = '\0';
+    }
   request->uuid = vmp_name_uuid_from_path (parts[5]);
 }
 

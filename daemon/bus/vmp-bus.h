@@ -28,6 +28,7 @@ void vmp_bus_resolve (VmpBus *self, const char *path, VmpRequest *request);
 
 char *vmp_bus_manager_path (VmpMachines *machines);
 char *vmp_bus_machine_path (VmpMachines *machines, const char *uuid);
+char *vmp_bus_snapshot_path (VmpMachines *machines, const char *uuid, const char *name);
 char *vmp_bus_job_path (guint number);
 
 /* Answers a Get or GetAll of @interface; @get gives a full reference for each property. */

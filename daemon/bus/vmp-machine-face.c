@@ -1,4 +1,4 @@
-/* org.vmport.VirtualMachine, and org.vmport.Snapshot: what a caller may view of a machine. */
+/* org.vmport.VirtualMachine: what a caller may view of a machine, and do with it. */
 #include "config.h"
 
 #include "vmp-machine-face.h"
@@ -14,7 +14,6 @@
 #include "vmport-dbus.h"
 
 #define INTERFACE "org.vmport.VirtualMachine"
-#define SNAPSHOT_INTERFACE "org.vmport.Snapshot"
 
 static GVariant *
 get_active_job (VmpMachines *machines, const char *uuid)
@@ -26,6 +25,24 @@ get_active_job (VmpMachines *machines, const char *uuid)
     return g_variant_new_object_path ("/");
   path = vmp_bus_job_path (number);
   return g_variant_new_object_path (path);
+}
+
+static GVariant *
+get_snapshots (VmpMachines *machines, VmpMachine *machine)
+{
+  GPtrArray *snapshots = vmp_machine_get_snapshots (machine);
+  GVariantBuilder paths;
+
+  g_variant_builder_init (&paths, G_VARIANT_TYPE_OBJECT_PATH_ARRAY);
+  for (guint i = 0; i < snapshots->len; i++)
+    {
+      VmpSnapshot *snapshot = g_ptr_array_index (snapshots, i);
+      g_autofree char *path = vmp_bus_snapshot_path (machines, vmp_machine_get_uuid (machine),
+                                                     vmp_snapshot_get_name (snapshot));
+
+      g_variant_builder_add (&paths, "o", path);
+    }
+  return g_variant_builder_end (&paths);
 }
 
 /* Full reference. */
@@ -60,7 +77,7 @@ vmp_machine_face_get_property (VmpMachines *machines, VmpMachine *machine, const
       value = g_variant_new_strv ((const char *const *) list, -1);
     }
   else if (strcmp (property, "Snapshots") == 0)
-    value = g_variant_new_array (G_VARIANT_TYPE_OBJECT_PATH, NULL, 0);
+    value = get_snapshots (machines, machine);
   else if (strcmp (property, "ActiveJob") == 0)
     value = get_active_job (machines, vmp_machine_get_uuid (machine));
   g_return_val_if_fail (value != NULL, NULL);
@@ -230,17 +247,5 @@ const VmpHandler vmp_machine_handlers[] = {
   { INTERFACE, "GetConfiguration", NULL, serve_get_configuration },
   { INTERFACE, "SetSecurityScope", parse_set_scope, serve_set_scope },
   { INTERFACE, "Delete", parse_delete, serve_delete },
-  { NULL },
-};
-
-/* No manager has snapshots yet, so every snapshot is one that never was. */
-static void
-serve_snapshot_properties (VmpRequest *request)
-{
-  vmp_request_return_no_such_machine (request);
-}
-
-const VmpHandler vmp_snapshot_handlers[] = {
-  { SNAPSHOT_INTERFACE, VMP_POLICY_PROPERTIES, NULL, serve_snapshot_properties },
   { NULL },
 };

@@ -8,12 +8,27 @@
 #include "vmp-export.h"
 #include "vmp-import.h"
 #include "vmp-machine-face.h"
+#include "vmp-merge.h"
 #include "vmp-name.h"
 #include "vmp-request.h"
 #include "vmp-verify.h"
 #include "vmport-dbus.h"
 
 #define INTERFACE "org.vmport.Manager"
+
+/* The driver's, and what every manager can do on a host that has the programs. */
+static char **
+list_features (VmpMachines *machines)
+{
+  const char *const *features = vmp_machines_get_features (machines);
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_autofree char *program = vmp_merge_find_program (NULL);
+
+  g_strv_builder_addv (builder, (const char **) features);
+  if (program != NULL)
+    g_strv_builder_add (builder, "convert");
+  return g_strv_builder_end (builder);
+}
 
 static GVariant *
 get_property (VmpRequest *request, const char *property)
@@ -33,7 +48,10 @@ get_property (VmpRequest *request, const char *property)
   else if (strcmp (property, "Available") == 0)
     value = g_variant_new_boolean (vmp_machines_is_available (machines));
   else if (strcmp (property, "Features") == 0)
-    value = g_variant_new_strv (vmp_machines_get_features (machines), -1);
+    {
+      list = list_features (machines);
+      value = g_variant_new_strv ((const char *const *) list, -1);
+    }
   else if (strcmp (property, "NetworkConnections") == 0)
     {
       list = vmp_machines_list_networks (machines);
@@ -292,7 +310,7 @@ take_export (VmpRequest *request)
   if (!check_available (request))
     return NULL;
   taken = vmp_export_request_new (request->machine, request->folder, request->settings);
-  if (!vmp_export_request_check (taken, &error))
+  if (!vmp_export_request_check (taken, request->machines, &error))
     {
       vmp_request_return_error (request, g_steal_pointer (&error));
       return NULL;

@@ -35,6 +35,7 @@ request_free (VmpRequest *self)
   g_clear_object (&self->caller);
   g_clear_object (&self->machines);
   g_free (self->uuid);
+  g_free (self->snapshot);
   g_clear_pointer (&self->machine, vmp_machine_unref);
   g_clear_object (&self->job);
   g_clear_pointer (&self->options, g_variant_unref);

@@ -38,6 +38,7 @@ struct _VmpRequest
   /* What it is about. */
   VmpMachines *machines; /* of the object called, if it is one of a manager */
   char *uuid;            /* of the machine called, or named by the first argument */
+  char *snapshot;        /* name of the snapshot called */
   gboolean own_object;   /* the machine is the object called, not an argument */
   VmpMachine *machine;   /* as it was when it was authorised */
   VmpJob *job;

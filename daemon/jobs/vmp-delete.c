@@ -36,7 +36,8 @@ add_data (VmpDeletePlan *plan, VmpMachines *machines, const char *path)
   const char *at = g_strrstr (path, needle);
   g_autofree char *folder = NULL;
 
-  if (at == NULL || vmp_machines_owns_path (machines, path))
+  if (at == NULL || vmp_machines_owns_path (machines, path)
+      || g_ptr_array_find_with_equal_func (plan->foreign, path, g_str_equal, NULL))
     return;
   g_ptr_array_add (plan->foreign, g_strdup (path));
   folder = g_strndup (path, (gsize) (at - path) + strlen (uuid) + 1);
@@ -45,18 +46,25 @@ add_data (VmpDeletePlan *plan, VmpMachines *machines, const char *path)
 }
 
 static void
-collect_foreign (VmpDeletePlan *plan, VmpMachines *machines)
+add_domain_data (VmpDeletePlan *plan, VmpMachines *machines, VmpDomain *domain)
 {
-  VmpDomain *domain = vmp_machine_get_domain (plan->machine);
-  GPtrArray *files = vmp_machine_get_files (plan->machine);
-
-  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
-    for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
-      if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK)
-        add_foreign (plan, machines, vmp_domain_get_image_path (domain, i, n));
   for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
     if (vmp_domain_get_file (domain, i) != NULL)
       add_data (plan, machines, vmp_domain_get_file (domain, i));
+}
+
+static void
+collect_foreign (VmpDeletePlan *plan, VmpMachines *machines)
+{
+  GPtrArray *files = vmp_machine_get_files (plan->machine);
+  GPtrArray *snapshots = vmp_machine_get_snapshots (plan->machine);
+  g_autoptr (GPtrArray) storage = vmp_machine_list_storage (plan->machine);
+
+  for (guint i = 0; i < storage->len; i++)
+    add_foreign (plan, machines, g_ptr_array_index (storage, i));
+  add_domain_data (plan, machines, vmp_machine_get_domain (plan->machine));
+  for (guint i = 0; i < snapshots->len; i++)
+    add_domain_data (plan, machines, vmp_snapshot_get_domain (g_ptr_array_index (snapshots, i)));
   for (guint i = 0; i < files->len; i++)
     {
       VmpMachineFile *file = g_ptr_array_index (files, i);

@@ -1,7 +1,7 @@
 /* What an export would do: the files that go into the package, and what stands in the way. */
 #include "config.h"
 
-#include "vmp-export-plan.h"
+#include "vmp-export-plan-private.h"
 
 #include <glib/gi18n-lib.h>
 #include <inttypes.h>
@@ -10,25 +10,9 @@
 #include "vmp-error.h"
 #include "vmp-fd.h"
 #include "vmp-finding.h"
+#include "vmp-merge.h"
 #include "vmp-name.h"
-#include "vmp-save-cookie.h"
 #include "vmp-source-list.h"
-
-struct _VmpExportPlan
-{
-  VmpRun *run;               /* not owned */
-  VmpWorkerHost *worker;     /* not owned */
-  VmpExportRequest *request; /* not owned */
-  VmpDomain *domain;
-  VmpPackage *package;
-  VmpSourceList *sources;
-  GPtrArray *members; /* of VmpExportMember */
-  GPtrArray *findings;
-  GPtrArray *lost;   /* targets of disks that can only be left behind, the domain's */
-  GHashTable *taken; /* file names in the disks' folder */
-  char *subdirectory;
-  char *base;
-};
 
 static void
 member_free (gpointer data)
@@ -40,6 +24,7 @@ member_free (gpointer data)
   g_free (member->backing_format);
   g_free (member->state_xml);
   g_free (member->state_cookie);
+  g_clear_pointer (&member->merge, vmp_merge_free);
   g_clear_error (&member->failure);
   g_free (member);
 }
@@ -54,19 +39,24 @@ vmp_export_plan_free (VmpExportPlan *self)
   g_ptr_array_unref (self->findings);
   g_ptr_array_unref (self->lost);
   g_hash_table_unref (self->taken);
+  g_hash_table_unref (self->by_path);
+  g_hash_table_unref (self->texts);
   g_free (self->subdirectory);
   g_free (self->base);
   g_free (self);
 }
 
+/* Does the setting @key ask for what goes along? A snapshot that is exported by itself is whole,
+ * whatever the two `Copy…` flags say. */
 static gboolean
 wants (VmpExportPlan *self, const char *key)
 {
-  return vmp_settings_get_boolean (self->request->settings, key);
+  return (self->snapshot != NULL && g_str_has_prefix (key, "Copy"))
+         || vmp_settings_get_boolean (self->request->settings, key);
 }
 
-static void
-add_finding (VmpExportPlan *self, VmpFinding *finding)
+void
+vmp_export_plan_add_finding (VmpExportPlan *self, VmpFinding *finding)
 {
   g_ptr_array_add (self->findings, finding);
 }
@@ -83,30 +73,86 @@ resolve_without (VmpFinding *finding, const char *key)
 }
 
 /* The manager opens what lies in its own place; anything else the caller must be able to read. */
-static VmpExportMember *
-add_member (VmpExportPlan *self, VmpRole role, const char *path, const char *format,
-            const char *name)
+guint
+vmp_export_plan_add_source (VmpExportPlan *self, const char *path, const char *format,
+                            GError **error)
 {
   VmpMachines *machines = vmp_run_get_machines (self->run);
+  int fd;
+
+  if (!vmp_machines_owns_path (machines, path))
+    return vmp_source_list_add_path (self->sources, path, format);
+  fd = vmp_machines_open_file (machines, path, error);
+  return fd >= 0 ? vmp_source_list_add_fd (self->sources, fd, path, format) : G_MAXUINT;
+}
+
+static VmpExportMember *
+new_member (VmpExportPlan *self, VmpRole role, const char *name)
+{
   VmpExportMember *member = g_new0 (VmpExportMember, 1);
 
   member->role = role;
   member->name = g_strdup (name);
   g_ptr_array_add (self->members, member);
   vmp_package_add_file (self->package, name, role);
-  if (vmp_machines_owns_path (machines, path))
-    {
-      int fd = vmp_machines_open_file (machines, path, &member->failure);
+  return member;
+}
 
-      if (fd >= 0)
-        member->source = vmp_source_list_add_fd (self->sources, fd, path, format);
-    }
-  else
-    member->source = vmp_source_list_add_path (self->sources, path, format);
-  if (role == VMP_ROLE_STATE && member->failure == NULL
-      && vmp_machines_get_state_formats (machines) != NULL)
+VmpExportMember *
+vmp_export_plan_add_member (VmpExportPlan *self, VmpRole role, const char *path, const char *format,
+                            const char *name)
+{
+  VmpExportMember *member = new_member (self, role, name);
+
+  member->source = vmp_export_plan_add_source (self, path, format, &member->failure);
+  if ((role == VMP_ROLE_STATE || role == VMP_ROLE_SNAPSHOT_MEMORY) && member->failure == NULL
+      && (self->snapshot != NULL
+          || vmp_machines_get_state_formats (vmp_run_get_machines (self->run)) != NULL))
     vmp_source_list_set_flags (self->sources, member->source, VMP_SOURCE_SAVE_IMAGE);
   return member;
+}
+
+/* Puts @below beneath @member: what the header of its copy will name. */
+void
+vmp_export_plan_set_below (VmpExportPlan *self, VmpExportMember *member, VmpExportMember *below,
+                           const char *format)
+{
+  g_autofree char *folder = g_path_get_dirname (member->name);
+
+  member->below = below;
+  member->backing = vmp_name_relative_to (folder, below->name);
+  member->backing_format = g_strdup (format);
+  if (member->failure == NULL)
+    vmp_source_list_set_backing (self->sources, member->source, member->backing, format);
+}
+
+/* A member that is made of images, as @snapshot of the topmost has them where it is not NULL. */
+VmpExportMember *
+vmp_export_plan_add_made (VmpExportPlan *self, VmpRole role, const char *format,
+                          const char *snapshot, const char *name)
+{
+  VmpExportMember *member = new_member (self, role, name);
+
+  member->merge = vmp_merge_new (format);
+  member->merge->snapshot = g_strdup (snapshot);
+  return member;
+}
+
+/* The topmost one first. */
+void
+vmp_export_plan_add_made_image (VmpExportPlan *self, VmpExportMember *member, VmpDomain *domain,
+                                guint disk, guint image)
+{
+  const char *format = vmp_domain_get_image_format (domain, disk, image);
+  guint source = vmp_export_plan_add_source (self, vmp_domain_get_image_path (domain, disk, image),
+                                             format, &member->failure);
+
+  if (member->failure != NULL)
+    return;
+  if (member->merge->images->len == 0)
+    member->source = source;
+  vmp_source_list_set_flags (self->sources, source, VMP_SOURCE_HAND_OVER);
+  vmp_merge_add_image (member->merge, source, format);
 }
 
 static void
@@ -122,17 +168,14 @@ add_images (VmpExportPlan *self, guint disk, VmpRole role)
       const char *format = vmp_domain_get_image_format (self->domain, disk, i);
       g_autofree char *base = vmp_package_name_image (path, format, self->taken);
       g_autofree char *name = g_build_filename (VMP_PACKAGE_VHD_FOLDER, base, NULL);
-      VmpExportMember *member = add_member (self, role, path, format, name);
+      VmpExportMember *member = vmp_export_plan_add_member (self, role, path, format, name);
 
       vmp_package_disk_add_image (entry, path, format, name);
       member->target = target;
+      if (!g_hash_table_contains (self->by_path, path))
+        g_hash_table_insert (self->by_path, g_strdup (path), member);
       if (above != NULL)
-        {
-          above->backing = g_strdup (base);
-          above->backing_format = g_strdup (format);
-          if (above->failure == NULL)
-            vmp_source_list_set_backing (self->sources, above->source, base, format);
-        }
+        vmp_export_plan_set_below (self, above, member, format);
       above = member;
     }
 }
@@ -175,12 +218,12 @@ add_disk (VmpExportPlan *self, guint disk)
 
   /* It has no position in a package either: whoever imports it decides on the device. */
   if (vmp_domain_get_n_images (self->domain, disk) == 0)
-    add_finding (self, vmp_finding_new (VMP_FINDING_DISK_LEFT_BEHIND, "", -1,
+    vmp_export_plan_add_finding (self, vmp_finding_new (VMP_FINDING_DISK_LEFT_BEHIND, "", -1,
                                         _ ("The disk “%s” is not in a file; it stays in the "
                                            "configuration, and its content does not go along"),
                                         target));
   else if (!has_formats (self, disk))
-    add_finding (self, vmp_finding_new (VMP_FINDING_UNSAFE_IMAGE, "", -1,
+    vmp_export_plan_add_finding (self, vmp_finding_new (VMP_FINDING_UNSAFE_IMAGE, "", -1,
                                         _ ("The disk “%s” has no stated format; state it in the "
                                            "machine's configuration (<driver type=…/>), it is not "
                                            "guessed"),
@@ -190,11 +233,11 @@ add_disk (VmpExportPlan *self, guint disk)
   else if (is_excluded (self, disk))
     {
       leave_disk (self, disk);
-      add_finding (self,
+      vmp_export_plan_add_finding (self,
                    vmp_finding_new (VMP_FINDING_DISK_LEFT_BEHIND, "ExcludedVirtualHardDisks", -1,
                                     _ ("The disk “%s” does not go along"), target));
     }
-  else
+  else if (!vmp_export_plan_merge_disk (self, disk))
     add_images (self, disk, VMP_ROLE_DISK);
 }
 
@@ -207,7 +250,7 @@ add_drive (VmpExportPlan *self, guint disk)
   VmpFinding *finding;
 
   if (vmp_domain_has_host_source (self->domain, disk))
-    add_finding (self, vmp_finding_new (VMP_FINDING_MEDIA_LEFT_BEHIND, "", -1,
+    vmp_export_plan_add_finding (self, vmp_finding_new (VMP_FINDING_MEDIA_LEFT_BEHIND, "", -1,
                                         _ ("The drive “%s” is one of this host; it stays in the "
                                            "configuration, and what is in it does not go along"),
                                         target));
@@ -215,7 +258,7 @@ add_drive (VmpExportPlan *self, guint disk)
     return;
   else if (!wants (self, "IncludeRemovableMedia"))
     {
-      add_finding (self,
+      vmp_export_plan_add_finding (self,
                    vmp_finding_new (VMP_FINDING_MEDIA_LEFT_BEHIND, "IncludeRemovableMedia", -1,
                                     _ ("The medium in “%s” does not go along"), target));
       vmp_domain_set_images (self->domain, disk, nothing, nothing);
@@ -228,7 +271,7 @@ add_drive (VmpExportPlan *self, guint disk)
                                     "or leave it behind"),
                                  target);
       resolve_without (finding, "IncludeRemovableMedia");
-      add_finding (self, finding);
+      vmp_export_plan_add_finding (self, finding);
     }
   else
     add_images (self, disk, VMP_ROLE_MEDIA);
@@ -248,10 +291,10 @@ add_disks (VmpExportPlan *self)
 static void
 add_own_file (VmpExportPlan *self, VmpRole role, const char *path, const char *name)
 {
-  g_autofree char *whole = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s/%s",
-                                            vmp_machine_get_uuid (self->request->machine), name);
+  g_autofree char *whole = g_build_filename (VMP_PACKAGE_VM_FOLDER, vmp_domain_get_uuid (self->domain),
+                                             name, NULL);
 
-  add_member (self, role, path, NULL, whole);
+  vmp_export_plan_add_member (self, role, path, NULL, whole);
 }
 
 /* Files that the configuration names. */
@@ -291,10 +334,12 @@ add_machine_files (VmpExportPlan *self)
     {
       VmpMachineFile *file = g_ptr_array_index (files, i);
 
+      if (file->role == VMP_ROLE_STATE && self->snapshot != NULL)
+        continue;
       if (file->role != VMP_ROLE_STATE || wants (self, "CopyVmRuntimeInformation"))
         add_own_file (self, file->role, file->path, file->name);
       else
-        add_finding (self, vmp_finding_new (VMP_FINDING_STATE_LEFT_BEHIND,
+        vmp_export_plan_add_finding (self, vmp_finding_new (VMP_FINDING_STATE_LEFT_BEHIND,
                                             "CopyVmRuntimeInformation", -1,
                                             _ ("The saved state does not go along; the machine will "
                                                "be imported as off")));
@@ -302,8 +347,8 @@ add_machine_files (VmpExportPlan *self)
 }
 
 /* What can be said of a file that cannot be read, and be mended by leaving it behind. */
-static void
-add_problem (VmpExportPlan *self, VmpFindingCode code, VmpExportMember *member,
+void
+vmp_export_plan_add_problem (VmpExportPlan *self, VmpFindingCode code, VmpExportMember *member,
              const char *message)
 {
   VmpFinding *finding;
@@ -323,7 +368,22 @@ add_problem (VmpExportPlan *self, VmpFindingCode code, VmpExportMember *member,
       resolve_without (finding, "IncludeRemovableMedia");
       break;
 
+    case VMP_ROLE_SNAPSHOT_DISK:
+    case VMP_ROLE_SNAPSHOT_MEMORY:
+      if (code == VMP_FINDING_SOURCE_MISSING)
+        code = VMP_FINDING_SNAPSHOT_MISSING;
+      finding = vmp_finding_new (code, "CopySnapshotConfiguration", -1, _ ("The snapshots: %s"),
+                                 message);
+      vmp_finding_set_resolution (finding, vmp_export_resolve_without_snapshots ());
+      break;
+
     case VMP_ROLE_STATE:
+      if (self->snapshot != NULL)
+        {
+          finding = vmp_finding_new (code, "SnapshotVirtualSystem", -1,
+                                     _ ("The memory of the snapshot: %s"), message);
+          break;
+        }
       finding = vmp_finding_new (code, "CopyVmRuntimeInformation", -1, _ ("The saved state: %s"),
                                  message);
       resolve_without (finding, "CopyVmRuntimeInformation");
@@ -333,21 +393,20 @@ add_problem (VmpExportPlan *self, VmpFindingCode code, VmpExportMember *member,
       finding = vmp_finding_new (code, "", -1, "%s", message);
       break;
     }
-  add_finding (self, finding);
+  vmp_export_plan_add_finding (self, finding);
 }
 
 /* The header names a backing file exactly where the configuration puts an image beneath: else the
  * package would not be the machine that the configuration says. */
 static gboolean
-check_chain (VmpExportPlan *self, VmpExportMember *member, GError **error)
+check_link (VmpExportPlan *self, VmpExportMember *member, guint source, gboolean has_below,
+            GError **error)
 {
   const char *backing = NULL;
 
-  if (member->target == NULL)
-    return TRUE;
-  g_variant_lookup (vmp_source_list_get_reading (self->sources, member->source), "BackingFile",
-                    "&s", &backing);
-  if ((backing != NULL) == (member->backing != NULL))
+  g_variant_lookup (vmp_source_list_get_reading (self->sources, source), "BackingFile", "&s",
+                    &backing);
+  if ((backing != NULL) == has_below)
     return TRUE;
   return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                         _ ("The backing chain of the disk “%s” is not the one that its images name "
@@ -355,64 +414,42 @@ check_chain (VmpExportPlan *self, VmpExportMember *member, GError **error)
                         member->target, backing != NULL ? backing : _ ("none"));
 }
 
-/* Something in the state that the model has no type for, and that the memory has all the same. */
-static char *
-find_lost_device (GVariant *reading)
+static gboolean
+check_chain (VmpExportPlan *self, VmpExportMember *member, GError **error)
 {
-  g_autoptr (GVariant) unsafe = g_variant_lookup_value (reading, "Unsafe",
-                                                        G_VARIANT_TYPE ("a(ssb)"));
-  GVariantIter iter;
-  const char *location, *reason;
-  gboolean keepable;
+  GPtrArray *images = member->merge != NULL ? member->merge->images : NULL;
 
-  if (unsafe == NULL)
-    return NULL;
-  g_variant_iter_init (&iter, unsafe);
-  while (g_variant_iter_next (&iter, "(&s&sb)", &location, &reason, &keepable))
-    if (!keepable && g_str_has_prefix (location, "devices/"))
-      {
-        g_autofree char *where = vmp_name_clean (location, 200);
-        g_autofree char *why = vmp_name_clean (reason, 500);
-
-        return g_strdup_printf ("%s: %s", where, why);
-      }
-  return NULL;
+  if (member->target == NULL)
+    return TRUE;
+  if (images == NULL)
+    return check_link (self, member, member->source, member->backing != NULL, error);
+  for (guint i = 0; i < images->len; i++)
+    if (!check_link (self, member, ((VmpMergeImage *) g_ptr_array_index (images, i))->source,
+                     i + 1 < images->len, error))
+      return FALSE;
+  return TRUE;
 }
 
-/* A state that libvirt saved has the configuration in it, with its secrets: it is written afresh as
- * the machine's own is. */
+/* Can all that it is made of be read? */
 static gboolean
-settle_state (VmpExportPlan *self, VmpExportMember *member, GError **error)
+check_readable (VmpExportPlan *self, VmpExportMember *member, GError **error)
 {
-  GVariant *reading = vmp_source_list_get_reading (self->sources, member->source);
-  g_autoptr (GVariant) variant = NULL;
-  g_autoptr (VmpDomain) domain = NULL;
-  g_autofree char *lost = NULL;
-  const char *cookie;
+  if (member->failure != NULL)
+    {
+      g_propagate_error (error, g_error_copy (member->failure));
+      return FALSE;
+    }
+  if (member->merge == NULL)
+    return vmp_source_list_check (self->sources, member->source, error);
+  for (guint i = 0; i < member->merge->images->len; i++)
+    {
+      VmpMergeImage *image = g_ptr_array_index (member->merge->images, i);
 
-  if (member->role != VMP_ROLE_STATE || !g_variant_lookup (reading, "Domain", "v", &variant))
-    return TRUE;
-  domain = vmp_domain_new_from_variant (variant, error);
-  if (domain == NULL)
-    return FALSE;
-  lost = find_lost_device (reading);
-  if (lost != NULL)
-    add_problem (self, VMP_FINDING_SAVED_STATE_UNUSABLE, member, lost);
-  member->state_xml = vmp_domain_to_xml (domain);
-  if (!g_variant_lookup (reading, "Cookie", "&s", &cookie))
-    return TRUE;
-  member->state_cookie = vmp_save_cookie_rewrite (cookie, error);
-  return member->state_cookie != NULL;
-}
-
-/* Is the state not what libvirt would have saved? */
-static gboolean
-is_broken_state (VmpExportMember *member, const GError *error)
-{
-  return member->role == VMP_ROLE_STATE
-         && (g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_CORRUPT)
-             || g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_NOT_SUPPORTED)
-             || g_error_matches (error, VMPORT_ERROR, VMPORT_ERROR_UNSAFE));
+      if (!vmp_source_list_check (self->sources, image->source, error)
+          || !vmp_merge_check_image (member->merge, self->sources, image, error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 static gboolean
@@ -421,16 +458,14 @@ check_member (VmpExportPlan *self, VmpExportMember *member, GError **error)
   g_autoptr (GError) local_error = NULL;
   gboolean is_image = member->target != NULL;
 
-  if (member->failure != NULL)
-    local_error = g_error_copy (member->failure);
-  else if (vmp_source_list_check (self->sources, member->source, &local_error))
-    return check_chain (self, member, error) && settle_state (self, member, error);
+  if (check_readable (self, member, &local_error))
+    return check_chain (self, member, error) && vmp_export_plan_settle_state (self, member, error);
   if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
-    add_problem (self, VMP_FINDING_SOURCE_MISSING, member, local_error->message);
+    vmp_export_plan_add_problem (self, VMP_FINDING_SOURCE_MISSING, member, local_error->message);
   else if (is_image && g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_UNSAFE))
-    add_problem (self, VMP_FINDING_UNSAFE_IMAGE, member, local_error->message);
-  else if (is_broken_state (member, local_error))
-    add_problem (self, VMP_FINDING_SAVED_STATE_UNUSABLE, member, local_error->message);
+    vmp_export_plan_add_problem (self, VMP_FINDING_UNSAFE_IMAGE, member, local_error->message);
+  else if (vmp_export_is_broken_state (member, local_error))
+    vmp_export_plan_add_problem (self, VMP_FINDING_SAVED_STATE_UNUSABLE, member, local_error->message);
   else
     {
       g_propagate_error (error, g_steal_pointer (&local_error));
@@ -470,10 +505,23 @@ resolve_lost_disks (VmpExportPlan *self)
     }
 }
 
+/* Of a member that is made of a chain, as much as it can have at most. */
 static guint64
 get_payload (VmpExportPlan *self, VmpExportMember *member)
 {
-  return member->failure == NULL ? vmp_source_list_get_payload (self->sources, member->source) : 0;
+  guint64 payload = 0;
+
+  if (member->failure != NULL)
+    return 0;
+  if (member->merge == NULL)
+    return vmp_source_list_get_payload (self->sources, member->source);
+  for (guint i = 0; i < member->merge->images->len; i++)
+    {
+      VmpMergeImage *image = g_ptr_array_index (member->merge->images, i);
+
+      payload += vmp_source_list_get_payload (self->sources, image->source);
+    }
+  return payload;
 }
 
 static gboolean
@@ -481,6 +529,8 @@ check_sources (VmpExportPlan *self, GError **error)
 {
   guint64 total = 0;
 
+  if (!vmp_merge_check_members (self->members, error))
+    return FALSE;
   if (!vmp_source_list_send (self->sources, self->worker, error))
     return FALSE;
   for (guint i = 0; i < self->members->len; i++)
@@ -491,7 +541,9 @@ check_sources (VmpExportPlan *self, GError **error)
         return FALSE;
       total += get_payload (self, member);
     }
+  vmp_export_plan_check_snapshots (self);
   resolve_lost_disks (self);
+  self->total = total;
   vmp_job_post_total (vmp_run_get_job (self->run), total);
   return TRUE;
 }
@@ -517,8 +569,14 @@ measure_texts (VmpExportPlan *self)
   g_autofree char *descriptor = vmp_package_to_xml (self->package);
   guint n_files = vmp_package_get_files (self->package)->len;
   guint64 described = round_up (strlen (descriptor) + (guint64) n_files * DESCRIPTION_SIZE);
+  guint64 texts = 0;
+  GHashTableIter iter;
+  gpointer text;
 
-  return round_up (strlen (configuration)) + described
+  g_hash_table_iter_init (&iter, self->texts);
+  while (g_hash_table_iter_next (&iter, NULL, &text))
+    texts += round_up (strlen (text));
+  return texts + round_up (strlen (configuration)) + described
          + (strcmp (checksum, "sha256") == 0 ? described : 0);
 }
 
@@ -546,7 +604,7 @@ check_space (VmpExportPlan *self, GError **error)
     {
       VmpExportMember *member = g_ptr_array_index (self->members, i);
 
-      if (can_share && member->failure == NULL
+      if (can_share && member->failure == NULL && member->merge == NULL
           && g_variant_lookup (vmp_source_list_get_reading (self->sources, member->source),
                                "Device", "t", &source_device)
           && source_device == device)
@@ -560,7 +618,7 @@ check_space (VmpExportPlan *self, GError **error)
                                 " are free"),
                              needed, vmp_folder_get_label (self->request->folder), free_bytes);
   finding->bytes = needed;
-  add_finding (self, finding);
+  vmp_export_plan_add_finding (self, finding);
   return TRUE;
 }
 
@@ -576,21 +634,19 @@ note_size (VmpExportPlan *self)
   size = g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
   finding = vmp_finding_new (VMP_FINDING_PACKAGE_SIZE, "", -1, _ ("%s are to be copied"), size);
   finding->bytes = bytes;
-  add_finding (self, finding);
+  vmp_export_plan_add_finding (self, finding);
 }
 
 static VmpExportPlan *
 plan_new (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *request)
 {
   VmpExportPlan *self = g_new0 (VmpExportPlan, 1);
-  VmpMachine *machine = request->machine;
-  g_autofree char *configuration = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s.xml",
-                                                    vmp_machine_get_uuid (machine));
+  g_autofree char *configuration = NULL;
 
   self->run = run;
   self->worker = worker;
   self->request = request;
-  self->domain = vmp_domain_copy (vmp_machine_get_domain (machine));
+  vmp_export_plan_choose_domain (self);
   /* Scopes are this host's. */
   vmp_domain_set_note (self->domain, VMP_DOMAIN_NOTE_SCOPE, NULL);
   vmp_domain_set_note (self->domain, VMP_DOMAIN_NOTE_JOB, NULL);
@@ -600,7 +656,11 @@ plan_new (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *request)
   self->findings = vmp_findings_new ();
   self->lost = g_ptr_array_new ();
   self->taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->by_path = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->texts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->subdirectory = vmp_export_request_get_subdirectory (request);
+  configuration = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s.xml",
+                                   vmp_domain_get_uuid (self->domain));
   vmp_package_add_file (self->package, configuration, VMP_ROLE_CONFIGURATION);
   return self;
 }
@@ -608,11 +668,10 @@ plan_new (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *request)
 static void
 describe_machine (VmpExportPlan *self)
 {
-  VmpMachine *machine = self->request->machine;
   gboolean saved = vmp_package_find_role (self->package, VMP_ROLE_STATE) != NULL;
 
-  vmp_package_set_machine (self->package, vmp_machine_get_uuid (machine),
-                           vmp_machine_get_name (machine), saved ? "saved" : "off");
+  vmp_package_set_machine (self->package, vmp_domain_get_uuid (self->domain),
+                           vmp_domain_get_name (self->domain), saved ? "saved" : "off");
 }
 
 static void
@@ -625,7 +684,7 @@ report_unused (VmpExportPlan *self)
     {
       const char *key = g_ptr_array_index (unused, i);
 
-      add_finding (self,
+      vmp_export_plan_add_finding (self,
                    vmp_finding_new (VMP_FINDING_SETTING_UNUSED, key, -1,
                                     _ ("%s has no use with CopySnapshotConfiguration=%u"), key,
                                     vmp_settings_get_byte (settings, "CopySnapshotConfiguration")));
@@ -653,6 +712,9 @@ vmp_export_plan_make (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *requ
   add_disks (self);
   add_files (self);
   add_machine_files (self);
+  vmp_export_plan_add_memory (self);
+  if (!vmp_export_plan_add_snapshots (self, error))
+    return NULL;
   describe_machine (self);
   if (!check_package (self, error) || !check_sources (self, error) || !check_space (self, error))
     return NULL;
@@ -679,10 +741,44 @@ vmp_export_plan_get_members (VmpExportPlan *self)
   return self->members;
 }
 
+/* How much was moved into a member that is no copy: clusters that were compressed are more than the
+ * files that they were read from. */
+void
+vmp_export_plan_note_copied (VmpExportPlan *self, VmpExportMember *member, guint64 copied)
+{
+  guint64 payload = get_payload (self, member);
+
+  if (copied <= payload)
+    return;
+  self->total += copied - payload;
+  vmp_job_post_total (vmp_run_get_job (self->run), self->total);
+}
+
+VmpSourceList *
+vmp_export_plan_get_sources (VmpExportPlan *self)
+{
+  return self->sources;
+}
+
 GPtrArray *
 vmp_export_plan_get_findings (VmpExportPlan *self)
 {
   return self->findings;
+}
+
+/* What is written besides the configuration and is no copy: names and texts, a(ss); floating. */
+GVariant *
+vmp_export_plan_get_texts (VmpExportPlan *self)
+{
+  GVariantBuilder builder;
+  GHashTableIter iter;
+  gpointer name, text;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(ss)"));
+  g_hash_table_iter_init (&iter, self->texts);
+  while (g_hash_table_iter_next (&iter, &name, &text))
+    g_variant_builder_add (&builder, "(ss)", name, text);
+  return g_variant_builder_end (&builder);
 }
 
 /* The package's folder in the directory that was named, or "" where it is that directory. */

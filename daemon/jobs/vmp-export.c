@@ -9,6 +9,7 @@
 #include "vmp-error.h"
 #include "vmp-export-plan.h"
 #include "vmp-finding.h"
+#include "vmp-merge.h"
 #include "vmp-name.h"
 
 typedef struct
@@ -39,6 +40,7 @@ vmp_export_request_free (VmpExportRequest *request)
   vmp_machine_unref (request->machine);
   vmp_folder_unref (request->folder);
   g_object_unref (request->settings);
+  g_clear_object (&request->snapshot);
   g_free (request);
 }
 
@@ -64,7 +66,7 @@ has_disk (VmpDomain *domain, const char *name)
 
 /* What the machine as it is known rules out, whatever the directory: the errors of a call. */
 gboolean
-vmp_export_request_check (VmpExportRequest *request, GError **error)
+vmp_export_request_check (VmpExportRequest *request, VmpMachines *machines, GError **error)
 {
   const char *state = vmp_machine_get_state (request->machine);
   const char *const *excluded = vmp_settings_get_strv (request->settings,
@@ -77,9 +79,13 @@ vmp_export_request_check (VmpExportRequest *request, GError **error)
                           _ ("CaptureLiveState: the machine is %s; this version of vmport exports "
                              "machines that are off or saved"),
                           state);
+  if (!vmp_export_request_find_snapshot (request, machines, error))
+    return FALSE;
   /* Hyper-V: one that is no attached disk fails the whole operation. */
   for (gsize i = 0; excluded[i] != NULL; i++)
-    if (!has_disk (vmp_machine_get_domain (request->machine), excluded[i]))
+    if (!has_disk (vmp_machine_get_domain (request->machine), excluded[i])
+        && (request->snapshot == NULL
+            || !has_disk (vmp_snapshot_get_domain (request->snapshot), excluded[i])))
       return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                             _ ("ExcludedVirtualHardDisks: the machine has no disk “%s”"),
                             excluded[i]);
@@ -173,6 +179,27 @@ members_to_variant (Export *self)
   return g_variant_builder_end (&builder);
 }
 
+/* What is no copy is made first: QEMU and its worker are gone before anything is published. */
+static gboolean
+make_members (Export *self, GError **error)
+{
+  GPtrArray *members = vmp_export_plan_get_members (self->plan);
+  VmpSourceList *sources = vmp_export_plan_get_sources (self->plan);
+
+  for (guint i = 0; i < members->len; i++)
+    {
+      VmpExportMember *member = g_ptr_array_index (members, i);
+      guint64 copied;
+
+      if (member->merge == NULL)
+        continue;
+      if (!vmp_merge_make_member (self->run, self->worker, sources, member, &copied, error))
+        return FALSE;
+      vmp_export_plan_note_copied (self->plan, member, copied);
+    }
+  return TRUE;
+}
+
 static GVariant *
 write_package (Export *self, GError **error)
 {
@@ -183,6 +210,7 @@ write_package (Export *self, GError **error)
 
   g_variant_dict_init (&options, NULL);
   g_variant_dict_insert (&options, "Configuration", "s", xml);
+  g_variant_dict_insert_value (&options, "Texts", vmp_export_plan_get_texts (self->plan));
   g_variant_dict_insert (&options, "Checksum", "s",
                          vmp_settings_get_string (self->request->settings, "Checksum"));
   reply = vmp_worker_host_call (self->worker, "WritePackage",
@@ -308,6 +336,8 @@ vmp_export_work (VmpRun *run, gpointer data, GError **error)
   findings = vmp_export_plan_get_findings (self.plan);
   vmp_run_set_detail (run, "Findings", vmp_findings_to_variant (findings));
   if (!vmp_findings_first_error (findings, error) || !prepare (&self, error))
+    return NULL;
+  if (!make_members (&self, error))
     return NULL;
   written = write_package (&self, error);
   if (written == NULL

@@ -11,13 +11,17 @@ typedef struct
   VmpMachine *machine;
   VmpFolder *folder;
   VmpSettings *settings;
+  VmpSnapshot *snapshot; /* that is exported by itself, or NULL */
 } VmpExportRequest;
 
 VmpExportRequest *vmp_export_request_new (VmpMachine *machine, VmpFolder *folder,
                                           VmpSettings *settings);
 void vmp_export_request_free (VmpExportRequest *request);
 char *vmp_export_request_get_subdirectory (VmpExportRequest *request);
-gboolean vmp_export_request_check (VmpExportRequest *request, GError **error);
+gboolean vmp_export_request_check (VmpExportRequest *request, VmpMachines *machines,
+                                   GError **error);
+gboolean vmp_export_request_find_snapshot (VmpExportRequest *request, VmpMachines *machines,
+                                           GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpExportRequest, vmp_export_request_free)
 

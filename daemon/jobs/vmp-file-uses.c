@@ -14,6 +14,8 @@ typedef struct
 struct _VmpFileUses
 {
   GArray *uses;
+  GHashTable *files; /* their paths, owned by @uses */
+  GHashTable *media;
 };
 
 static void
@@ -22,20 +24,24 @@ use_clear (gpointer data)
   g_free (((Use *) data)->path);
 }
 
+/* The configurations of snapshots name the same files again and again: each is kept once. */
 static void
 add_use (VmpFileUses *self, const char *path, gboolean medium)
 {
   Use use = { g_strdup (path), medium, FALSE, { 0, 0 } };
+  GHashTable *known = medium ? self->media : self->files;
 
+  if (!g_hash_table_add (known, use.path))
+    {
+      g_free (use.path);
+      return;
+    }
   g_array_append_val (self->uses, use);
 }
 
 static void
-add_machine (VmpFileUses *self, VmpMachine *machine)
+add_domain (VmpFileUses *self, VmpDomain *domain)
 {
-  VmpDomain *domain = vmp_machine_get_domain (machine);
-  GPtrArray *files = vmp_machine_get_files (machine);
-
   for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
     for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
       add_use (self, vmp_domain_get_image_path (domain, i, n),
@@ -43,6 +49,32 @@ add_machine (VmpFileUses *self, VmpMachine *machine)
   for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
     if (vmp_domain_get_file (domain, i) != NULL)
       add_use (self, vmp_domain_get_file (domain, i), i != VMP_DOMAIN_FILE_NVRAM);
+}
+
+static void
+add_snapshot (VmpFileUses *self, VmpSnapshot *snapshot)
+{
+  VmpDomain *inactive = vmp_snapshot_get_inactive_domain (snapshot);
+
+  add_domain (self, vmp_snapshot_get_domain (snapshot));
+  if (inactive != NULL)
+    add_domain (self, inactive);
+  for (guint i = 0; i < vmp_snapshot_get_n_disks (snapshot); i++)
+    if (vmp_snapshot_get_disk_path (snapshot, i) != NULL)
+      add_use (self, vmp_snapshot_get_disk_path (snapshot, i), FALSE);
+  if (vmp_snapshot_get_memory_path (snapshot) != NULL)
+    add_use (self, vmp_snapshot_get_memory_path (snapshot), FALSE);
+}
+
+static void
+add_machine (VmpFileUses *self, VmpMachine *machine)
+{
+  GPtrArray *files = vmp_machine_get_files (machine);
+  GPtrArray *snapshots = vmp_machine_get_snapshots (machine);
+
+  add_domain (self, vmp_machine_get_domain (machine));
+  for (guint i = 0; i < snapshots->len; i++)
+    add_snapshot (self, g_ptr_array_index (snapshots, i));
   for (guint i = 0; i < files->len; i++)
     add_use (self, ((VmpMachineFile *) g_ptr_array_index (files, i))->path, FALSE);
 }
@@ -69,6 +101,8 @@ vmp_file_uses_new (VmpMachines *machines, VmpMachine *except)
 
   self->uses = g_array_new (FALSE, FALSE, sizeof (Use));
   g_array_set_clear_func (self->uses, use_clear);
+  self->files = g_hash_table_new (g_str_hash, g_str_equal);
+  self->media = g_hash_table_new (g_str_hash, g_str_equal);
   add_manager (self, machines, except != NULL ? vmp_machine_get_uuid (except) : NULL);
   for (guint i = 0; peers != NULL && i < peers->len; i++)
     if (g_ptr_array_index (peers, i) != machines)
@@ -79,6 +113,8 @@ vmp_file_uses_new (VmpMachines *machines, VmpMachine *except)
 void
 vmp_file_uses_free (VmpFileUses *self)
 {
+  g_hash_table_unref (self->files);
+  g_hash_table_unref (self->media);
   g_array_unref (self->uses);
   g_free (self);
 }

@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "vmp-error.h"
+#include "vmp-import-snapshots.h"
 #include "vmp-name.h"
 
-static VmpImportFile *
-import_file_new (VmpRole role, const char *path, const char *format)
+VmpImportFile *
+vmp_import_file_new (VmpRole role, const char *path, const char *format)
 {
   VmpImportFile *file = g_new0 (VmpImportFile, 1);
 
@@ -32,6 +33,7 @@ import_file_free (gpointer data)
     return;
   g_free (file->path);
   g_free (file->format);
+  g_free (file->target);
   g_free (file->member);
   g_free (file->found);
   g_free (file->folder);
@@ -39,6 +41,27 @@ import_file_free (gpointer data)
   g_free (file->verity);
   g_free (file->sha256);
   g_free (file);
+}
+
+char *
+vmp_import_file_get_member (VmpImportFile *file, const char *uuid)
+{
+  if (file->role == VMP_ROLE_SNAPSHOT_DISK || file->role == VMP_ROLE_SNAPSHOT_MEMORY)
+    return g_build_filename (VMP_PACKAGE_SNAPSHOT_FOLDER, file->base, NULL);
+  if (file->format != NULL)
+    return g_build_filename (VMP_PACKAGE_VHD_FOLDER, file->base, NULL);
+  return g_build_filename (VMP_PACKAGE_VM_FOLDER, uuid, file->base, NULL);
+}
+
+static void
+adapter_free (gpointer data)
+{
+  VmpImportAdapter *adapter = data;
+
+  g_free (adapter->mac);
+  g_free (adapter->connection);
+  g_free (adapter->source);
+  g_free (adapter);
 }
 
 static void
@@ -54,8 +77,12 @@ import_disk_free (gpointer data)
 static VmpImportFile *
 import_disk_add_image (VmpImportDisk *disk, VmpRole role, const char *path, const char *format)
 {
-  VmpImportFile *image = import_file_new (role, path, format);
+  VmpImportFile *image = vmp_import_file_new (role, path, format);
+  guint n = disk->images->len;
 
+  image->target = g_strdup (disk->target);
+  if (n > 0)
+    ((VmpImportFile *) g_ptr_array_index (disk->images, n - 1))->below = image;
   g_ptr_array_add (disk->images, image);
   return image;
 }
@@ -77,6 +104,10 @@ vmp_import_plan_free (VmpImportPlan *self)
   g_clear_pointer (&self->disks, g_ptr_array_unref);
   g_clear_pointer (&self->media, g_ptr_array_unref);
   g_clear_pointer (&self->data, g_ptr_array_unref);
+  g_clear_pointer (&self->snapshots, g_ptr_array_unref);
+  g_clear_pointer (&self->snapshot_files, g_ptr_array_unref);
+  g_clear_pointer (&self->adapters, g_ptr_array_unref);
+  g_clear_pointer (&self->macs, g_hash_table_unref);
   g_clear_object (&self->state_domain);
   g_free (self->state_cookie);
   for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
@@ -140,8 +171,8 @@ has_name (VmpImportPlan *self, const char *name)
   return self->names != NULL && g_strv_contains ((const char *const *) self->names, name);
 }
 
-static void
-take_member (VmpImportPlan *self, VmpImportFile *file, const char *member)
+void
+vmp_import_plan_take_member (VmpImportPlan *self, VmpImportFile *file, const char *member)
 {
   VmpPackageFile *listed;
 
@@ -187,7 +218,7 @@ add_package_images (VmpImportPlan *self, VmpImportDisk *disk, VmpRole role, GErr
       VmpImportFile *file = import_disk_add_image (disk, role, image->path, image->format);
 
       if (image->file != NULL)
-        take_member (self, file, image->file);
+        vmp_import_plan_take_member (self, file, image->file);
     }
   return TRUE;
 }
@@ -203,7 +234,7 @@ add_bare_images (VmpImportPlan *self, VmpImportDisk *disk)
           disk, VMP_ROLE_DISK, path, vmp_domain_get_image_format (self->domain, disk->disk, i));
 
       if (has_name (self, base))
-        take_member (self, file, base);
+        vmp_import_plan_take_member (self, file, base);
     }
 }
 
@@ -278,9 +309,9 @@ add_files (VmpImportPlan *self)
         continue;
       if (self->package != NULL)
         listed = vmp_package_find_role (self->package, file_roles[i].role);
-      self->files[which] = import_file_new (file_roles[i].role, path, NULL);
+      self->files[which] = vmp_import_file_new (file_roles[i].role, path, NULL);
       if (listed != NULL || (self->package == NULL && has_name (self, base)))
-        take_member (self, self->files[which], listed != NULL ? listed->name : base);
+        vmp_import_plan_take_member (self, self->files[which], listed != NULL ? listed->name : base);
     }
 }
 
@@ -323,12 +354,6 @@ add_data (VmpImportPlan *self, GError **error)
       g_autofree char *base = NULL;
       VmpImportFile *file;
 
-      if (listed->role == VMP_ROLE_SNAPSHOT || listed->role == VMP_ROLE_SNAPSHOT_DISK
-          || listed->role == VMP_ROLE_SNAPSHOT_MEMORY)
-        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                              _ ("The package holds snapshots (“%s”), which this version of vmport "
-                                 "cannot import; export the machine without them"),
-                              listed->name);
       if (listed->role != VMP_ROLE_STATE && listed->role != VMP_ROLE_TPM)
         continue;
       base = name_data (self, listed);
@@ -337,10 +362,10 @@ add_data (VmpImportPlan *self, GError **error)
         return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                               _ ("“%s” does not lie where a package has its saved state or TPM"),
                               listed->name);
-      file = import_file_new (listed->role, listed->name, NULL);
+      file = vmp_import_file_new (listed->role, listed->name, NULL);
       file->base = g_steal_pointer (&base);
       file->save_image = listed->role == VMP_ROLE_STATE && self->state_formats != NULL;
-      take_member (self, file, listed->name);
+      vmp_import_plan_take_member (self, file, listed->name);
       g_ptr_array_add (self->data, file);
     }
   return TRUE;
@@ -373,7 +398,7 @@ extend_chains (VmpImportPlan *self)
       base = g_path_get_basename (backing);
       if (!has_name (self, base))
         continue;
-      take_member (self, import_disk_add_image (disk, VMP_ROLE_DISK, backing, format), base);
+      vmp_import_plan_take_member (self, import_disk_add_image (disk, VMP_ROLE_DISK, backing, format), base);
       extended = TRUE;
     }
   return extended;
@@ -502,13 +527,18 @@ vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, VmpFolder *folder, GEr
   self->disks = g_ptr_array_new_with_free_func (import_disk_free);
   self->media = g_ptr_array_new_with_free_func (import_disk_free);
   self->data = g_ptr_array_new_with_free_func (import_file_free);
+  self->snapshots
+      = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_import_snapshot_free);
+  self->snapshot_files = g_ptr_array_new_with_free_func (import_file_free);
+  self->adapters = g_ptr_array_new_with_free_func (adapter_free);
+  self->macs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->findings = vmp_findings_new ();
   self->networks = vmp_machines_list_networks (vmp_run_get_machines (run));
   self->state_formats = vmp_machines_get_state_formats (vmp_run_get_machines (run));
   g_variant_dict_init (&options, NULL);
   report = vmp_folder_call_worker (folder, worker, "OpenPackage", &options, error);
   if (report == NULL || !take_report (self, report, error) || !add_disks (self, error)
-      || !add_data (self, error))
+      || !add_data (self, error) || !vmp_import_plan_read_snapshots (self, report, error))
     return NULL;
   take_base (self, folder, report);
   add_files (self);
@@ -535,6 +565,13 @@ VmpDomain *
 vmp_import_plan_get_domain (VmpImportPlan *self)
 {
   return self->domain;
+}
+
+/* Of VmpImportSnapshot, parents first. */
+GPtrArray *
+vmp_import_plan_get_snapshots (VmpImportPlan *self)
+{
+  return self->snapshots;
 }
 
 GPtrArray *
@@ -605,6 +642,8 @@ vmp_import_plan_list_files (VmpImportPlan *self)
       g_ptr_array_add (files, self->files[i]);
   for (guint i = 0; i < self->data->len; i++)
     g_ptr_array_add (files, g_ptr_array_index (self->data, i));
+  for (guint i = 0; i < self->snapshot_files->len; i++)
+    g_ptr_array_add (files, g_ptr_array_index (self->snapshot_files, i));
   return files;
 }
 

@@ -12,14 +12,18 @@
 G_BEGIN_DECLS
 
 /* One file of the machine. */
-typedef struct
+typedef struct _VmpImportFile VmpImportFile;
+struct _VmpImportFile
 {
   VmpRole role;
   guint source;    /* of the source list; G_MAXUINT where none was found */
   guint member_source; /* the one in the directory itself, likewise */
   char *path;      /* on the exporting host */
   char *format;    /* of an image, else NULL */
+  char *target;    /* of the disk whose image it is, else NULL */
+  VmpImportFile *below; /* the next image of the chain, or NULL; not owned */
   char *member;    /* in the directory, or NULL where it is not there */
+  gboolean is_member; /* and it is this that is read */
   char *found;     /* where it is read: absolute, or beneath the directory */
   gboolean stays;  /* used where it lies, and not copied */
   gboolean written; /* and the machine will write it there */
@@ -29,7 +33,11 @@ typedef struct
   char *verity;    /* what it must be, or NULL */
   char *sha256;
   guint64 size;    /* what the package states, or G_MAXUINT64 */
-} VmpImportFile;
+};
+
+/* The name that a file without a folder of the caller's choice has in the place of the machine
+ * @uuid. */
+char *vmp_import_file_get_member (VmpImportFile *file, const char *uuid);
 
 /* A drive and its images. */
 typedef struct
@@ -51,6 +59,7 @@ GPtrArray *vmp_import_plan_get_findings (VmpImportPlan *self);
 VmpDomain *vmp_import_plan_get_domain (VmpImportPlan *self);
 /* Of VmpImportDisk: the disks by position, and the drives whose medium comes along. */
 GPtrArray *vmp_import_plan_get_disks (VmpImportPlan *self);
+GPtrArray *vmp_import_plan_get_snapshots (VmpImportPlan *self);
 GPtrArray *vmp_import_plan_get_media (VmpImportPlan *self);
 /* The file for @file of the domain, or NULL. */
 VmpImportFile *vmp_import_plan_get_file (VmpImportPlan *self, VmpDomainFile file);

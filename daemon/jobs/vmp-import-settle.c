@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "vmp-error.h"
+#include "vmp-import-snapshots.h"
 #include "vmp-name.h"
 
 /* @resolution may be NULL, or floating. */
@@ -103,6 +104,7 @@ check_devices (VmpImportPlan *self, VmpSettings *settings)
     }
   if (strcmp (policy, "keep") != 0)
     vmp_domain_strip_unsafe (self->domain);
+  vmp_import_plan_check_snapshot_devices (self, policy);
   find_disks_again (self);
 }
 
@@ -174,10 +176,30 @@ connect_to (VmpImportPlan *self, guint interface, const char *network)
     vmp_domain_set_interface_source (self->domain, interface, VMP_NETWORK_USER, NULL);
 }
 
+/* For the snapshots, which have the same adapters, or others like them. */
+static void
+note_adapters (VmpImportPlan *self, VmpDomain *before)
+{
+  for (guint i = 0; i < vmp_domain_get_n_interfaces (self->domain); i++)
+    {
+      VmpImportAdapter *adapter;
+
+      if (vmp_domain_is_interface_unsafe (self->domain, i))
+        continue;
+      adapter = g_new0 (VmpImportAdapter, 1);
+      adapter->mac = g_strdup (vmp_domain_get_interface_mac (before, i));
+      adapter->connection = vmp_domain_get_interface_connection (before, i);
+      adapter->kind = vmp_domain_get_interface_kind (self->domain, i);
+      adapter->source = g_strdup (vmp_domain_get_interface_source (self->domain, i));
+      g_ptr_array_add (self->adapters, adapter);
+    }
+}
+
 static gboolean
 settle_networks (VmpImportPlan *self, VmpSettings *settings, GError **error)
 {
   const char *const *targets = vmp_settings_get_strv (settings, "TargetNetworkConnections");
+  g_autoptr (VmpDomain) unchanged = vmp_domain_copy (self->domain);
 
   for (guint i = 0; i < vmp_domain_get_n_interfaces (self->domain) && targets[i] != NULL; i++)
     {
@@ -205,6 +227,7 @@ settle_networks (VmpImportPlan *self, VmpSettings *settings, GError **error)
                                     i, before),
                    NULL);
     }
+  note_adapters (self, unchanged);
   return TRUE;
 }
 
@@ -224,11 +247,11 @@ typedef struct
   VmpSettings *settings;
 } Identity;
 
-static void
-settle_mac (VmpImportPlan *self, guint interface, const char *policy)
+/* The address that an adapter will have in the place of @mac, which may be NULL. */
+static char *
+choose_mac (VmpImportPlan *self, const char *mac, const char *policy)
 {
   VmpMachines *machines = vmp_run_get_machines (self->run);
-  const char *mac = vmp_domain_get_interface_mac (self->domain, interface);
   gboolean taken = mac != NULL && vmp_machines_is_mac_taken (machines, mac);
 
   if (strcmp (policy, "keep") == 0 && mac != NULL)
@@ -238,18 +261,41 @@ settle_mac (VmpImportPlan *self, guint interface, const char *policy)
                      vmp_finding_new (VMP_FINDING_MAC_IN_USE, "MacAddresses", -1,
                                       _ ("The MAC address %s is in use"), mac),
                      vmp_import_resolve_with ("MacAddresses", g_variant_new_string ("keep-if-free")));
-      return;
+      return g_strdup (mac);
     }
   if (strcmp (policy, "keep-if-free") == 0 && mac != NULL && !taken)
-    return;
+    return g_strdup (mac);
   for (;;)
     {
       g_autofree char *generated = new_mac ();
 
-      if (vmp_machines_is_mac_taken (machines, generated))
-        continue;
-      vmp_domain_set_interface_mac (self->domain, interface, generated);
-      return;
+      if (!vmp_machines_is_mac_taken (machines, generated))
+        return g_steal_pointer (&generated);
+    }
+}
+
+static void
+settle_mac (VmpImportPlan *self, guint interface, const char *policy)
+{
+  const char *before = vmp_domain_get_interface_mac (self->domain, interface);
+  g_autofree char *mac = choose_mac (self, before, policy);
+
+  if (before != NULL)
+    g_hash_table_insert (self->macs, g_ascii_strdown (before, -1), g_strdup (mac));
+  vmp_domain_set_interface_mac (self->domain, interface, mac);
+}
+
+/* An adapter that is in several snapshots has the same address in all of them. */
+static void
+settle_snapshot_macs (VmpImportPlan *self, VmpDomain *domain, const char *policy)
+{
+  for (guint i = 0; domain != NULL && i < vmp_domain_get_n_interfaces (domain); i++)
+    {
+      const char *mac = vmp_domain_get_interface_mac (domain, i);
+      g_autofree char *key = mac != NULL ? g_ascii_strdown (mac, -1) : NULL;
+
+      if (key != NULL && !g_hash_table_contains (self->macs, key))
+        g_hash_table_insert (self->macs, g_steal_pointer (&key), choose_mac (self, mac, policy));
     }
 }
 
@@ -294,6 +340,13 @@ settle_identity (gpointer data)
     policy = new_id ? "generate" : "keep";
   for (guint i = 0; i < vmp_domain_get_n_interfaces (self->domain); i++)
     settle_mac (self, i, policy);
+  for (guint i = 0; i < self->snapshots->len; i++)
+    {
+      VmpSnapshot *model = ((VmpImportSnapshot *) g_ptr_array_index (self->snapshots, i))->model;
+
+      settle_snapshot_macs (self, vmp_snapshot_get_domain (model), policy);
+      settle_snapshot_macs (self, vmp_snapshot_get_inactive_domain (model), policy);
+    }
 }
 
 /* The first of all, as an import is refused for it before it reads anything. */
@@ -325,7 +378,8 @@ check_digests (VmpImportPlan *self, VmpSettings *settings, GError **error)
     {
       configuration = vmp_package_find_role (self->package, VMP_ROLE_CONFIGURATION);
       missing = configuration->verity == NULL;
-      if (!vmp_package_check_configuration (self->package, self->configuration_verity, error))
+      if (!vmp_package_check_document (configuration, self->configuration_verity, error)
+          || !vmp_import_plan_check_snapshot_digests (self, &missing, error))
         return FALSE;
     }
   for (guint i = 0; i < self->disks->len; i++)
@@ -393,6 +447,7 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
     return FALSE;
   check_devices (self, settings);
   if (!vmp_import_plan_settle_sources (self, settings, error)
+      || !vmp_import_plan_settle_snapshots (self, settings, error)
       || !check_digests (self, settings, error)
       || !vmp_import_plan_check_claims (self, error))
     return FALSE;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vmp-error.h"
+#include "vmp-import-snapshots.h"
 #include "vmp-name.h"
 
 /* A place where a file may be. */
@@ -17,6 +18,7 @@ typedef struct
   VmpImportFile *file;
   guint source;
   char *path;
+  gboolean is_member;
 } Candidate;
 
 /* Candidates of all files, in the order in which they are tried. */
@@ -70,7 +72,7 @@ flags_of (VmpImportFile *file)
 static void
 add_path (Search *self, VmpImportFile *file, char *path)
 {
-  Candidate candidate = { file, 0, path };
+  Candidate candidate = { file, 0, path, FALSE };
 
   candidate.source = vmp_source_list_add_path (self->plan->sources, path, file->format);
   vmp_source_list_set_flags (self->plan->sources, candidate.source, flags_of (file));
@@ -80,7 +82,7 @@ add_path (Search *self, VmpImportFile *file, char *path)
 static void
 add_member (Search *self, VmpImportFile *file)
 {
-  Candidate candidate = { file, file->member_source, NULL };
+  Candidate candidate = { file, file->member_source, NULL, TRUE };
 
   if (file->member == NULL)
     return;
@@ -172,8 +174,53 @@ add_data (Search *self, VmpImportFile *file, const char *name)
   add_path (self, file, g_build_filename (root, name, NULL));
 }
 
-static gboolean
-is_missing (VmpImportPlan *plan, guint source)
+/* Its name beneath the folder of all snapshots: in the package, or as the package would have it. */
+char *
+vmp_import_plan_name_in_snapshots (VmpImportPlan *plan, VmpImportFile *file)
+{
+  static const char folder[] = VMP_PACKAGE_SNAPSHOT_FOLDER "/";
+  g_autofree char *own = NULL;
+  g_autofree char *base = NULL;
+
+  if (file->member != NULL && g_str_has_prefix (file->member, folder))
+    return g_strdup (file->member + strlen (folder));
+  own = g_path_get_dirname (file->base);
+  base = base_of (file);
+  return vmp_name_join (own, base);
+}
+
+/* A file that only snapshots need: in the roots by its name in the package or by its base name, or
+ * beside the disk that it is of. */
+static void
+add_snapshot_file (Search *self, VmpImportFile *file)
+{
+  const char *snapshots = vmp_settings_get_string (self->settings, "SourceSnapshotDataRoot");
+  gboolean given = get_given_root (self->settings, "SourceSnapshotDataRoot") != NULL;
+  g_autofree char *name = vmp_import_plan_name_in_snapshots (self->plan, file);
+
+  if (!given)
+    add_member (self, file);
+  if (snapshots[0] != '\0')
+    add_path (self, file, vmp_name_join (snapshots, name));
+  add_beneath (self, file, snapshots);
+  for (guint i = 0; file->target != NULL && i < self->plan->disks->len; i++)
+    {
+      VmpImportDisk *disk = g_ptr_array_index (self->plan->disks, i);
+      const char *path = vmp_settings_get_given_element (self->settings, "SourceResourcePaths", i);
+      g_autofree char *beside = NULL;
+
+      if (path == NULL || path[0] == '\0' || strcmp (disk->target, file->target) != 0)
+        continue;
+      beside = g_path_get_dirname (path);
+      add_beneath (self, file, beside);
+    }
+  add_beneath (self, file, vmp_settings_get_string (self->settings, "SourceVhdDataRoot"));
+  if (given)
+    add_member (self, file);
+}
+
+gboolean
+vmp_import_plan_is_missing (VmpImportPlan *plan, guint source)
 {
   g_autoptr (GError) error = NULL;
 
@@ -191,10 +238,11 @@ choose (Search *self)
       VmpImportFile *file = candidate->file;
 
       if (file->source != VMP_NO_SOURCE
-          && (!is_missing (self->plan, file->source)
-              || is_missing (self->plan, candidate->source)))
+          && (!vmp_import_plan_is_missing (self->plan, file->source)
+              || vmp_import_plan_is_missing (self->plan, candidate->source)))
         continue;
       file->source = candidate->source;
+      file->is_member = candidate->is_member;
       g_free (file->found);
       file->found = g_strdup (candidate->path);
     }
@@ -217,8 +265,8 @@ can_read (VmpImportPlan *plan, VmpImportFile *file)
 }
 
 /* What could be read in a missing file's stead: is it there, and does it have the size? */
-static gboolean
-is_substitute (VmpImportPlan *plan, VmpImportFile *file, guint source)
+gboolean
+vmp_import_plan_is_substitute (VmpImportPlan *plan, VmpImportFile *file, guint source)
 {
   guint64 size = 0;
 
@@ -236,7 +284,7 @@ disk_is_missing (VmpImportPlan *plan, VmpImportDisk *disk)
       VmpImportFile *image = g_ptr_array_index (disk->images, n);
 
       if (image->format != NULL
-          && (image->source == VMP_NO_SOURCE || is_missing (plan, image->source)))
+          && (image->source == VMP_NO_SOURCE || vmp_import_plan_is_missing (plan, image->source)))
         return TRUE;
     }
   return FALSE;
@@ -286,7 +334,7 @@ lay_there (VmpImportPlan *plan, VmpImportDisk *disk, GArray *origins)
       VmpImportFile *image = g_ptr_array_index (disk->images, n);
 
       if (n >= origins->len
-          || !is_substitute (plan, image, g_array_index (origins, guint, n)))
+          || !vmp_import_plan_is_substitute (plan, image, g_array_index (origins, guint, n)))
         return FALSE;
     }
   return TRUE;
@@ -299,7 +347,7 @@ lies_in_directory (VmpImportPlan *plan, VmpImportDisk *disk)
     {
       VmpImportFile *image = g_ptr_array_index (disk->images, n);
 
-      if (!is_substitute (plan, image, image->member_source))
+      if (!vmp_import_plan_is_substitute (plan, image, image->member_source))
         return FALSE;
     }
   return TRUE;
@@ -392,7 +440,7 @@ report_missing (VmpImportPlan *plan, VmpSettings *settings, GError **error)
           g_autoptr (GError) why = NULL;
 
           if (image->format == NULL
-              || (image->source != VMP_NO_SOURCE && !is_missing (plan, image->source)))
+              || (image->source != VMP_NO_SOURCE && !vmp_import_plan_is_missing (plan, image->source)))
             continue;
           if (image->source != VMP_NO_SOURCE)
             vmp_source_list_check (plan->sources, image->source, &why);
@@ -425,19 +473,29 @@ check_size (VmpImportPlan *plan, VmpImportFile *file, VmpSettings *settings, GEr
   return TRUE;
 }
 
+/* Does the header's @backing name @below? In a package it is a name as seen from the overlay's folder,
+ * and leads nowhere else; a file that was found elsewhere may well have moved. */
+static gboolean
+names_below (VmpImportPlan *plan, VmpImportFile *image, VmpImportFile *below, const char *backing)
+{
+  g_autofree char *named = NULL;
+  g_autofree char *wanted = NULL;
+
+  if (plan->package != NULL && image->is_member && below->is_member)
+    return vmp_package_names_member (image->member, backing, below->member);
+  named = g_path_get_basename (backing);
+  wanted = g_path_get_basename (plan->bare || below->member == NULL ? below->path : below->member);
+  return strcmp (named, wanted) == 0;
+}
+
 /* The overlay's header must name the image that the configuration puts beneath it, and the lowest
  * one none: what the header says is what a hypervisor would open. */
 static gboolean
-check_backing (VmpImportPlan *plan, VmpImportDisk *disk, guint index, GError **error)
+check_backing (VmpImportPlan *plan, VmpImportFile *image, GError **error)
 {
-  VmpImportFile *image = g_ptr_array_index (disk->images, index);
-  VmpImportFile *below = index + 1 < disk->images->len
-                             ? g_ptr_array_index (disk->images, index + 1)
-                             : NULL;
+  VmpImportFile *below = image->below;
   GVariant *reading = vmp_source_list_get_reading (plan->sources, image->source);
   const char *backing = NULL;
-  g_autofree char *named = NULL;
-  g_autofree char *wanted = NULL;
 
   g_variant_lookup (reading, "BackingFile", "&s", &backing);
   if (below == NULL && backing == NULL)
@@ -446,22 +504,20 @@ check_backing (VmpImportPlan *plan, VmpImportDisk *disk, guint index, GError **e
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                           _ ("The backing chain of the disk “%s” is not the one that its images "
                              "name (“%s”)"),
-                          disk->target, backing != NULL ? backing : _ ("none"));
-  named = g_path_get_basename (backing);
-  wanted = g_path_get_basename (plan->bare || below->member == NULL ? below->path : below->member);
-  if (strcmp (named, wanted) != 0)
+                          image->target, backing != NULL ? backing : _ ("none"));
+  if (!names_below (plan, image, below, backing))
     return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                           _ ("An image of the disk “%s” names “%s” as its backing file; “%s” is "
                              "expected"),
-                          disk->target, named, wanted);
+                          image->target, backing,
+                          below->member != NULL ? below->member : below->path);
   return TRUE;
 }
 
 static gboolean
-check_image (VmpImportPlan *plan, int position, VmpImportDisk *disk, guint index,
-             VmpSettings *settings, GError **error)
+check_image (VmpImportPlan *plan, int position, VmpImportFile *image, VmpSettings *settings,
+             GError **error)
 {
-  VmpImportFile *image = g_ptr_array_index (disk->images, index);
   const char *setting = position >= 0 ? "SourceResourcePaths" : "";
   g_autoptr (GError) local_error = NULL;
 
@@ -472,27 +528,38 @@ check_image (VmpImportPlan *plan, int position, VmpImportDisk *disk, guint index
           vmp_finding_new (VMP_FINDING_UNSAFE_IMAGE, setting, position,
                            _ ("The disk “%s” has no stated format; state it in the configuration "
                               "(<driver type=…/>), it is not guessed"),
-                           disk->target),
+                           image->target),
           NULL);
       return TRUE;
     }
-  if (position >= 0 && (image->source == VMP_NO_SOURCE || is_missing (plan, image->source)))
+  if ((position >= 0 || image->role == VMP_ROLE_SNAPSHOT_DISK) && (image->source == VMP_NO_SOURCE || vmp_import_plan_is_missing (plan, image->source)))
     return TRUE; /* reported already */
   if (image->source != VMP_NO_SOURCE
       && vmp_source_list_check (plan->sources, image->source, &local_error))
-    return check_size (plan, image, settings, error) && check_backing (plan, disk, index, error);
+    return check_size (plan, image, settings, error) && check_backing (plan, image, error);
   if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_UNSAFE))
     {
       vmp_import_plan_add_finding (plan,
                                    vmp_finding_new (VMP_FINDING_UNSAFE_IMAGE, setting, position,
-                                                    _ ("The disk “%s”: %s"), disk->target,
+                                                    _ ("The disk “%s”: %s"), image->target,
                                                     local_error->message),
                                    NULL);
       return TRUE;
     }
   g_propagate_prefixed_error (error, g_steal_pointer (&local_error), _ ("The disk “%s”: "),
-                              disk->target);
+                              image->target);
   return FALSE;
+}
+
+/* What libvirt saved is looked at when the snapshots are settled. */
+static gboolean
+check_memory (VmpImportPlan *plan, VmpImportFile *file, VmpSettings *settings, GError **error)
+{
+  if (file->save_image || file->source == VMP_NO_SOURCE
+      || vmp_import_plan_is_missing (plan, file->source))
+    return TRUE;
+  return vmp_source_list_check (plan->sources, file->source, error)
+         && check_size (plan, file, settings, error);
 }
 
 static gboolean
@@ -505,8 +572,17 @@ check_images (VmpImportPlan *plan, VmpSettings *settings, GError **error)
                                     : g_ptr_array_index (plan->media, i - plan->disks->len);
 
       for (guint n = 0; n < disk->images->len; n++)
-        if (!check_image (plan, is_disk ? (int) i : -1, disk, n, settings, error))
+        if (!check_image (plan, is_disk ? (int) i : -1, g_ptr_array_index (disk->images, n), settings,
+                          error))
           return FALSE;
+    }
+  for (guint i = 0; i < plan->snapshot_files->len; i++)
+    {
+      VmpImportFile *file = g_ptr_array_index (plan->snapshot_files, i);
+
+      if (file->format != NULL ? !check_image (plan, -1, file, settings, error)
+                               : !check_memory (plan, file, settings, error))
+        return FALSE;
     }
   return TRUE;
 }
@@ -540,7 +616,7 @@ check_data (VmpImportPlan *plan, VmpImportFile *file, VmpSettings *settings, GEr
 {
   g_autoptr (GError) why = NULL;
 
-  if (is_missing (plan, file->source) && get_given_root (settings, "SourceVmDataRoot") != NULL)
+  if (vmp_import_plan_is_missing (plan, file->source) && get_given_root (settings, "SourceVmDataRoot") != NULL)
     {
       report_missing_data (plan, file);
       return TRUE;
@@ -581,7 +657,7 @@ check_files (VmpImportPlan *plan, VmpSettings *settings, GError **error)
       if (file == NULL)
         continue;
       if (file->member == NULL
-          && (file->source == VMP_NO_SOURCE || is_missing (plan, file->source)))
+          && (file->source == VMP_NO_SOURCE || vmp_import_plan_is_missing (plan, file->source)))
         {
           report_hosts_file (plan, i, settings);
           vmp_import_plan_drop_file (plan, i);
@@ -616,7 +692,9 @@ mark_staying (VmpImportPlan *plan)
       VmpImportFile *file = g_ptr_array_index (files, i);
 
       file->stays = file->role == VMP_ROLE_DISK || file->role == VMP_ROLE_MEDIA
-                    || (file->role == VMP_ROLE_STATE && !file->save_image);
+                    || file->role == VMP_ROLE_SNAPSHOT_DISK
+                    || ((file->role == VMP_ROLE_STATE || file->role == VMP_ROLE_SNAPSHOT_MEMORY)
+                        && !file->save_image);
     }
   for (guint i = 0; i < plan->disks->len; i++)
     {
@@ -682,9 +760,12 @@ vmp_import_plan_settle_sources (VmpImportPlan *plan, VmpSettings *settings, GErr
 
       add_data (&search, file, file->base);
     }
+  for (guint i = 0; i < plan->snapshot_files->len; i++)
+    add_snapshot_file (&search, g_ptr_array_index (plan->snapshot_files, i));
   if (!vmp_source_list_send (plan->sources, plan->worker, error))
     return FALSE;
   choose (&search);
-  return report_missing (plan, settings, error) && check_images (plan, settings, error)
+  return report_missing (plan, settings, error)
+         && vmp_import_plan_report_snapshots (plan, settings, error) && check_images (plan, settings, error)
          && check_files (plan, settings, error) && resolve_staying (plan, error);
 }

@@ -218,7 +218,34 @@ place_data (Targets *self)
 
       /* libvirt looks for a state in its own folder alone. */
       if (file->stays || file->save_image || file->role == VMP_ROLE_DISK
-          || file->role == VMP_ROLE_MEDIA || file->role == VMP_ROLE_TPM)
+          || file->role == VMP_ROLE_MEDIA || file->role == VMP_ROLE_TPM
+          || file->role == VMP_ROLE_SNAPSHOT_DISK || file->role == VMP_ROLE_SNAPSHOT_MEMORY)
+        continue;
+      base = g_build_filename (uuid, file->base, NULL);
+      g_free (file->base);
+      file->base = base;
+      file->folder = g_strdup (root);
+    }
+}
+
+/* So it is with what only snapshots need. */
+static void
+place_snapshot_files (Targets *self)
+{
+  const char *root = get_root (self, "TargetSnapshotDataRoot");
+  const char *uuid = vmp_domain_get_uuid (self->plan->domain);
+  Folder *folder;
+
+  if (root == NULL)
+    return;
+  folder = add_folder (self, root, "TargetSnapshotDataRoot");
+  g_ptr_array_add (folder->names, g_strdup (uuid));
+  for (guint i = 0; i < self->plan->snapshot_files->len; i++)
+    {
+      VmpImportFile *file = g_ptr_array_index (self->plan->snapshot_files, i);
+      char *base;
+
+      if (file->stays || file->save_image)
         continue;
       base = g_build_filename (uuid, file->base, NULL);
       g_free (file->base);
@@ -454,20 +481,19 @@ check_names (Targets *self, GError **error)
 }
 
 static void
-check_data_folder (Targets *self)
+check_data_folder (Targets *self, const char *key)
 {
-  const char *root = get_root (self, "TargetVmDataRoot");
+  const char *root = get_root (self, key);
   const char *uuid = vmp_domain_get_uuid (self->plan->domain);
   Folder *folder = root != NULL ? find_folder (self, root) : NULL;
 
   if (folder != NULL && is_taken (folder, uuid))
     vmp_import_plan_add_finding (self->plan,
-                                 vmp_finding_new (VMP_FINDING_TARGET_EXISTS, "TargetVmDataRoot", -1,
+                                 vmp_finding_new (VMP_FINDING_TARGET_EXISTS, key, -1,
                                                   _ ("“%s/%s” exists; name another place, or move "
                                                      "it away"),
                                                   root, uuid),
-                                 vmp_import_resolve_with ("TargetVmDataRoot",
-                                                          g_variant_new_string ("")));
+                                 vmp_import_resolve_with (key, g_variant_new_string ("")));
 }
 
 /* A path that is mended to nothing leaves the disk to the root, where its own name may be taken. */
@@ -583,47 +609,63 @@ check_space (Targets *self, GError **error)
   return TRUE;
 }
 
+/* What the header of @image's copy will name, as far as that is known before the copy has its place. */
+static char *
+name_below (Targets *self, VmpImportFile *image)
+{
+  VmpImportFile *below = image->below;
+  const char *uuid = vmp_domain_get_uuid (self->plan->domain);
+  g_auto (GStrv) roots = NULL;
+  g_autofree char *folder = NULL;
+  g_autofree char *member = NULL;
+
+  if (image->role == below->role && g_strcmp0 (image->folder, below->folder) == 0
+      && strchr (image->base, '/') == NULL)
+    return g_strdup (below->base);
+  if (below->folder != NULL)
+    {
+      folder = vmp_import_plan_resolve (self->plan, below->folder);
+      return vmp_name_join (folder != NULL ? folder : ".", below->base);
+    }
+  roots = vmp_machines_list_roots (vmp_run_get_machines (self->plan->run));
+  member = vmp_import_file_get_member (below, uuid);
+  return g_build_filename (roots[0], uuid, member, NULL);
+}
+
 /* The copies' headers will name the copies beneath them; whether there is room for that is known
  * before the first byte is copied. */
 static gboolean
-check_chain (Targets *self, VmpImportDisk *disk, GError **error)
+check_chains (Targets *self, GError **error)
 {
   VmpImportPlan *plan = self->plan;
+  g_autoptr (GPtrArray) files = vmp_import_plan_list_files (plan);
+  g_autoptr (GPtrArray) images = g_ptr_array_new ();
   g_autoptr (GArray) sources = g_array_new (FALSE, FALSE, sizeof (guint));
 
-  for (guint n = 0; n + 1 < disk->images->len; n++)
+  for (guint i = 0; i < files->len; i++)
     {
-      VmpImportFile *image = g_ptr_array_index (disk->images, n);
-      VmpImportFile *below = g_ptr_array_index (disk->images, n + 1);
+      VmpImportFile *image = g_ptr_array_index (files, i);
+      g_autofree char *backing = NULL;
       guint source;
 
-      if (image->stays || image->base == NULL || below->base == NULL || image->found == NULL
-          || !vmp_source_list_check (plan->sources, image->source, NULL))
+      if (image->below == NULL || image->stays || image->base == NULL || image->below->base == NULL
+          || image->found == NULL || !vmp_source_list_check (plan->sources, image->source, NULL))
         continue;
+      backing = name_below (self, image);
       source = vmp_source_list_add_path (plan->sources, image->found, image->format);
-      vmp_source_list_set_backing (plan->sources, source, below->base, below->format);
+      vmp_source_list_set_backing (plan->sources, source, backing, image->below->format);
       g_array_append_val (sources, source);
+      g_ptr_array_add (images, image);
     }
   if (!vmp_source_list_send (plan->sources, plan->worker, error))
     return FALSE;
   for (guint i = 0; i < sources->len; i++)
     if (!vmp_source_list_check (plan->sources, g_array_index (sources, guint, i), error))
       {
-        g_prefix_error (error, _ ("The disk “%s”: "), disk->target);
+        g_prefix_error (error, _ ("The disk “%s”: "),
+                        ((VmpImportFile *) g_ptr_array_index (images, i))->target);
         return FALSE;
       }
-  return TRUE;
-}
-
-static gboolean
-check_chains (Targets *self, GError **error)
-{
-  for (guint i = 0; i < self->plan->disks->len; i++)
-    if (!check_chain (self, g_ptr_array_index (self->plan->disks, i), error))
-      return FALSE;
-  for (guint i = 0; i < self->plan->media->len; i++)
-    if (!check_chain (self, g_ptr_array_index (self->plan->media, i), error))
-      return FALSE;
   return TRUE;
 }
 
@@ -633,7 +675,6 @@ vmp_import_plan_settle_targets (VmpImportPlan *plan, VmpSettings *settings, GErr
 {
   g_auto (Targets) self = { plan, settings, NULL, NULL, NULL, NULL };
   gboolean copies = vmp_settings_get_boolean (settings, "CreateCopy");
-  const char *snapshots;
 
   self.folders = g_ptr_array_new_with_free_func (folder_free);
   self.taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -644,9 +685,7 @@ vmp_import_plan_settle_targets (VmpImportPlan *plan, VmpSettings *settings, GErr
       take_given_names (&self);
       place_drives (&self);
       place_data (&self);
-      snapshots = get_root (&self, "TargetSnapshotDataRoot");
-      if (snapshots != NULL)
-        add_folder (&self, snapshots, "TargetSnapshotDataRoot");
+      place_snapshot_files (&self);
       for (guint i = 0; i < plan->disks->len; i++)
         {
           ask_about_images (&self, g_ptr_array_index (plan->disks, i));
@@ -662,7 +701,8 @@ vmp_import_plan_settle_targets (VmpImportPlan *plan, VmpSettings *settings, GErr
       return FALSE;
   if (!check_names (&self, error) || !check_chains (&self, error))
     return FALSE;
-  check_data_folder (&self);
+  check_data_folder (&self, "TargetVmDataRoot");
+  check_data_folder (&self, "TargetSnapshotDataRoot");
   if (copies)
     mend_by_root (&self);
   for (guint i = 0; i < self.about_paths->len; i++)

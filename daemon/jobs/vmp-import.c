@@ -12,6 +12,7 @@
 #include "vmp-fd.h"
 #include "vmp-finding.h"
 #include "vmp-import-plan.h"
+#include "vmp-import-snapshots.h"
 #include "vmp-name.h"
 #include "vmp-scope-change.h"
 
@@ -25,8 +26,10 @@ typedef struct
   int writer;       /* until the worker has it */
   int reader;       /* the same file, for reading alone */
   gboolean answered; /* the worker has taken or made it */
-  const char *backing; /* what its header is to name, or NULL */
-  const char *backing_format;
+  char *backing;    /* what its header is to name, or NULL */
+  char *backing_format;
+  char *state_xml;          /* what the copy of a saved state is to say, or NULL */
+  const char *state_cookie; /* the plan's */
 } Target;
 
 typedef struct
@@ -38,8 +41,6 @@ typedef struct
   VmpImportPlan *plan;
   VmpPlace *place;
   GPtrArray *targets;
-  char *state_xml;          /* what the copy of a saved state is to say, or NULL */
-  const char *state_cookie; /* the plan's */
   guint place_slot; /* of @place in the undo list */
   char *path; /* of the new machine's object */
 } Import;
@@ -52,6 +53,9 @@ target_free (gpointer data)
   g_free (target->member);
   g_free (target->token);
   g_free (target->final_path);
+  g_free (target->backing);
+  g_free (target->backing_format);
+  g_free (target->state_xml);
   vmp_fd_clear (&target->writer);
   vmp_fd_clear (&target->reader);
   g_free (target);
@@ -74,7 +78,6 @@ import_clear (Import *self)
   g_clear_object (&self->inspector);
   if (self->place != NULL)
     vmp_machines_end (vmp_run_get_machines (self->run), self->place);
-  g_free (self->state_xml);
   g_clear_pointer (&self->plan, vmp_import_plan_free);
   g_clear_pointer (&self->targets, g_ptr_array_unref);
   g_free (self->path);
@@ -156,10 +159,7 @@ add_target (Import *self, VmpImportFile *file)
         target->final_path = g_build_filename (folder, file->base, NULL);
       return;
     }
-  if (file->format != NULL)
-    target->member = g_build_filename (VMP_PACKAGE_VHD_FOLDER, file->base, NULL);
-  else
-    target->member = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s/%s", uuid, file->base);
+  target->member = vmp_import_file_get_member (file, uuid);
 }
 
 static Target *
@@ -175,34 +175,6 @@ find_target (Import *self, VmpImportFile *file)
   g_return_val_if_reached (NULL);
 }
 
-/* What each overlay's header is to name: a copy the next image by its new name, and one that stays
- * what it named when it was looked at. */
-static void
-link_chains (Import *self, GPtrArray *drives)
-{
-  VmpSourceList *sources = vmp_import_plan_get_sources (self->plan);
-
-  for (guint i = 0; i < drives->len; i++)
-    {
-      GPtrArray *images = ((VmpImportDisk *) g_ptr_array_index (drives, i))->images;
-
-      for (guint n = 0; n + 1 < images->len; n++)
-        {
-          VmpImportFile *image = g_ptr_array_index (images, n);
-          VmpImportFile *below = g_ptr_array_index (images, n + 1);
-          Target *target = find_target (self, image);
-          GVariant *reading = vmp_source_list_get_reading (sources, image->source);
-
-          target->backing = below->base;
-          target->backing_format = below->format;
-          if (!image->stays)
-            continue;
-          g_variant_lookup (reading, "BackingFile", "&s", &target->backing);
-          g_variant_lookup (reading, "BackingFormat", "&s", &target->backing_format);
-        }
-    }
-}
-
 static void
 plan_targets (Import *self)
 {
@@ -211,8 +183,44 @@ plan_targets (Import *self)
   self->targets = g_ptr_array_new_with_free_func (target_free);
   for (guint i = 0; i < files->len; i++)
     add_target (self, g_ptr_array_index (files, i));
-  link_chains (self, vmp_import_plan_get_disks (self->plan));
-  link_chains (self, vmp_import_plan_get_media (self->plan));
+}
+
+/* The name by which a file finds another: what is beside it moves with it. */
+static char *
+name_for (const char *path, const char *other)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *other_folder = g_path_get_dirname (other);
+
+  return strcmp (folder, other_folder) == 0 ? g_path_get_basename (other) : g_strdup (other);
+}
+
+/* What each overlay's header is to name: a copy the next image by its new name, and one that stays
+ * what it named when it was looked at. */
+static void
+link_chains (Import *self)
+{
+  VmpSourceList *sources = vmp_import_plan_get_sources (self->plan);
+
+  for (guint i = 0; i < self->targets->len; i++)
+    {
+      Target *target = g_ptr_array_index (self->targets, i);
+      VmpImportFile *file = target->file;
+      GVariant *reading;
+
+      if (file->below == NULL)
+        continue;
+      if (!file->stays)
+        {
+          target->backing = name_for (target->final_path,
+                                      find_target (self, file->below)->final_path);
+          target->backing_format = g_strdup (file->below->format);
+          continue;
+        }
+      reading = vmp_source_list_get_reading (sources, file->source);
+      g_variant_lookup (reading, "BackingFile", "s", &target->backing);
+      g_variant_lookup (reading, "BackingFormat", "s", &target->backing_format);
+    }
 }
 
 /* What taking the place back needs now. */
@@ -452,6 +460,7 @@ make_targets (Import *self, GError **error)
       if (!send_target (self, i, error))
         return FALSE;
     }
+  link_chains (self);
   return TRUE;
 }
 
@@ -481,9 +490,9 @@ describe_item (Import *self, guint id, GVariantDict *options)
     }
   if (file->save_image)
     {
-      g_variant_dict_insert (options, "StateXml", "s", self->state_xml);
-      if (self->state_cookie != NULL)
-        g_variant_dict_insert (options, "StateCookie", "s", self->state_cookie);
+      g_variant_dict_insert (options, "StateXml", "s", target->state_xml);
+      if (target->state_cookie != NULL)
+        g_variant_dict_insert (options, "StateCookie", "s", target->state_cookie);
     }
   return TRUE;
 }
@@ -552,7 +561,7 @@ check_writers (Import *self, GError **error)
 }
 
 static gboolean
-judge_image (Target *target, GVariant *reading, GError **error)
+judge_image (Import *self, Target *target, GVariant *reading, GError **error)
 {
   const char *backing = NULL, *format = NULL, *name, *message = "";
 
@@ -568,7 +577,7 @@ judge_image (Target *target, GVariant *reading, GError **error)
     return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
                           _ ("“%s” names another backing file than it should"),
                           target->final_path);
-  return TRUE;
+  return vmp_import_plan_check_ghosts (self->plan, target->file, reading, error);
 }
 
 /* Bytes are judged where nobody can change them any more, by a process that never had to do with
@@ -598,13 +607,14 @@ inspect (Import *self, GError **error)
         return FALSE;
       number = vmp_source_list_add_fd (images, fd, target->final_path, target->file->format);
       if (target->file->save_image)
-        vmp_source_list_set_state (images, number, self->state_xml, self->state_cookie);
+        vmp_source_list_set_state (images, number, target->state_xml, target->state_cookie);
       g_array_append_val (numbers, i);
     }
   if (!vmp_source_list_send (images, self->inspector, error))
     return FALSE;
   for (guint i = 0; i < numbers->len; i++)
-    if (!judge_image (g_ptr_array_index (self->targets, g_array_index (numbers, guint, i)),
+    if (!judge_image (self,
+                      g_ptr_array_index (self->targets, g_array_index (numbers, guint, i)),
                       vmp_source_list_get_reading (images, i), error))
       return FALSE;
   vmp_worker_host_stop (self->inspector);
@@ -648,6 +658,30 @@ point_domain_at_files (Import *self)
       if (file != NULL)
         vmp_domain_set_file (vmp_import_plan_get_domain (self->plan), i,
                              find_target (self, file)->final_path);
+    }
+}
+
+static const char *
+path_of (VmpImportFile *file, gpointer data)
+{
+  return find_target (data, file)->final_path;
+}
+
+/* What is not copied byte by byte, once all paths are known. */
+static void
+write_texts (Import *self)
+{
+  vmp_import_plan_write_snapshots (self->plan, path_of, self);
+  for (guint i = 0; i < self->targets->len; i++)
+    {
+      Target *target = g_ptr_array_index (self->targets, i);
+
+      if (!target->file->save_image)
+        continue;
+      target->state_xml
+          = target->file->role == VMP_ROLE_STATE
+                ? vmp_import_plan_write_state (self->plan, &target->state_cookie)
+                : vmp_import_plan_write_memory (self->plan, target->file, &target->state_cookie);
     }
 }
 
@@ -696,6 +730,20 @@ note_scope (Import *self)
   vmp_domain_set_note (domain, VMP_DOMAIN_NOTE_JOB, NULL);
 }
 
+/* Parents first. */
+static gboolean
+add_snapshots (Import *self, GError **error)
+{
+  GPtrArray *snapshots = vmp_import_plan_get_snapshots (self->plan);
+
+  for (guint i = 0; i < snapshots->len; i++)
+    if (!vmp_machines_add_snapshot (vmp_run_get_machines (self->run), self->place,
+                                    ((VmpImportSnapshot *) g_ptr_array_index (snapshots, i))->model,
+                                    error))
+      return FALSE;
+  return TRUE;
+}
+
 static gboolean
 define (Import *self, GError **error)
 {
@@ -705,7 +753,8 @@ define (Import *self, GError **error)
   vmp_job_post_progress (vmp_run_get_job (self->run), 0, "Syncing", "");
   return vmp_machines_write_configuration (machines, self->place,
                                            vmp_import_plan_get_domain (self->plan), error)
-         && record_state (self, error) && vmp_machines_sync (machines, self->place, error)
+         && add_snapshots (self, error) && record_state (self, error)
+         && vmp_machines_sync (machines, self->place, error)
          && note_place (self, error) && announce_scope (self, error)
          && vmp_run_enter_last_step (self->run, error)
          && vmp_machines_define (machines, self->place, error);
@@ -714,7 +763,7 @@ define (Import *self, GError **error)
 static guint
 count_copies (Import *self)
 {
-  guint copies = 1; /* the configuration */
+  guint copies = 1 + vmp_import_plan_get_snapshots (self->plan)->len; /* what is written */
 
   for (guint i = 0; i < self->targets->len; i++)
     copies += !((Target *) g_ptr_array_index (self->targets, i))->file->stays;
@@ -762,7 +811,7 @@ vmp_import_work (VmpRun *run, gpointer request, GError **error)
       || !make_targets (&self, error))
     return NULL;
   point_domain_at_files (&self);
-  self.state_xml = vmp_import_plan_write_state (self.plan, &self.state_cookie);
+  write_texts (&self);
   copied = copy_all (&self, error);
   if (copied == NULL || !publish_targets (&self, error))
     return NULL;
@@ -773,34 +822,4 @@ vmp_import_work (VmpRun *run, gpointer request, GError **error)
   vmp_run_set_detail (run, "VirtualMachine", g_variant_new_string (self.path));
   vmp_run_set_defined (run, vmp_domain_get_uuid (vmp_import_plan_get_domain (self.plan)));
   return make_result (&self, copied);
-}
-
-GVariant *
-vmp_import_settings_work (VmpRun *run, gpointer data, GError **error)
-{
-  g_auto (Import) self = { .run = run, .request = data };
-
-  self.worker = vmp_import_request_start_worker (data, run, error);
-  if (self.worker == NULL)
-    return NULL;
-  self.plan = vmp_import_plan_read (run, self.worker, self.request->folder, error);
-  return self.plan != NULL ? g_variant_ref (vmp_import_plan_get_prefilled (self.plan)) : NULL;
-}
-
-GVariant *
-vmp_import_check_work (VmpRun *run, gpointer data, GError **error)
-{
-  g_auto (Import) self = { .run = run, .request = data };
-  GVariantDict dict;
-
-  self.worker = vmp_import_request_start_worker (data, run, error);
-  if (self.worker == NULL)
-    return NULL;
-  self.plan = vmp_import_plan_read (run, self.worker, self.request->folder, error);
-  if (self.plan == NULL || !vmp_import_plan_settle (self.plan, self.request->settings, error))
-    return NULL;
-  g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert_value (
-      &dict, "Findings", vmp_findings_to_variant (vmp_import_plan_get_findings (self.plan)));
-  return g_variant_dict_end (&dict);
 }

@@ -3,6 +3,8 @@
 
 #include "vmp-source-list.h"
 
+#include <string.h>
+
 #include "vmp-error.h"
 #include "vmp-fd.h"
 #include "vmp-name.h"
@@ -112,6 +114,12 @@ int
 vmp_source_list_get_fd (VmpSourceList *self, guint source)
 {
   return ((Entry *) g_ptr_array_index (self->entries, source))->handed;
+}
+
+const char *
+vmp_source_list_get_name (VmpSourceList *self, guint source)
+{
+  return ((Entry *) g_ptr_array_index (self->entries, source))->path;
 }
 
 void
@@ -419,4 +427,25 @@ vmp_source_list_get_payload (VmpSourceList *self, guint source)
 
   g_variant_lookup (vmp_source_list_get_reading (self, source), "Payload", "t", &payload);
   return payload;
+}
+
+gboolean
+vmp_reading_has_snapshot (GVariant *reading, const char *name, gboolean *memory)
+{
+  g_autoptr (GVariant) table = g_variant_lookup_value (reading, "SnapshotTable",
+                                                       G_VARIANT_TYPE ("a(stt)"));
+  const char *listed;
+  guint64 memory_size;
+  GVariantIter iter;
+
+  if (table == NULL)
+    return FALSE;
+  g_variant_iter_init (&iter, table);
+  while (g_variant_iter_next (&iter, "(&stt)", &listed, NULL, &memory_size))
+    if (strcmp (listed, name) == 0)
+      {
+        *memory = *memory || memory_size > 0;
+        return TRUE;
+      }
+  return FALSE;
 }

@@ -26,6 +26,7 @@ guint vmp_source_list_add_member (VmpSourceList *self, const char *member, const
 
 void vmp_source_list_set_flags (VmpSourceList *self, guint source, VmpSourceFlags flags);
 int vmp_source_list_get_fd (VmpSourceList *self, guint source);
+const char *vmp_source_list_get_name (VmpSourceList *self, guint source);
 
 /* What the header of the overlay @source is to name when it is copied: its reading is an error where
  * that cannot be. Before it is sent. */
@@ -44,6 +45,10 @@ gboolean vmp_source_list_send (VmpSourceList *self, VmpWorkerHost *worker, GErro
 GVariant *vmp_source_list_get_reading (VmpSourceList *self, guint source);
 gboolean vmp_source_list_check (VmpSourceList *self, guint source, GError **error);
 guint64 vmp_source_list_get_payload (VmpSourceList *self, guint source);
+
+/* Does the image's own table have an internal snapshot @name? @memory gets TRUE where it has the
+ * machine's memory, too. */
+gboolean vmp_reading_has_snapshot (GVariant *reading, const char *name, gboolean *memory);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpSourceList, vmp_source_list_free)
 

@@ -5,6 +5,7 @@
 
 #include <glib/gi18n-lib.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "vmp-error.h"
 #include "vmp-finding.h"
@@ -37,6 +38,29 @@ verify_clear (Verify *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Verify, verify_clear)
 
+/* The worker has read the documents: each is of the snapshot that the descriptor says. */
+static gboolean
+check_snapshots (Verify *self, GVariant *report, GError **error)
+{
+  g_autoptr (GVariant) documents = g_variant_lookup_value (report, "Snapshots",
+                                                           G_VARIANT_TYPE ("a(va(ssb)s)"));
+  GPtrArray *listed = vmp_package_get_snapshots (self->package);
+
+  if ((documents != NULL ? g_variant_n_children (documents) : 0) != listed->len)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker's report lacks snapshots");
+  for (guint i = 0; i < listed->len; i++)
+    {
+      VmpPackageSnapshot *snapshot = g_ptr_array_index (listed, i);
+      const char *verity;
+
+      g_variant_get_child (documents, i, "(v@a(ssb)&s)", NULL, NULL, &verity);
+      if (!vmp_package_check_document (vmp_package_find_file (self->package, snapshot->file),
+                                       verity, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 check_report (Verify *self, GVariant *report, const char *directory, GError **error)
 {
@@ -56,15 +80,85 @@ check_report (Verify *self, GVariant *report, const char *directory, GError **er
                           _ ("“%s” lies in the package, and the descriptor does not list it"),
                           unlisted);
   g_variant_lookup (report, "ConfigurationVerity", "&s", &verity);
-  return vmp_package_check_configuration (self->package, verity, error);
+  return vmp_package_check_document (vmp_package_find_role (self->package,
+                                                            VMP_ROLE_CONFIGURATION),
+                                     verity, error)
+         && check_snapshots (self, report, error);
+}
+
+/* What the descriptor says of an image's chain: its format, and the member beneath it. */
+typedef struct
+{
+  const char *format;
+  const char *below;
+} Link;
+
+/* By the member's name; one that chains share has the same beneath it in all of them. */
+static gboolean
+link_images (GHashTable *links, GPtrArray *disks, GError **error)
+{
+  for (guint i = 0; i < disks->len; i++)
+    {
+      GPtrArray *images = ((VmpPackageDisk *) g_ptr_array_index (disks, i))->images;
+
+      for (guint n = 0; n < images->len; n++)
+        {
+          VmpPackageImage *image = g_ptr_array_index (images, n);
+          VmpPackageImage *below = n + 1 < images->len ? g_ptr_array_index (images, n + 1) : NULL;
+          Link *known = image->file != NULL ? g_hash_table_lookup (links, image->file) : NULL;
+          Link link = { image->format, below != NULL ? below->file : NULL };
+
+          if (image->file == NULL || (below != NULL && below->file == NULL))
+            continue;
+          if (known == NULL)
+            g_hash_table_insert (links, image->file, g_memdup2 (&link, sizeof link));
+          else if (strcmp (known->format, link.format) != 0
+                   || g_strcmp0 (known->below, link.below) != 0)
+            return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                                  _ ("“%s” stands in two backing chains that contradict each other"),
+                                  image->file);
+        }
+    }
+  return TRUE;
 }
 
 static gboolean
-check_reading (Verify *self, VmpPackageFile *file, guint source, GError **error)
+check_size (Verify *self, VmpPackageFile *file, guint source, GError **error)
+{
+  guint64 size;
+
+  if (!g_variant_lookup (vmp_source_list_get_reading (self->sources, source), "Size", "t", &size)
+      || size == file->size)
+    return TRUE;
+  return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                        _ ("“%s” has %" PRIu64 " bytes; the package states %" PRIu64), file->name,
+                        size, file->size);
+}
+
+static gboolean
+check_chain (Verify *self, VmpPackageFile *file, guint source, const Link *link, GError **error)
+{
+  const char *backing = NULL;
+
+  g_variant_lookup (vmp_source_list_get_reading (self->sources, source), "BackingFile", "&s",
+                    &backing);
+  if (backing == NULL ? link->below == NULL
+                      : link->below != NULL
+                            && vmp_package_names_member (file->name, backing, link->below))
+    return TRUE;
+  return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                        _ ("“%s” names “%s” as its backing file; “%s” is expected"), file->name,
+                        backing != NULL ? backing : _ ("none"),
+                        link->below != NULL ? link->below : _ ("none"));
+}
+
+static gboolean
+check_reading (Verify *self, VmpPackageFile *file, guint source, const Link *link, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
-  guint64 size = 0;
 
+  if (!check_size (self, file, source, error))
+    return FALSE;
   if (!vmp_source_list_check (self->sources, source, &local_error))
     {
       if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
@@ -73,11 +167,8 @@ check_reading (Verify *self, VmpPackageFile *file, guint source, GError **error)
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
-  g_variant_lookup (vmp_source_list_get_reading (self->sources, source), "Size", "t", &size);
-  if (size != file->size)
-    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                          _ ("“%s” has %" PRIu64 " bytes; the package states %" PRIu64),
-                          file->name, size, file->size);
+  if (link != NULL && !check_chain (self, file, source, link, error))
+    return FALSE;
   self->bytes += vmp_source_list_get_payload (self->sources, source);
   return TRUE;
 }
@@ -85,17 +176,33 @@ check_reading (Verify *self, VmpPackageFile *file, guint source, GError **error)
 static gboolean
 check_files (Verify *self, GError **error)
 {
+  g_autoptr (GHashTable) links = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   GPtrArray *files = vmp_package_get_files (self->package);
+  GPtrArray *snapshots = vmp_package_get_snapshots (self->package);
 
+  if (!link_images (links, vmp_package_get_disks (self->package), error))
+    return FALSE;
+  for (guint i = 0; i < snapshots->len; i++)
+    if (!link_images (links, ((VmpPackageSnapshot *) g_ptr_array_index (snapshots, i))->disks,
+                      error))
+      return FALSE;
   self->sources = vmp_source_list_new ();
   for (guint i = 0; i < files->len; i++)
-    vmp_source_list_add_member (self->sources,
-                                ((VmpPackageFile *) g_ptr_array_index (files, i))->name, NULL);
+    {
+      const char *name = ((VmpPackageFile *) g_ptr_array_index (files, i))->name;
+      const Link *link = g_hash_table_lookup (links, name);
+
+      vmp_source_list_add_member (self->sources, name, link != NULL ? link->format : NULL);
+    }
   if (!vmp_source_list_send (self->sources, self->worker, error))
     return FALSE;
   for (guint i = 0; i < files->len; i++)
-    if (!check_reading (self, g_ptr_array_index (files, i), i, error))
-      return FALSE;
+    {
+      VmpPackageFile *file = g_ptr_array_index (files, i);
+
+      if (!check_reading (self, file, i, g_hash_table_lookup (links, file->name), error))
+        return FALSE;
+    }
   vmp_job_post_total (vmp_run_get_job (self->run), self->bytes);
   return TRUE;
 }

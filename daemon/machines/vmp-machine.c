@@ -14,6 +14,7 @@ struct _VmpMachine
   char *scope;
   VmpDomain *domain;
   GPtrArray *files;
+  GPtrArray *snapshots;
   GError *flaw; /* or NULL */
 };
 
@@ -36,10 +37,11 @@ vmp_machine_file_free (VmpMachineFile *file)
   g_free (file);
 }
 
-/* @files, of VmpMachineFile, is taken; NULL for none. */
+/* @files, of VmpMachineFile, and @snapshots, of VmpSnapshot and as vmp_snapshot_list_sort() has them,
+ * are taken; NULL for none. */
 VmpMachine *
 vmp_machine_new (const char *uuid, const char *name, const char *state, const char *scope,
-                 VmpDomain *domain, GPtrArray *files)
+                 VmpDomain *domain, GPtrArray *files, GPtrArray *snapshots)
 {
   VmpMachine *self = g_new0 (VmpMachine, 1);
 
@@ -50,6 +52,7 @@ vmp_machine_new (const char *uuid, const char *name, const char *state, const ch
   self->scope = g_strdup (scope);
   self->domain = g_object_ref (domain);
   self->files = files != NULL ? files : g_ptr_array_new ();
+  self->snapshots = snapshots != NULL ? snapshots : g_ptr_array_new ();
   return self;
 }
 
@@ -59,8 +62,19 @@ VmpMachine *
 vmp_machine_new_flawed (const char *uuid, const char *name, const char *state, VmpDomain *domain,
                         const GError *flaw)
 {
-  VmpMachine *self = vmp_machine_new (uuid, name, state, "", domain, NULL);
+  VmpMachine *self = vmp_machine_new (uuid, name, state, "", domain, NULL, NULL);
 
+  self->flaw = g_error_copy (flaw);
+  return self;
+}
+
+/* @machine as far as it could be read; @flaw is why there is no more of it. */
+VmpMachine *
+vmp_machine_new_with_flaw (VmpMachine *machine, const GError *flaw)
+{
+  VmpMachine *self = vmp_machine_new_in_scope (machine, machine->scope);
+
+  g_clear_error (&self->flaw);
   self->flaw = g_error_copy (flaw);
   return self;
 }
@@ -70,7 +84,8 @@ VmpMachine *
 vmp_machine_new_in_scope (VmpMachine *machine, const char *scope)
 {
   VmpMachine *self = vmp_machine_new (machine->uuid, machine->name, machine->state, scope,
-                                      machine->domain, g_ptr_array_ref (machine->files));
+                                      machine->domain, g_ptr_array_ref (machine->files),
+                                      g_ptr_array_ref (machine->snapshots));
 
   self->flaw = machine->flaw != NULL ? g_error_copy (machine->flaw) : NULL;
   return self;
@@ -94,6 +109,7 @@ vmp_machine_unref (VmpMachine *self)
   g_free (self->scope);
   g_object_unref (self->domain);
   g_ptr_array_unref (self->files);
+  g_ptr_array_unref (self->snapshots);
   g_clear_error (&self->flaw);
   g_free (self);
 }
@@ -155,7 +171,7 @@ vmp_machine_equal (VmpMachine *a, VmpMachine *b)
 
   return strcmp (a->uuid, b->uuid) == 0 && strcmp (a->name, b->name) == 0
          && strcmp (a->state, b->state) == 0 && strcmp (first, second) == 0 && same_files (a, b)
-         && (a->flaw != NULL) == (b->flaw != NULL);
+         && vmp_snapshot_list_equal (a->snapshots, b->snapshots) && (a->flaw != NULL) == (b->flaw != NULL);
 }
 
 VmpDomain *
@@ -168,6 +184,52 @@ GPtrArray *
 vmp_machine_get_files (VmpMachine *self)
 {
   return self->files;
+}
+
+GPtrArray *
+vmp_machine_get_snapshots (VmpMachine *self)
+{
+  return self->snapshots;
+}
+
+static void
+add_path (GPtrArray *paths, GHashTable *seen, const char *path)
+{
+  if (path != NULL && g_hash_table_add (seen, (gpointer) path))
+    g_ptr_array_add (paths, g_strdup (path));
+}
+
+static void
+add_images (GPtrArray *paths, GHashTable *seen, VmpDomain *domain)
+{
+  for (guint i = 0; i < vmp_domain_get_n_disks (domain); i++)
+    for (guint n = 0; n < vmp_domain_get_n_images (domain, i); n++)
+      if (vmp_domain_get_disk_device (domain, i) == VMP_DISK_DEVICE_DISK)
+        add_path (paths, seen, vmp_domain_get_image_path (domain, i, n));
+}
+
+/* The paths of all files that hold the content of its disks, now and in its snapshots, and the memory
+ * of these; each once. Media in drives are not the machine's. */
+GPtrArray *
+vmp_machine_list_storage (VmpMachine *self)
+{
+  GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  add_images (paths, seen, self->domain);
+  for (guint i = 0; i < self->snapshots->len; i++)
+    {
+      VmpSnapshot *snapshot = g_ptr_array_index (self->snapshots, i);
+      VmpDomain *inactive = vmp_snapshot_get_inactive_domain (snapshot);
+
+      add_images (paths, seen, vmp_snapshot_get_domain (snapshot));
+      if (inactive != NULL)
+        add_images (paths, seen, inactive);
+      for (guint n = 0; n < vmp_snapshot_get_n_disks (snapshot); n++)
+        add_path (paths, seen, vmp_snapshot_get_disk_path (snapshot, n));
+      add_path (paths, seen, vmp_snapshot_get_memory_path (snapshot));
+    }
+  return paths;
 }
 
 GStrv

@@ -576,6 +576,21 @@ vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *pat
   return VMP_MACHINES_GET_IFACE (self)->set_state_path (self, place, path, error);
 }
 
+/* Adds a snapshot to the machine that is being made, once its configuration is written, and parents
+ * before their children. Its configuration is that machine's: name, id and paths are those that the
+ * machine will have. It is there with the machine, after vmp_machines_define(). Blocking. */
+gboolean
+vmp_machines_add_snapshot (VmpMachines *self, VmpPlace *place, VmpSnapshot *snapshot,
+                           GError **error)
+{
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+
+  if (iface->add_snapshot == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                          _ ("The manager “%s” keeps no snapshots"), vmp_machines_get_id (self));
+  return iface->add_snapshot (self, place, snapshot, error);
+}
+
 /* Where the manager's saved states are libvirt's save files: the ways in which their memory may be
  * packed, as VmpSaveImage names them. An import then reads what the state says, and writes it anew
  * for the machine that it makes, in the manager's own place. NULL where states are mere bytes. */

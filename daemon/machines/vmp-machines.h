@@ -61,6 +61,8 @@ struct _VmpMachinesInterface
                                    GError **error);
   gboolean (*set_state_path) (VmpMachines *self, VmpPlace *place, const char *path,
                               GError **error);
+  gboolean (*add_snapshot) (VmpMachines *self, VmpPlace *place, VmpSnapshot *snapshot,
+                            GError **error); /* may be NULL: none are kept */
   /* May be NULL; where it is not, set_state_path is never called. */
   const char *const *(*get_state_formats) (VmpMachines *self);
   gboolean (*sync) (VmpMachines *self, VmpPlace *place, GError **error);
@@ -126,6 +128,8 @@ gboolean vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, V
                                            GError **error);
 gboolean vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path,
                                       GError **error);
+gboolean vmp_machines_add_snapshot (VmpMachines *self, VmpPlace *place, VmpSnapshot *snapshot,
+                                    GError **error);
 const char *const *vmp_machines_get_state_formats (VmpMachines *self);
 gboolean vmp_machines_sync (VmpMachines *self, VmpPlace *place, GError **error);
 GVariant *vmp_machines_describe (VmpMachines *self, VmpPlace *place);

@@ -15,6 +15,7 @@ struct _VmpDomain
   GPtrArray *interfaces; /* the same for <interface> */
 };
 
+VmpDomain *vmp_domain_new_from_doc (xmlDoc *doc, GPtrArray *findings, GError **error);
 void vmp_domain_normalize_interfaces (VmpDomain *self);
 
 G_END_DECLS

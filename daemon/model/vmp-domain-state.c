@@ -219,8 +219,9 @@ vmp_domain_has_other_identity (VmpDomain *self, VmpDomain *other)
   return FALSE;
 }
 
-static void
-take_disk (VmpDomain *self, guint disk, VmpDomain *from, guint from_disk)
+/* Gives @disk the whole chain of another's. */
+void
+vmp_domain_take_images (VmpDomain *self, guint disk, VmpDomain *from, guint from_disk)
 {
   g_autoptr (GPtrArray) paths = g_ptr_array_new ();
   g_autoptr (GPtrArray) formats = g_ptr_array_new ();
@@ -264,7 +265,7 @@ vmp_domain_take_identity (VmpDomain *self, VmpDomain *from)
       /* One that is a device of the host, and kept, is in no file. */
       if (find_disk (from, vmp_domain_get_disk_target (self, i), &disk)
           && !vmp_domain_is_disk_unsafe (from, disk))
-        take_disk (self, i, from, disk);
+        vmp_domain_take_images (self, i, from, disk);
     }
   for (guint i = 0; i < MIN (self->interfaces->len, from->interfaces->len); i++)
     take_interface (self, i, from);

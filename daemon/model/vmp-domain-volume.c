@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "vmp-error.h"
+#include "vmp-snapshot.h"
 #include "vmp-xml.h"
 
 static xmlNode *
@@ -60,6 +61,18 @@ resolve_disk (xmlNode *disk, VmpVolumeFunc resolve, gpointer data, GError **erro
   return TRUE;
 }
 
+static gboolean
+resolve_disks (xmlNode *domain, VmpVolumeFunc resolve, gpointer data, GError **error)
+{
+  xmlNode *devices = domain != NULL ? find_child (domain, "devices") : NULL;
+
+  for (xmlNode *disk = devices != NULL ? devices->children : NULL; disk != NULL; disk = disk->next)
+    if (disk->type == XML_ELEMENT_NODE && strcmp ((const char *) disk->name, "disk") == 0
+        && has_value (disk, "type", "volume") && !resolve_disk (disk, resolve, data, error))
+      return FALSE;
+  return TRUE;
+}
+
 /* Writes libvirt's @xml anew, with files instead of volumes; NULL with the error of @resolve, which
  * says where a volume is. */
 char *
@@ -68,14 +81,24 @@ vmp_domain_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpointer dat
   g_autoptr (VmpXmlDoc) doc
       = vmp_xml_parse (xml, strlen (xml), VMP_DOMAIN_MAX_BYTES, VMP_DOMAIN_MAX_DEPTH,
                        _ ("The configuration"), error);
-  xmlNode *devices;
 
-  if (doc == NULL)
+  if (doc == NULL || !resolve_disks (xmlDocGetRootElement (doc), resolve, data, error))
     return NULL;
-  devices = find_child (xmlDocGetRootElement (doc), "devices");
-  for (xmlNode *disk = devices != NULL ? devices->children : NULL; disk != NULL; disk = disk->next)
-    if (disk->type == XML_ELEMENT_NODE && strcmp ((const char *) disk->name, "disk") == 0
-        && has_value (disk, "type", "volume") && !resolve_disk (disk, resolve, data, error))
-      return NULL;
+  return vmp_xml_write (doc, FALSE);
+}
+
+/* The same for both configurations of a snapshot. */
+char *
+vmp_snapshot_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpointer data,
+                              GError **error)
+{
+  g_autoptr (VmpXmlDoc) doc
+      = vmp_xml_parse (xml, strlen (xml), VMP_SNAPSHOT_MAX_BYTES, VMP_SNAPSHOT_MAX_DEPTH,
+                       _ ("The snapshot"), error);
+  xmlNode *root = doc != NULL ? xmlDocGetRootElement (doc) : NULL;
+
+  if (root == NULL || !resolve_disks (find_child (root, "domain"), resolve, data, error)
+      || !resolve_disks (find_child (root, "inactiveDomain"), resolve, data, error))
+    return NULL;
   return vmp_xml_write (doc, FALSE);
 }

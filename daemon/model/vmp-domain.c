@@ -217,8 +217,9 @@ check_repeated (xmlNode *root, GError **error)
   return TRUE;
 }
 
-static VmpDomain *
-domain_new_from_doc (xmlDoc *doc, GPtrArray *findings, GError **error)
+/* The model of the <domain> that is the root of @doc; findings are added to @findings. */
+VmpDomain *
+vmp_domain_new_from_doc (xmlDoc *doc, GPtrArray *findings, GError **error)
 {
   xmlNode *root = xmlDocGetRootElement (doc);
   g_autoptr (VmpDomain) self = NULL;
@@ -250,7 +251,7 @@ vmp_domain_new_from_xml (const char *xml, gsize size, GPtrArray **unsafe, GError
 
   if (doc == NULL)
     return NULL;
-  self = domain_new_from_doc (doc, findings, error);
+  self = vmp_domain_new_from_doc (doc, findings, error);
   if (self != NULL && unsafe != NULL)
     *unsafe = g_steal_pointer (&findings);
   return self;
@@ -269,7 +270,7 @@ vmp_domain_new_from_variant (GVariant *variant, GError **error)
 
   if (doc == NULL)
     return NULL;
-  self = domain_new_from_doc (doc, findings, error);
+  self = vmp_domain_new_from_doc (doc, findings, error);
   if (self == NULL)
     return NULL;
   again = g_variant_ref_sink (vmp_domain_to_variant (self));

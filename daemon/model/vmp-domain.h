@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 /* Bounds on a document from outside. */
 #define VMP_DOMAIN_MAX_BYTES (4 * 1024 * 1024)
-#define VMP_DOMAIN_MAX_DEPTH 64
+#define VMP_DOMAIN_MAX_DEPTH 250 /* a backing chain is nested; libxml2 itself ends at 256 */
 
 #define VMP_TYPE_DOMAIN (vmp_domain_get_type ())
 G_DECLARE_FINAL_TYPE (VmpDomain, vmp_domain, VMP, DOMAIN, GObject)
@@ -91,6 +91,7 @@ gboolean vmp_domain_has_host_source (VmpDomain *self, guint disk);
  * eject. The document ends the chain with an empty <backingStore/>. */
 void vmp_domain_set_images (VmpDomain *self, guint disk, const char *const *paths,
                             const char *const *formats);
+void vmp_domain_take_images (VmpDomain *self, guint disk, VmpDomain *from, guint from_disk);
 
 /* Network adapters, in the document's order. */
 guint vmp_domain_get_n_interfaces (VmpDomain *self);

@@ -79,3 +79,6 @@ extern const VmpElement vmp_grammar_disks[];
 extern const VmpElement vmp_grammar_interfaces[];
 extern const VmpElement vmp_grammar_chardevs[];
 extern const VmpElement vmp_grammar_displays[];
+
+/* Rows of a snapshot's <disks>. */
+extern const VmpElement vmp_grammar_snapshot_disks[];

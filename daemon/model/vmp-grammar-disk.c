@@ -115,3 +115,15 @@ const VmpElement vmp_grammar_disks[] = {
   { "disk", VMP_GRAMMAR_MANY | VMP_GRAMMAR_REFUSE, .reason = REASON_NOT_A_FILE },
   { NULL },
 };
+
+/* What a snapshot did to each disk; see vmp-grammar-snapshot.c. */
+const VmpElement vmp_grammar_snapshot_disks[] = {
+  { "disk", VMP_GRAMMAR_MANY, VMP_WHEN ("type", " file"),
+    VMP_ATTRIBUTES (VMP_OF ("name", TOKEN), VMP_WORDS ("snapshot", "no internal external manual"),
+                    VMP_WORDS ("type", "file")),
+    VMP_CHILDREN ({ "driver", VMP_GRAMMAR_PRUNE, VMP_ATTRIBUTES (VMP_WORDS ("type", FORMATS)),
+                    VMP_CHILDREN (METADATA_CACHE) },
+                  VMP_INCLUDE (disk_source_rows)) },
+  { "disk", VMP_GRAMMAR_MANY | VMP_GRAMMAR_REFUSE, .reason = REASON_NOT_A_FILE },
+  { NULL },
+};

@@ -86,6 +86,7 @@ struct _VmpElement
 extern const VmpElement vmp_grammar_domain[];      /* one row: <domain> */
 extern const VmpElement vmp_grammar_devices[];     /* children of <devices> */
 extern const VmpElement vmp_grammar_save_cookie[]; /* one row: <cookie> */
+extern const VmpElement vmp_grammar_snapshot[];    /* one row: <domainsnapshot> */
 
 /* The namespace for a prefix of ours, and the way back; NULL where there is none. */
 const char *vmp_grammar_prefix_to_uri (const char *prefix);

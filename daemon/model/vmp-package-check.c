@@ -64,6 +64,11 @@ check_place (VmpPackage *self, VmpPackageFile *file, const char *shown, GError *
     return strcmp (file->name, configuration) == 0
            || corrupt (error, _ ("the configuration is “%s”; it must be “%s”"), shown,
                        configuration);
+  if (file->role == VMP_ROLE_SNAPSHOT || file->role == VMP_ROLE_SNAPSHOT_DISK
+      || file->role == VMP_ROLE_SNAPSHOT_MEMORY)
+    return is_beneath (file->name, VMP_PACKAGE_SNAPSHOT_FOLDER)
+           || corrupt (error, _ ("the file “%s” is of a snapshot and not below “%s”"), shown,
+                       VMP_PACKAGE_SNAPSHOT_FOLDER);
   if (is_beneath (file->name, folder) || is_beneath (file->name, VMP_PACKAGE_VHD_FOLDER)
       || is_beneath (file->name, VMP_PACKAGE_SNAPSHOT_FOLDER))
     return TRUE;
@@ -167,9 +172,11 @@ is_made_of (const char *text, gsize max, const char *characters)
   return length > 0 && length <= max && strspn (text, characters) == length;
 }
 
-/* @files: names of the files that may be images and that no disk has taken yet. */
+/* @files: names of the files that may be images; @once: each of them of one disk alone, so what is
+ * taken is removed. */
 static gboolean
-check_image (VmpPackageDisk *disk, VmpPackageImage *image, GHashTable *files, GError **error)
+check_image (VmpPackageDisk *disk, VmpPackageImage *image, GHashTable *files, gboolean once,
+             GError **error)
 {
   g_autofree char *shown = NULL;
 
@@ -180,7 +187,9 @@ check_image (VmpPackageDisk *disk, VmpPackageImage *image, GHashTable *files, GE
   if (!is_made_of (image->format, 16, LOWER))
     return corrupt (error, _ ("<disk target=\"%s\"> has an image whose format is not a name"),
                     disk->target);
-  if (image->file == NULL || g_hash_table_remove (files, image->file))
+  if (image->file == NULL
+      || (once ? g_hash_table_remove (files, image->file)
+               : g_hash_table_contains (files, image->file)))
     return TRUE;
   shown = vmp_name_clean (image->file, 200);
   return corrupt (
@@ -190,26 +199,39 @@ check_image (VmpPackageDisk *disk, VmpPackageImage *image, GHashTable *files, GE
       disk->target, shown);
 }
 
-static gboolean
-check_disks (VmpPackage *self, GError **error)
+/* Names of the files whose role is one of @roles, which VMP_N_ROLES ends. */
+static GHashTable *
+list_files (VmpPackage *self, const VmpRole *roles)
 {
-  g_autoptr (GHashTable) targets = g_hash_table_new (g_str_hash, g_str_equal);
-  g_autoptr (GHashTable) files = g_hash_table_new (g_str_hash, g_str_equal);
+  GHashTable *files = g_hash_table_new (g_str_hash, g_str_equal);
 
-  if (self->disks->len > VMP_PACKAGE_MAX_FILES)
-    return corrupt (error, _ ("it has %u disks; at most %d are read"), self->disks->len,
-                    VMP_PACKAGE_MAX_FILES);
   for (guint i = 0; i < self->files->len; i++)
     {
       VmpPackageFile *file = g_ptr_array_index (self->files, i);
 
-      if (file->role == VMP_ROLE_DISK || file->role == VMP_ROLE_MEDIA
-          || file->role == VMP_ROLE_SNAPSHOT_DISK)
-        g_hash_table_add (files, file->name);
+      for (const VmpRole *role = roles; *role != VMP_N_ROLES; role++)
+        if (file->role == *role)
+          g_hash_table_add (files, file->name);
     }
-  for (guint i = 0; i < self->disks->len; i++)
+  return files;
+}
+
+static const VmpRole image_roles[]
+    = { VMP_ROLE_DISK, VMP_ROLE_MEDIA, VMP_ROLE_SNAPSHOT_DISK, VMP_N_ROLES };
+static const VmpRole document_roles[] = { VMP_ROLE_SNAPSHOT, VMP_N_ROLES };
+static const VmpRole memory_roles[] = { VMP_ROLE_SNAPSHOT_MEMORY, VMP_N_ROLES };
+
+static gboolean
+check_disks (GPtrArray *disks, GHashTable *files, gboolean once, GError **error)
+{
+  g_autoptr (GHashTable) targets = g_hash_table_new (g_str_hash, g_str_equal);
+
+  if (disks->len > VMP_PACKAGE_MAX_FILES)
+    return corrupt (error, _ ("it has %u disks; at most %d are read"), disks->len,
+                    VMP_PACKAGE_MAX_FILES);
+  for (guint i = 0; i < disks->len; i++)
     {
-      VmpPackageDisk *disk = g_ptr_array_index (self->disks, i);
+      VmpPackageDisk *disk = g_ptr_array_index (disks, i);
 
       if (!is_made_of (disk->target, 64, LOWER UPPER "_.:-"))
         return corrupt (error, _ ("<disk target> number %u is not the name of a disk"), i + 1);
@@ -219,9 +241,83 @@ check_disks (VmpPackage *self, GError **error)
         return corrupt (error, _ ("<disk target=\"%s\"> has %u images; 1 to %d can be read"),
                         disk->target, disk->images->len, VMP_PACKAGE_MAX_IMAGES);
       for (guint j = 0; j < disk->images->len; j++)
-        if (!check_image (disk, g_ptr_array_index (disk->images, j), files, error))
+        if (!check_image (disk, g_ptr_array_index (disk->images, j), files, once, error))
           return FALSE;
     }
+  return TRUE;
+}
+
+static gboolean
+check_own_disks (VmpPackage *self, GError **error)
+{
+  g_autoptr (GHashTable) files = list_files (self, image_roles);
+
+  return check_disks (self->disks, files, TRUE, error);
+}
+
+/* @documents and @memories: names of the files that no snapshot has taken yet. */
+static gboolean
+check_snapshot (VmpPackageSnapshot *snapshot, GHashTable *documents, GHashTable *memories,
+                GHashTable *images, GError **error)
+{
+  g_autofree char *shown = NULL;
+
+  if (!vmp_name_is_vm_name (snapshot->name) || snapshot->name[0] == '.')
+    {
+      shown = vmp_name_clean (snapshot->name, 200);
+      return corrupt (error, _ ("<snapshot name=\"%s\"> is not a name that a snapshot can bear"),
+                      shown);
+    }
+  if (!g_hash_table_remove (documents, snapshot->file))
+    {
+      shown = vmp_name_clean (snapshot->file, 200);
+      return corrupt (error,
+                      _ ("<snapshot name=\"%s\"> has the file “%s”, which is not listed as a "
+                         "snapshot, or is used twice"),
+                      snapshot->name, shown);
+    }
+  if (snapshot->memory_path == NULL ? snapshot->memory_file != NULL
+                                    : !is_line (snapshot->memory_path))
+    return corrupt (error,
+                    _ ("<snapshot name=\"%s\"> has a memory whose path is not one line of text"),
+                    snapshot->name);
+  if (snapshot->memory_file != NULL && !g_hash_table_remove (memories, snapshot->memory_file))
+    {
+      shown = vmp_name_clean (snapshot->memory_file, 200);
+      return corrupt (error,
+                      _ ("<snapshot name=\"%s\"> has the memory “%s”, which is not listed as "
+                         "one, or is used twice"),
+                      snapshot->name, shown);
+    }
+  if (!check_disks (snapshot->disks, images, FALSE, error))
+    {
+      g_prefix_error (error, _ ("Snapshot “%s”: "), snapshot->name);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+check_snapshots (VmpPackage *self, GError **error)
+{
+  g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (GHashTable) documents = list_files (self, document_roles);
+  g_autoptr (GHashTable) memories = list_files (self, memory_roles);
+  g_autoptr (GHashTable) images = list_files (self, image_roles);
+
+  if (self->snapshots->len > VMP_PACKAGE_MAX_SNAPSHOTS)
+    return corrupt (error, _ ("it has more than %d snapshots"), VMP_PACKAGE_MAX_SNAPSHOTS);
+  for (guint i = 0; i < self->snapshots->len; i++)
+    {
+      VmpPackageSnapshot *snapshot = g_ptr_array_index (self->snapshots, i);
+
+      if (!check_snapshot (snapshot, documents, memories, images, error))
+        return FALSE;
+      if (!g_hash_table_add (names, snapshot->name))
+        return corrupt (error, _ ("<snapshot name=\"%s\"> stands there twice"), snapshot->name);
+    }
+  if (g_hash_table_size (documents) > 0)
+    return corrupt (error, _ ("a file of the role “snapshot” is of no <snapshot>"));
   return TRUE;
 }
 
@@ -229,5 +325,6 @@ check_disks (VmpPackage *self, GError **error)
 gboolean
 vmp_package_check (VmpPackage *self, GError **error)
 {
-  return check_machine (self, error) && check_files (self, error) && check_disks (self, error);
+  return check_machine (self, error) && check_files (self, error) && check_own_disks (self, error)
+         && check_snapshots (self, error);
 }

@@ -12,8 +12,9 @@ struct _VmpPackage
   char *uuid;
   char *name;
   char *state;
-  GPtrArray *disks; /* of VmpPackageDisk */
-  GPtrArray *files; /* of VmpPackageFile */
+  GPtrArray *disks;     /* of VmpPackageDisk */
+  GPtrArray *files;     /* of VmpPackageFile */
+  GPtrArray *snapshots; /* of VmpPackageSnapshot */
 };
 
 gboolean vmp_package_check (VmpPackage *self, GError **error);

@@ -133,11 +133,8 @@ read_file (VmpPackage *self, xmlNode *xml, GError **error)
 }
 
 static void
-read_disk (VmpPackage *self, xmlNode *xml)
+read_images (VmpPackageDisk *disk, xmlNode *xml)
 {
-  g_autofree char *target = get (xml, "target");
-  VmpPackageDisk *disk = vmp_package_add_disk (self, target);
-
   for (xmlNode *child = xml->children; child != NULL; child = child->next)
     if (child->type == XML_ELEMENT_NODE)
       {
@@ -147,6 +144,43 @@ read_disk (VmpPackage *self, xmlNode *xml)
 
         vmp_package_disk_add_image (disk, path, format, file);
       }
+}
+
+static void
+read_disk (VmpPackage *self, xmlNode *xml)
+{
+  g_autofree char *target = get (xml, "target");
+
+  read_images (vmp_package_add_disk (self, target), xml);
+}
+
+static gboolean
+read_snapshot (VmpPackage *self, xmlNode *xml, GError **error)
+{
+  g_autofree char *name = get (xml, "name");
+  g_autofree char *file = get (xml, "file");
+  VmpPackageSnapshot *snapshot;
+
+  if (self->snapshots->len >= VMP_PACKAGE_MAX_SNAPSHOTS)
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("%s: it has more than %d snapshots"),
+                          VMP_PACKAGE_DESCRIPTOR, VMP_PACKAGE_MAX_SNAPSHOTS);
+  snapshot = vmp_package_add_snapshot (self, name, file);
+  for (xmlNode *child = xml->children; child != NULL; child = child->next)
+    {
+      g_autofree char *target = NULL;
+
+      if (child->type != XML_ELEMENT_NODE)
+        continue;
+      if (strcmp ((const char *) child->name, "memory") == 0)
+        {
+          snapshot->memory_path = get (child, "path");
+          snapshot->memory_file = get (child, "file");
+          continue;
+        }
+      target = get (child, "target");
+      read_images (vmp_package_snapshot_add_disk (snapshot, target), child);
+    }
+  return TRUE;
 }
 
 /* Reads the descriptor; Corrupt naming line or element for all that is not as the schema and the
@@ -160,7 +194,7 @@ vmp_package_new_from_xml (const char *xml, gsize size, GError **error)
   g_autofree char *uuid = NULL;
   g_autofree char *name = NULL;
   g_autofree char *state = NULL;
-  xmlNode *root, *machine;
+  xmlNode *root, *machine, *snapshots;
 
   if (doc == NULL || !validate (doc, error))
     return NULL;
@@ -176,6 +210,11 @@ vmp_package_new_from_xml (const char *xml, gsize size, GError **error)
       read_disk (self, child);
   for (xmlNode *child = child_element (root, "files")->children; child != NULL; child = child->next)
     if (child->type == XML_ELEMENT_NODE && !read_file (self, child, error))
+      return NULL;
+  snapshots = child_element (root, "snapshots");
+  for (xmlNode *child = snapshots != NULL ? snapshots->children : NULL; child != NULL;
+       child = child->next)
+    if (child->type == XML_ELEMENT_NODE && !read_snapshot (self, child, error))
       return NULL;
   return vmp_package_check (self, error) ? g_steal_pointer (&self) : NULL;
 }
@@ -206,9 +245,9 @@ add (xmlNode *parent, const char *name)
 }
 
 static void
-write_disk (xmlNode *disks, VmpPackageDisk *disk)
+write_disk (xmlNode *parent, VmpPackageDisk *disk)
 {
-  xmlNode *xml = add (disks, "disk");
+  xmlNode *xml = add (parent, "disk");
 
   set (xml, "target", disk->target);
   for (guint i = 0; i < disk->images->len; i++)
@@ -220,6 +259,24 @@ write_disk (xmlNode *disks, VmpPackageDisk *disk)
       set (child, "format", image->format);
       set (child, "file", image->file);
     }
+}
+
+static void
+write_snapshot (xmlNode *snapshots, VmpPackageSnapshot *snapshot)
+{
+  xmlNode *xml = add (snapshots, "snapshot");
+
+  set (xml, "name", snapshot->name);
+  set (xml, "file", snapshot->file);
+  if (snapshot->memory_path != NULL)
+    {
+      xmlNode *memory = add (xml, "memory");
+
+      set (memory, "path", snapshot->memory_path);
+      set (memory, "file", snapshot->memory_file);
+    }
+  for (guint i = 0; i < snapshot->disks->len; i++)
+    write_disk (xml, g_ptr_array_index (snapshot->disks, i));
 }
 
 static void
@@ -241,7 +298,7 @@ vmp_package_to_xml (VmpPackage *self)
 {
   g_autoptr (VmpXmlDoc) doc = xmlNewDoc (BAD_CAST "1.0");
   xmlNode *root = xmlNewDocNode (doc, NULL, BAD_CAST "package", NULL);
-  xmlNode *machine, *disks, *files;
+  xmlNode *machine, *disks, *snapshots, *files;
 
   if (root == NULL)
     g_error ("No memory for an XML element");
@@ -256,6 +313,9 @@ vmp_package_to_xml (VmpPackage *self)
   disks = add (root, "disks");
   for (guint i = 0; i < self->disks->len; i++)
     write_disk (disks, g_ptr_array_index (self->disks, i));
+  snapshots = self->snapshots->len > 0 ? add (root, "snapshots") : NULL;
+  for (guint i = 0; i < self->snapshots->len; i++)
+    write_snapshot (snapshots, g_ptr_array_index (self->snapshots, i));
   files = add (root, "files");
   for (guint i = 0; i < self->files->len; i++)
     write_file (files, g_ptr_array_index (self->files, i));

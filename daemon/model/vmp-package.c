@@ -9,7 +9,7 @@
 #include "vmp-error.h"
 #include "vmp-name.h"
 
-#define VARIANT_TYPE "(sssa(ssttss)a(sa(sss)))"
+#define VARIANT_TYPE "(sssa(ssttss)a(sa(sss))a(ssssa(sa(sss))))"
 
 G_DEFINE_FINAL_TYPE (VmpPackage, vmp_package, G_TYPE_OBJECT)
 
@@ -77,6 +77,23 @@ disk_free (VmpPackageDisk *disk)
   g_free (disk);
 }
 
+static GPtrArray *
+disks_new (void)
+{
+  return g_ptr_array_new_with_free_func ((GDestroyNotify) disk_free);
+}
+
+static void
+snapshot_free (VmpPackageSnapshot *snapshot)
+{
+  g_free (snapshot->name);
+  g_free (snapshot->file);
+  g_free (snapshot->memory_path);
+  g_free (snapshot->memory_file);
+  g_ptr_array_unref (snapshot->disks);
+  g_free (snapshot);
+}
+
 static void
 vmp_package_finalize (GObject *object)
 {
@@ -87,6 +104,7 @@ vmp_package_finalize (GObject *object)
   g_free (self->state);
   g_ptr_array_unref (self->disks);
   g_ptr_array_unref (self->files);
+  g_ptr_array_unref (self->snapshots);
   G_OBJECT_CLASS (vmp_package_parent_class)->finalize (object);
 }
 
@@ -99,8 +117,9 @@ vmp_package_class_init (VmpPackageClass *klass)
 static void
 vmp_package_init (VmpPackage *self)
 {
-  self->disks = g_ptr_array_new_with_free_func ((GDestroyNotify) disk_free);
+  self->disks = disks_new ();
   self->files = g_ptr_array_new_with_free_func ((GDestroyNotify) file_free);
+  self->snapshots = g_ptr_array_new_with_free_func ((GDestroyNotify) snapshot_free);
 }
 
 VmpPackage *
@@ -182,13 +201,11 @@ vmp_package_find_role (VmpPackage *self, VmpRole role)
   return NULL;
 }
 
-/* Is @verity, of the configuration as it was read, the digest that the package states? TRUE as well
+/* Is @verity, of the document @file as it was read, the digest that the package states? TRUE as well
  * where it states none. */
 gboolean
-vmp_package_check_configuration (VmpPackage *self, const char *verity, GError **error)
+vmp_package_check_document (VmpPackageFile *file, const char *verity, GError **error)
 {
-  VmpPackageFile *file = vmp_package_find_role (self, VMP_ROLE_CONFIGURATION);
-
   if (file->verity == NULL || g_strcmp0 (file->verity, verity) == 0)
     return TRUE;
   return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
@@ -197,15 +214,21 @@ vmp_package_check_configuration (VmpPackage *self, const char *verity, GError **
                         file->name);
 }
 
-VmpPackageDisk *
-vmp_package_add_disk (VmpPackage *self, const char *target)
+static VmpPackageDisk *
+add_disk (GPtrArray *disks, const char *target)
 {
   VmpPackageDisk *disk = g_new0 (VmpPackageDisk, 1);
 
   disk->target = g_strdup (target);
   disk->images = g_ptr_array_new_with_free_func ((GDestroyNotify) image_free);
-  g_ptr_array_add (self->disks, disk);
+  g_ptr_array_add (disks, disk);
   return disk;
+}
+
+VmpPackageDisk *
+vmp_package_add_disk (VmpPackage *self, const char *target)
+{
+  return add_disk (self->disks, target);
 }
 
 /* @file is the member's name, or NULL where the image is not in the package. */
@@ -228,6 +251,54 @@ vmp_package_get_disks (VmpPackage *self)
   return self->disks;
 }
 
+/* @file is the member that is its document. Parents are added first. */
+VmpPackageSnapshot *
+vmp_package_add_snapshot (VmpPackage *self, const char *name, const char *file)
+{
+  VmpPackageSnapshot *snapshot = g_new0 (VmpPackageSnapshot, 1);
+
+  snapshot->name = g_strdup (name);
+  snapshot->file = g_strdup (file);
+  snapshot->disks = disks_new ();
+  g_ptr_array_add (self->snapshots, snapshot);
+  return snapshot;
+}
+
+/* @file is the member's name, or NULL where the memory is not in the package. */
+void
+vmp_package_snapshot_set_memory (VmpPackageSnapshot *snapshot, const char *path, const char *file)
+{
+  g_free (snapshot->memory_path);
+  g_free (snapshot->memory_file);
+  snapshot->memory_path = g_strdup (path);
+  snapshot->memory_file = g_strdup (file);
+}
+
+VmpPackageDisk *
+vmp_package_snapshot_add_disk (VmpPackageSnapshot *snapshot, const char *target)
+{
+  return add_disk (snapshot->disks, target);
+}
+
+GPtrArray *
+vmp_package_get_snapshots (VmpPackage *self)
+{
+  return self->snapshots;
+}
+
+VmpPackageSnapshot *
+vmp_package_find_snapshot (VmpPackage *self, const char *name)
+{
+  for (guint i = 0; i < self->snapshots->len; i++)
+    {
+      VmpPackageSnapshot *snapshot = g_ptr_array_index (self->snapshots, i);
+
+      if (strcmp (snapshot->name, name) == 0)
+        return snapshot;
+    }
+  return NULL;
+}
+
 static const char *
 or_empty (const char *text)
 {
@@ -240,12 +311,38 @@ or_null (const char *text)
   return text[0] != '\0' ? text : NULL;
 }
 
+static GVariant *
+disks_to_variant (GPtrArray *disks)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(sa(sss))"));
+  for (guint i = 0; i < disks->len; i++)
+    {
+      VmpPackageDisk *disk = g_ptr_array_index (disks, i);
+
+      g_variant_builder_open (&builder, G_VARIANT_TYPE ("(sa(sss))"));
+      g_variant_builder_add (&builder, "s", disk->target);
+      g_variant_builder_open (&builder, G_VARIANT_TYPE ("a(sss)"));
+      for (guint j = 0; j < disk->images->len; j++)
+        {
+          VmpPackageImage *image = g_ptr_array_index (disk->images, j);
+
+          g_variant_builder_add (&builder, "(sss)", image->path, image->format,
+                                 or_empty (image->file));
+        }
+      g_variant_builder_close (&builder);
+      g_variant_builder_close (&builder);
+    }
+  return g_variant_builder_end (&builder);
+}
+
 /* The descriptor as plain data, losslessly; floating. It crosses D-Bus, which has no maybe type:
  * what is absent is an empty string. */
 GVariant *
 vmp_package_to_variant (VmpPackage *self)
 {
-  GVariantBuilder files, disks;
+  GVariantBuilder files, snapshots;
 
   g_variant_builder_init (&files, G_VARIANT_TYPE ("a(ssttss)"));
   for (guint i = 0; i < self->files->len; i++)
@@ -256,26 +353,18 @@ vmp_package_to_variant (VmpPackage *self)
                              file->size, file->allocated, or_empty (file->verity),
                              or_empty (file->sha256));
     }
-  g_variant_builder_init (&disks, G_VARIANT_TYPE ("a(sa(sss))"));
-  for (guint i = 0; i < self->disks->len; i++)
+  g_variant_builder_init (&snapshots, G_VARIANT_TYPE ("a(ssssa(sa(sss)))"));
+  for (guint i = 0; i < self->snapshots->len; i++)
     {
-      VmpPackageDisk *disk = g_ptr_array_index (self->disks, i);
+      VmpPackageSnapshot *snapshot = g_ptr_array_index (self->snapshots, i);
 
-      g_variant_builder_open (&disks, G_VARIANT_TYPE ("(sa(sss))"));
-      g_variant_builder_add (&disks, "s", disk->target);
-      g_variant_builder_open (&disks, G_VARIANT_TYPE ("a(sss)"));
-      for (guint j = 0; j < disk->images->len; j++)
-        {
-          VmpPackageImage *image = g_ptr_array_index (disk->images, j);
-
-          g_variant_builder_add (&disks, "(sss)", image->path, image->format,
-                                 or_empty (image->file));
-        }
-      g_variant_builder_close (&disks);
-      g_variant_builder_close (&disks);
+      g_variant_builder_add (&snapshots, "(ssss@a(sa(sss)))", snapshot->name, snapshot->file,
+                             or_empty (snapshot->memory_path), or_empty (snapshot->memory_file),
+                             disks_to_variant (snapshot->disks));
     }
-  return g_variant_new ("(sssa(ssttss)a(sa(sss)))", or_empty (self->uuid), or_empty (self->name),
-                        or_empty (self->state), &files, &disks);
+  return g_variant_new ("(sssa(ssttss)@a(sa(sss))a(ssssa(sa(sss))))", or_empty (self->uuid),
+                        or_empty (self->name), or_empty (self->state), &files,
+                        disks_to_variant (self->disks), &snapshots);
 }
 
 static gboolean
@@ -310,7 +399,7 @@ read_files (VmpPackage *self, GVariant *files, GError **error)
 }
 
 static gboolean
-read_disks (VmpPackage *self, GVariant *disks, GError **error)
+read_disks (GPtrArray *list, GVariant *disks, GError **error)
 {
   gsize n = g_variant_n_children (disks);
 
@@ -325,7 +414,7 @@ read_disks (VmpPackage *self, GVariant *disks, GError **error)
       VmpPackageDisk *disk;
 
       g_variant_get_child (disks, i, "(&s@a(sss))", &target, &images);
-      disk = vmp_package_add_disk (self, target);
+      disk = add_disk (list, target);
       if (g_variant_n_children (images) > VMP_PACKAGE_MAX_IMAGES)
         return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
                               _ ("Disk %zu of the package has more than %d images"),
@@ -341,6 +430,31 @@ read_disks (VmpPackage *self, GVariant *disks, GError **error)
   return TRUE;
 }
 
+static gboolean
+read_snapshots (VmpPackage *self, GVariant *snapshots, GError **error)
+{
+  gsize n = g_variant_n_children (snapshots);
+
+  if (n > VMP_PACKAGE_MAX_SNAPSHOTS)
+    return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                          _ ("The package has %zu snapshots; at most %d are read"), n,
+                          VMP_PACKAGE_MAX_SNAPSHOTS);
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) disks = NULL;
+      const char *name, *file, *memory_path, *memory_file;
+      VmpPackageSnapshot *snapshot;
+
+      g_variant_get_child (snapshots, i, "(&s&s&s&s@a(sa(sss)))", &name, &file, &memory_path,
+                           &memory_file, &disks);
+      snapshot = vmp_package_add_snapshot (self, name, file);
+      vmp_package_snapshot_set_memory (snapshot, or_null (memory_path), or_null (memory_file));
+      if (!read_disks (snapshot->disks, disks, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 /* The way back from vmp_package_to_variant(), for data from a process that is not trusted: checked
  * as a descriptor from outside is. */
 VmpPackage *
@@ -349,6 +463,7 @@ vmp_package_new_from_variant (GVariant *variant, GError **error)
   g_autoptr (VmpPackage) self = NULL;
   g_autoptr (GVariant) files = NULL;
   g_autoptr (GVariant) disks = NULL;
+  g_autoptr (GVariant) snapshots = NULL;
   const char *uuid, *name, *state;
 
   if (!g_variant_is_of_type (variant, G_VARIANT_TYPE (VARIANT_TYPE))
@@ -358,12 +473,22 @@ vmp_package_new_from_variant (GVariant *variant, GError **error)
       return NULL;
     }
   self = vmp_package_new ();
-  g_variant_get (variant, "(&s&s&s@a(ssttss)@a(sa(sss)))", &uuid, &name, &state, &files, &disks);
+  g_variant_get (variant, "(&s&s&s@a(ssttss)@a(sa(sss))@a(ssssa(sa(sss))))", &uuid, &name, &state,
+                 &files, &disks, &snapshots);
   vmp_package_set_machine (self, uuid, name, state);
-  if (!read_files (self, files, error) || !read_disks (self, disks, error)
-      || !vmp_package_check (self, error))
+  if (!read_files (self, files, error) || !read_disks (self->disks, disks, error)
+      || !read_snapshots (self, snapshots, error) || !vmp_package_check (self, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+gboolean
+vmp_package_names_member (const char *overlay, const char *backing, const char *below)
+{
+  g_autofree char *folder = g_path_get_dirname (overlay);
+  g_autofree char *named = vmp_name_resolve (folder, backing);
+
+  return g_strcmp0 (named, below) == 0;
 }
 
 static const char *
@@ -396,4 +521,26 @@ vmp_package_name_image (const char *path, const char *format, GHashTable *taken)
       named = g_strconcat (clean, ending, NULL);
     }
   return vmp_name_make_unique (named, taken);
+}
+
+char *
+vmp_package_name_snapshot (const char *name, GHashTable *taken)
+{
+  g_autofree char *stem = vmp_name_to_folder (name);
+  g_autofree char *candidate = g_strdup (stem);
+
+  for (guint n = 2;; n++)
+    {
+      g_autofree char *folder = g_utf8_casefold (candidate, -1);
+      g_autofree char *document = g_strconcat (folder, ".xml", NULL);
+
+      if (!g_hash_table_contains (taken, folder) && !g_hash_table_contains (taken, document))
+        {
+          g_hash_table_add (taken, g_steal_pointer (&folder));
+          g_hash_table_add (taken, g_steal_pointer (&document));
+          return g_steal_pointer (&candidate);
+        }
+      g_free (candidate);
+      candidate = g_strdup_printf ("%s-%u", stem, n);
+    }
 }

@@ -14,7 +14,8 @@ G_BEGIN_DECLS
 
 #define VMP_PACKAGE_MAX_BYTES (8 * 1024 * 1024)
 #define VMP_PACKAGE_MAX_FILES 4096
-#define VMP_PACKAGE_MAX_IMAGES 256 /* in one backing chain */
+#define VMP_PACKAGE_MAX_IMAGES 240 /* in one backing chain: a configuration can spell out so many */
+#define VMP_PACKAGE_MAX_SNAPSHOTS 1024
 
 /* swtpm has a handful of files, in one folder: guards, not limits that anyone meets. */
 #define VMP_PACKAGE_MAX_TPM_FILES 128
@@ -67,6 +68,17 @@ typedef struct
   GPtrArray *images; /* of VmpPackageImage, topmost first, at least one */
 } VmpPackageDisk;
 
+/* One snapshot, with what its document does not say: where each file is that it needs, and where that
+ * lay. */
+typedef struct
+{
+  char *name;        /* the snapshot's own */
+  char *file;        /* the member that is its document */
+  char *memory_path; /* of external memory, as VmpPackageImage has it; or NULL */
+  char *memory_file; /* or NULL */
+  GPtrArray *disks;  /* of VmpPackageDisk: the chain of each disk at that moment */
+} VmpPackageSnapshot;
+
 #define VMP_TYPE_PACKAGE (vmp_package_get_type ())
 G_DECLARE_FINAL_TYPE (VmpPackage, vmp_package, VMP, PACKAGE, GObject)
 
@@ -88,12 +100,28 @@ GPtrArray *vmp_package_get_files (VmpPackage *self); /* of VmpPackageFile */
 VmpPackageFile *vmp_package_find_file (VmpPackage *self, const char *name);
 VmpPackageFile *vmp_package_find_role (VmpPackage *self, VmpRole role); /* the first, or NULL */
 
-gboolean vmp_package_check_configuration (VmpPackage *self, const char *verity, GError **error);
+gboolean vmp_package_check_document (VmpPackageFile *file, const char *verity, GError **error);
 
 VmpPackageDisk *vmp_package_add_disk (VmpPackage *self, const char *target);
 VmpPackageImage *vmp_package_disk_add_image (VmpPackageDisk *disk, const char *path,
                                              const char *format, const char *file);
 GPtrArray *vmp_package_get_disks (VmpPackage *self); /* of VmpPackageDisk */
+
+/* Does @backing, from the header of the member @overlay, name the member @below? Such names are
+ * relative to the overlay's folder and do not lead out of the package. */
+gboolean vmp_package_names_member (const char *overlay, const char *backing, const char *below);
+
+VmpPackageSnapshot *vmp_package_add_snapshot (VmpPackage *self, const char *name,
+                                              const char *file);
+void vmp_package_snapshot_set_memory (VmpPackageSnapshot *snapshot, const char *path,
+                                      const char *file);
+VmpPackageDisk *vmp_package_snapshot_add_disk (VmpPackageSnapshot *snapshot, const char *target);
+GPtrArray *vmp_package_get_snapshots (VmpPackage *self); /* of VmpPackageSnapshot, parents first */
+VmpPackageSnapshot *vmp_package_find_snapshot (VmpPackage *self, const char *name);
+
+/* What a snapshot's document (with ".xml") and its folder are called below the snapshots' folder, told
+ * apart from those in @taken (casefolded names), to which both are added. */
+char *vmp_package_name_snapshot (const char *name, GHashTable *taken);
 
 /* A base name for an image that lies at @path: its own, ended as @format is, and told apart from
  * those in @taken (casefolded names), to which it is added. */

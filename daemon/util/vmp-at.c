@@ -166,6 +166,27 @@ remove_children (int dirfd, guint depth, GError **error)
   return TRUE;
 }
 
+/* Removes the file at @path beneath @dirfd; one that is not there is no error. */
+gboolean
+vmp_at_unlink (int dirfd, const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *name = g_path_get_basename (path);
+  g_autoptr (GError) local_error = NULL;
+  vmp_autofd int fd = vmp_at_open (dirfd, folder, O_RDONLY | O_DIRECTORY, 0, &local_error);
+
+  if (fd < 0 && g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
+    return TRUE;
+  if (fd < 0)
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  if (unlinkat (fd, name, 0) < 0 && errno != ENOENT)
+    return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), path);
+  return TRUE;
+}
+
 /* Removes @name beneath @dirfd with all that is in it; one that is not there is no error. */
 gboolean
 vmp_at_remove_tree (int dirfd, const char *name, GError **error)

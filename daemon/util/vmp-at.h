@@ -15,6 +15,7 @@ gboolean vmp_at_mkdir_parents (int dirfd, const char *path, mode_t mode, GError 
 gboolean vmp_at_exists (int dirfd, const char *path);
 gboolean vmp_at_rename_noreplace (int from_dirfd, const char *from, int to_dirfd, const char *to,
                                   GError **error);
+gboolean vmp_at_unlink (int dirfd, const char *path, GError **error);
 gboolean vmp_at_remove_tree (int dirfd, const char *name, GError **error);
 gboolean vmp_at_remove_empty_tree (int dirfd, const char *name, GError **error);
 gboolean vmp_at_sync (int dirfd, const char *path, GError **error);

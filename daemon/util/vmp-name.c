@@ -128,6 +128,52 @@ vmp_name_join (const char *folder, const char *name)
   return strcmp (folder, ".") == 0 ? g_strdup (name) : g_build_filename (folder, name, NULL);
 }
 
+/* The path @to as it is named in a file that lies in @folder; both absolute, or both beneath the same
+ * directory, and "" is that directory itself. */
+char *
+vmp_name_relative_to (const char *folder, const char *to)
+{
+  g_auto (GStrv) from_parts = g_strsplit (folder, "/", -1);
+  g_auto (GStrv) to_parts = g_strsplit (to, "/", -1);
+  GString *relative = g_string_new (NULL);
+  gsize common = 0;
+
+  while (from_parts[common] != NULL && to_parts[common] != NULL && to_parts[common + 1] != NULL
+         && strcmp (from_parts[common], to_parts[common]) == 0)
+    common++;
+  for (gsize i = common; from_parts[i] != NULL; i++)
+    g_string_append (relative, "../");
+  for (gsize i = common; to_parts[i] != NULL; i++)
+    g_string_append_printf (relative, "%s%s", i > common ? "/" : "", to_parts[i]);
+  return g_string_free (relative, FALSE);
+}
+
+/* What @name, found in a file that lies in @folder, stands for beneath the same directory as @folder
+ * does. NULL where it is absolute or leads out of that directory. */
+char *
+vmp_name_resolve (const char *folder, const char *name)
+{
+  g_autoptr (GPtrArray) path = g_ptr_array_new ();
+  g_auto (GStrv) folder_parts = g_strsplit (folder, "/", -1);
+  g_auto (GStrv) parts = g_strsplit (name, "/", -1);
+
+  for (gsize i = 0; folder_parts[i] != NULL; i++)
+    g_ptr_array_add (path, folder_parts[i]);
+  if (name[0] == '/' || name[0] == '\0')
+    return NULL;
+  for (gsize i = 0; parts[i] != NULL; i++)
+    if (strcmp (parts[i], "..") == 0)
+      {
+        if (path->len == 0)
+          return NULL;
+        g_ptr_array_set_size (path, (int) path->len - 1);
+      }
+    else if (strcmp (parts[i], ".") != 0 && parts[i][0] != '\0')
+      g_ptr_array_add (path, parts[i]);
+  g_ptr_array_add (path, NULL);
+  return g_strjoinv ("/", (char **) path->pdata);
+}
+
 /* A name that a virtual machine may bear: what libvirt takes, without control characters. */
 gboolean
 vmp_name_is_vm_name (const char *name)

@@ -12,6 +12,8 @@ gboolean vmp_name_is_component (const char *name);
 gboolean vmp_name_is_relative (const char *path);
 gboolean vmp_name_is_absolute (const char *path);
 char *vmp_name_join (const char *folder, const char *name);
+char *vmp_name_relative_to (const char *folder, const char *to);
+char *vmp_name_resolve (const char *folder, const char *name);
 gboolean vmp_name_is_vm_name (const char *name);
 char *vmp_name_to_folder (const char *vm_name);
 #define VMP_SCOPE_MAX_BYTES 255

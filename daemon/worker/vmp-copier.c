@@ -230,16 +230,14 @@ is_zero (const guint8 *data, gsize size)
   return memcmp (data, zero_bytes, head) == 0 && memcmp (data, data + head, size - head) == 0;
 }
 
-/* The length of the run of zeros, or of anything else, that @data starts with. Blocks are counted
- * from the start of the file, wherever @offset lies in one. */
-static gsize
-find_run (const guint8 *data, gsize size, guint64 offset, gboolean *zero)
+gsize
+vmp_copier_find_run (const guint8 *data, gsize size, guint64 offset, gsize unit, gboolean *zero)
 {
   gsize length = 0;
 
   while (length < size)
     {
-      gsize block = MIN (ZERO_BLOCK - (offset + length) % ZERO_BLOCK, size - length);
+      gsize block = MIN (unit - (offset + length) % unit, size - length);
       gboolean block_zero = is_zero (data + length, block);
 
       if (length == 0)
@@ -290,7 +288,7 @@ take_buffer (Copy *copy, guint64 offset, guint64 size, gboolean write, GError **
       const guint8 *data = copy->buffer + pos;
       gboolean zero;
 
-      length = find_run (data, size - pos, offset + pos, &zero);
+      length = vmp_copier_find_run (data, size - pos, offset + pos, ZERO_BLOCK, &zero);
       if (copy->verity != NULL && zero)
         vmp_verity_update_zeros (copy->verity, length);
       else if (copy->verity != NULL)

@@ -70,6 +70,11 @@ gboolean vmp_copier_run_shifted (int source, int target, const char *what, VmpCo
                                  VmpCopierProgress progress, gpointer user_data,
                                  VmpCopierResult *result, GError **error);
 
+/* The length of the run of zeros, or of anything else, that @data starts with. Blocks of @unit bytes
+ * are counted from the start of the file, wherever @offset lies in one. */
+gsize vmp_copier_find_run (const guint8 *data, gsize size, guint64 offset, gsize unit,
+                           gboolean *zero);
+
 gboolean vmp_copier_sync (int target, const char *what, GError **error);
 
 G_END_DECLS

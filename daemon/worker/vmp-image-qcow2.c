@@ -2,7 +2,7 @@
  * QEMU's docs/interop/qcow2.txt, the bounds are those of QEMU's own reader. */
 #include "config.h"
 
-#include "vmp-image-private.h"
+#include "vmp-image-qcow2.h"
 
 #include <glib/gi18n-lib.h>
 #include <inttypes.h>
@@ -17,9 +17,9 @@
 #define INCOMPATIBLE_CORRUPT (G_GUINT64_CONSTANT (1) << 1)
 #define INCOMPATIBLE_DATA_FILE (G_GUINT64_CONSTANT (1) << 2)
 #define INCOMPATIBLE_COMPRESSION (G_GUINT64_CONSTANT (1) << 3)
-#define INCOMPATIBLE_EXTENDED_L2 (G_GUINT64_CONSTANT (1) << 4)
 #define INCOMPATIBLE_KNOWN                                                                         \
-  (INCOMPATIBLE_DIRTY | INCOMPATIBLE_CORRUPT | INCOMPATIBLE_COMPRESSION | INCOMPATIBLE_EXTENDED_L2)
+  (INCOMPATIBLE_DIRTY | INCOMPATIBLE_CORRUPT | INCOMPATIBLE_COMPRESSION                            \
+   | VMP_QCOW2_INCOMPATIBLE_EXTENDED_L2)
 #define AUTOCLEAR_BITMAPS (G_GUINT64_CONSTANT (1) << 0)
 
 #define EXTENSION_END 0
@@ -28,7 +28,6 @@
 #define EXTENSION_BITMAPS 0x23852875
 #define EXTENSION_CRYPTO 0x0537be77
 
-#define MAX_L1_SIZE (32 << 20)
 #define MAX_REFCOUNT_TABLE_SIZE (8 << 20)
 #define MAX_SNAPSHOTS 65536
 #define MAX_SNAPSHOT_TABLE_SIZE (64 << 20)
@@ -36,30 +35,8 @@
 #define MAX_BITMAPS 65535
 #define MAX_BITMAP_DIRECTORY_SIZE (MAX_BITMAPS * 1024)
 
-typedef struct
-{
-  guint32 version;
-  guint64 backing_offset;
-  guint32 backing_size;
-  guint32 cluster_bits;
-  guint64 cluster_size;
-  guint64 virtual_size;
-  guint32 crypt_method;
-  guint32 l1_size;
-  guint64 l1_offset;
-  guint64 refcount_offset;
-  guint32 refcount_clusters;
-  guint32 n_snapshots;
-  guint64 snapshots_offset;
-  guint64 incompatible;
-  guint64 autoclear;
-  guint32 refcount_order;
-  guint32 length;
-  guint8 compression;
-} Header;
-
-static gboolean
-read_header (const VmpImageFile *file, Header *header, GError **error)
+gboolean
+vmp_qcow2_read_header (const VmpImageFile *file, VmpQcow2Header *header, GError **error)
 {
   guint8 raw[V3_LENGTH + 8] = { 0 };
 
@@ -109,7 +86,7 @@ read_header (const VmpImageFile *file, Header *header, GError **error)
 }
 
 static gboolean
-check_features (const VmpImageFile *file, const Header *header, GError **error)
+check_features (const VmpImageFile *file, const VmpQcow2Header *header, GError **error)
 {
   gboolean compression_bit = (header->incompatible & INCOMPATIBLE_COMPRESSION) != 0;
 
@@ -125,7 +102,7 @@ check_features (const VmpImageFile *file, const Header *header, GError **error)
                              header->compression);
   if (compression_bit != (header->compression != 0))
     return vmp_image_corrupt (file, error, _ ("contradicts itself about its compression"));
-  if ((header->incompatible & INCOMPATIBLE_EXTENDED_L2) != 0 && header->cluster_bits < 14)
+  if ((header->incompatible & VMP_QCOW2_INCOMPATIBLE_EXTENDED_L2) != 0 && header->cluster_bits < 14)
     return vmp_image_corrupt (file, error, _ ("has clusters too small for its subclusters"));
   if (header->crypt_method > 2)
     return vmp_image_unsafe (file, error, _ ("uses an encryption that is not known (%" PRIu32 ")"),
@@ -138,7 +115,7 @@ check_features (const VmpImageFile *file, const Header *header, GError **error)
 /* A table that begins with a cluster and lies in the file. Its last cluster need not: files end where
  * nothing more was written. */
 static gboolean
-check_table (const VmpImageFile *file, const Header *header, guint64 offset, guint64 size,
+check_table (const VmpImageFile *file, const VmpQcow2Header *header, guint64 offset, guint64 size,
              guint64 max, const char *part, GError **error)
 {
   if (size == 0)
@@ -153,12 +130,18 @@ check_table (const VmpImageFile *file, const Header *header, guint64 offset, gui
   return vmp_image_check_range (file, offset, size, part, error);
 }
 
-static gboolean
-check_tables (const VmpImageFile *file, const Header *header, GError **error)
+guint
+vmp_qcow2_get_l1_shift (const VmpQcow2Header *header)
 {
-  guint entry_bits = (header->incompatible & INCOMPATIBLE_EXTENDED_L2) != 0 ? 4 : 3;
-  /* An L2 table is a cluster: that many bytes of the disk hang on one entry of the L1 table. */
-  guint shift = header->cluster_bits + (header->cluster_bits - entry_bits);
+  guint entry_bits = (header->incompatible & VMP_QCOW2_INCOMPATIBLE_EXTENDED_L2) != 0 ? 4 : 3;
+
+  return header->cluster_bits + (header->cluster_bits - entry_bits);
+}
+
+static gboolean
+check_tables (const VmpImageFile *file, const VmpQcow2Header *header, GError **error)
+{
+  guint shift = vmp_qcow2_get_l1_shift (header);
   guint64 needed = header->virtual_size >> shift;
 
   if (header->virtual_size > VMP_IMAGE_MAX_SIZE)
@@ -169,15 +152,15 @@ check_tables (const VmpImageFile *file, const Header *header, GError **error)
     return vmp_image_corrupt (file, error, _ ("its L1 table is too small for its virtual size"));
   if (header->refcount_clusters == 0)
     return vmp_image_corrupt (file, error, _ ("has no refcount table"));
-  return check_table (file, header, header->l1_offset, (guint64) header->l1_size * 8, MAX_L1_SIZE,
-                      _ ("its L1 table"), error)
+  return check_table (file, header, header->l1_offset, (guint64) header->l1_size * 8,
+                      VMP_QCOW2_MAX_L1_BYTES, _ ("its L1 table"), error)
          && check_table (file, header, header->refcount_offset,
                          header->refcount_clusters * header->cluster_size, MAX_REFCOUNT_TABLE_SIZE,
                          _ ("its refcount table"), error);
 }
 
 static gboolean
-check_snapshots (const VmpImageFile *file, const Header *header, GError **error)
+check_snapshots (const VmpImageFile *file, const VmpQcow2Header *header, GError **error)
 {
   guint64 offset = header->snapshots_offset;
 
@@ -201,7 +184,7 @@ check_snapshots (const VmpImageFile *file, const Header *header, GError **error)
       if (vmp_image_be32 (raw + 36) > MAX_SNAPSHOT_EXTRA)
         return vmp_image_corrupt (file, error, _ ("its snapshot table is damaged"));
       if (!check_table (file, header, vmp_image_be64 (raw), (guint64) vmp_image_be32 (raw + 8) * 8,
-                        MAX_L1_SIZE, _ ("the L1 table of a snapshot"), error)
+                        VMP_QCOW2_MAX_L1_BYTES, _ ("the L1 table of a snapshot"), error)
           || !vmp_image_check_range (file, offset, size, _ ("its snapshot table"), error))
         return FALSE;
       /* The last entry is not padded in a file that ends with it. */
@@ -225,8 +208,8 @@ is_format_name (const char *name, gsize size)
 }
 
 static gboolean
-check_bitmaps (const VmpImageFile *file, const Header *header, const guint8 *data, guint32 size,
-               GError **error)
+check_bitmaps (const VmpImageFile *file, const VmpQcow2Header *header, const guint8 *data,
+               guint32 size, GError **error)
 {
   /* Without its bit the extension is stale, and every reader drops it. */
   if ((header->autoclear & AUTOCLEAR_BITMAPS) == 0)
@@ -238,8 +221,8 @@ check_bitmaps (const VmpImageFile *file, const Header *header, const guint8 *dat
 }
 
 static gboolean
-check_crypto (const VmpImageFile *file, const Header *header, const guint8 *data, guint32 size,
-              GError **error)
+check_crypto (const VmpImageFile *file, const VmpQcow2Header *header, const guint8 *data,
+              guint32 size, GError **error)
 {
   if (size != 16 || header->crypt_method != 2)
     return vmp_image_corrupt (file, error, _ ("its encryption header is damaged"));
@@ -250,7 +233,8 @@ check_crypto (const VmpImageFile *file, const Header *header, const guint8 *data
 /* The first cluster up to where the extensions have to end: where the backing name begins, else at
  * the cluster's end. Bytes past the file's end read as zeros, and end the list. */
 static guint8 *
-read_extension_area (const VmpImageFile *file, const Header *header, guint64 *end, GError **error)
+read_extension_area (const VmpImageFile *file, const VmpQcow2Header *header, guint64 *end,
+                     GError **error)
 {
   g_autofree guint8 *area = NULL;
 
@@ -285,7 +269,7 @@ next_extension (guint64 offset, guint32 size, guint64 end)
 }
 
 static gboolean
-check_extensions (const VmpImageFile *file, const Header *header, VmpImageInfo *info,
+check_extensions (const VmpImageFile *file, const VmpQcow2Header *header, VmpImageInfo *info,
                   GError **error)
 {
   guint64 end;
@@ -331,7 +315,7 @@ check_extensions (const VmpImageFile *file, const Header *header, VmpImageInfo *
 }
 
 static gboolean
-read_backing_name (const VmpImageFile *file, const Header *header, VmpImageInfo *info,
+read_backing_name (const VmpImageFile *file, const VmpQcow2Header *header, VmpImageInfo *info,
                    GError **error)
 {
   char name[MAX_NAME];
@@ -349,7 +333,7 @@ read_backing_name (const VmpImageFile *file, const Header *header, VmpImageInfo 
 }
 
 static gboolean
-check_backing_place (const VmpImageFile *file, const Header *header, GError **error)
+check_backing_place (const VmpImageFile *file, const VmpQcow2Header *header, GError **error)
 {
   if (header->backing_offset == 0)
     return TRUE;
@@ -365,9 +349,9 @@ check_backing_place (const VmpImageFile *file, const Header *header, GError **er
 gboolean
 vmp_image_inspect_qcow2 (const VmpImageFile *file, VmpImageInfo *info, GError **error)
 {
-  Header header = { 0 };
+  VmpQcow2Header header = { 0 };
 
-  if (!read_header (file, &header, error) || !check_features (file, &header, error)
+  if (!vmp_qcow2_read_header (file, &header, error) || !check_features (file, &header, error)
       || !check_tables (file, &header, error) || !check_snapshots (file, &header, error)
       || !check_backing_place (file, &header, error)
       || !check_extensions (file, &header, info, error)
@@ -409,14 +393,14 @@ vmp_image_patch_qcow2 (const VmpImageFile *file, const char *backing_file,
   g_autoptr (GByteArray) patch = g_byte_array_new ();
   g_autofree guint8 *area = NULL;
   gsize name_size = strlen (backing_file);
-  Header header = { 0 };
+  VmpQcow2Header header = { 0 };
   guint32 type, size, be_size;
   guint64 end, be_offset, old_end;
 
   if (!is_format_name (backing_format, strlen (backing_format)))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                           _ ("%s: “%s” is not a format's name"), file->what, backing_format);
-  if (!read_header (file, &header, error))
+  if (!vmp_qcow2_read_header (file, &header, error))
     return FALSE;
   area = read_extension_area (file, &header, &end, error);
   if (area == NULL)

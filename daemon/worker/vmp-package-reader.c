@@ -13,6 +13,7 @@
 #include "vmp-fd.h"
 #include "vmp-name.h"
 #include "vmp-package.h"
+#include "vmp-snapshot.h"
 #include "vmp-verity.h"
 #include "vmp-xml.h"
 
@@ -21,6 +22,9 @@
 /* Deeper than any folder of a package. */
 #define MAX_PACKAGE_DEPTH 8
 #define MAX_PACKAGE_ENTRIES (4 * VMP_PACKAGE_MAX_FILES)
+
+/* Of all snapshots' documents together: they cross the connection in one message. */
+#define MAX_SNAPSHOTS_BYTES (64 * 1024 * 1024)
 
 /* What messages call a directory that came as a descriptor: the setting that it came by. */
 #define OPEN_DIRECTORY "DirectoryFd"
@@ -38,7 +42,17 @@ vmp_package_reader_open (const char *directory, int directory_fd, GError **error
   return vmp_at_open_absolute (directory, O_RDONLY | O_DIRECTORY, error);
 }
 
-/* @verity, if not NULL, gets the digest of the very bytes that were parsed. */
+/* The digest of the very bytes that are parsed. */
+static char *
+digest_of (const char *xml, gsize size)
+{
+  g_autoptr (VmpVerity) digest = vmp_verity_new ();
+
+  vmp_verity_update (digest, xml, size);
+  return vmp_verity_finish (digest);
+}
+
+/* @verity: NULL where nobody asks for the digest. */
 static VmpDomain *
 read_domain (int dirfd, const char *name, GPtrArray **unsafe, char **verity, GError **error)
 {
@@ -57,13 +71,76 @@ read_domain (int dirfd, const char *name, GPtrArray **unsafe, char **verity, GEr
       return NULL;
     }
   if (verity != NULL)
-    {
-      g_autoptr (VmpVerity) digest = vmp_verity_new ();
-
-      vmp_verity_update (digest, xml, size);
-      *verity = vmp_verity_finish (digest);
-    }
+    *verity = digest_of (xml, size);
   return domain;
+}
+
+/* The descriptor promises the file, so a package without it is broken. */
+static void
+take_for_broken (GError **error)
+{
+  if (error != NULL && g_error_matches (*error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
+    (*error)->code = VMPORT_ERROR_CORRUPT;
+}
+
+/* The document of @listed as the report has it; floating. */
+static GVariant *
+read_snapshot (int dirfd, VmpPackageSnapshot *listed, gsize *budget, GError **error)
+{
+  g_autoptr (GBytes) content = vmp_at_read (dirfd, listed->file,
+                                            MIN (VMP_SNAPSHOT_MAX_BYTES, *budget), error);
+  g_autoptr (VmpSnapshot) snapshot = NULL;
+  g_autoptr (GPtrArray) unsafe = NULL;
+  g_autofree char *verity = NULL;
+  gsize size;
+  const char *xml;
+
+  if (content == NULL)
+    {
+      take_for_broken (error);
+      return NULL;
+    }
+  xml = g_bytes_get_data (content, &size);
+  *budget -= size;
+  snapshot = vmp_snapshot_new_from_xml (xml, size, &unsafe, error);
+  if (snapshot == NULL)
+    {
+      g_prefix_error (error, _ ("“%s”: "), listed->file);
+      return NULL;
+    }
+  if (strcmp (vmp_snapshot_get_name (snapshot), listed->name) != 0)
+    {
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("“%s” is not the snapshot “%s”"),
+                     listed->file, listed->name);
+      return NULL;
+    }
+  verity = digest_of (xml, size);
+  return g_variant_new ("(v@a(ssb)s)", vmp_snapshot_to_variant (snapshot),
+                        vmp_unsafe_list_to_variant (unsafe), verity);
+}
+
+/* In the descriptor's order. */
+static gboolean
+add_snapshots (int dirfd, VmpPackage *package, GVariantDict *report, GError **error)
+{
+  GPtrArray *snapshots = vmp_package_get_snapshots (package);
+  gsize budget = MAX_SNAPSHOTS_BYTES;
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(va(ssb)s)"));
+  for (guint i = 0; i < snapshots->len; i++)
+    {
+      GVariant *read = read_snapshot (dirfd, g_ptr_array_index (snapshots, i), &budget, error);
+
+      if (read == NULL)
+        {
+          g_variant_builder_clear (&builder);
+          return FALSE;
+        }
+      g_variant_builder_add_value (&builder, read);
+    }
+  g_variant_dict_insert_value (report, "Snapshots", g_variant_builder_end (&builder));
+  return TRUE;
 }
 
 /* The configuration and the descriptor say the same of the machine: the descriptor lists its disks
@@ -188,9 +265,7 @@ read_package (int dirfd, gboolean whole, GVariantDict *report, GError **error)
                         &unsafe, &verity, error);
   if (domain == NULL)
     {
-      /* The descriptor promises the file, so a package without it is broken. */
-      if (error != NULL && g_error_matches (*error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND))
-        (*error)->code = VMPORT_ERROR_CORRUPT;
+      take_for_broken (error);
       return FALSE;
     }
   if (!check_agreement (package, domain, error))
@@ -203,6 +278,8 @@ read_package (int dirfd, gboolean whole, GVariantDict *report, GError **error)
                                g_variant_new_variant (vmp_domain_to_variant (domain)));
   g_variant_dict_insert_value (report, "Unsafe", vmp_unsafe_list_to_variant (unsafe));
   add_folders (dirfd, report);
+  if (!add_snapshots (dirfd, package, report, error))
+    return FALSE;
   return !whole || add_unlisted (dirfd, package, report, error);
 }
 

@@ -36,6 +36,7 @@ struct _VmpPackageWriter
   gboolean made; /* the folder is made by the export */
   struct stat staging_st;
   GPtrArray *entries; /* names in the staging folder */
+  GHashTable *filled; /* members that are there before the package is written: bytes moved */
 };
 
 void
@@ -49,6 +50,7 @@ vmp_package_writer_free (VmpPackageWriter *self)
   g_free (self->result);
   g_free (self->temporary);
   g_clear_pointer (&self->entries, g_ptr_array_unref);
+  g_clear_pointer (&self->filled, g_hash_table_unref);
   g_free (self);
 }
 
@@ -174,6 +176,7 @@ vmp_package_writer_new (const char *directory, int directory_fd, const char *sub
   self->parent = self->package = self->staging = -1;
   self->temporary = g_strdup_printf (".vmport-%s", token);
   self->entries = g_ptr_array_new_with_free_func (g_free);
+  self->filled = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   if (!find_place (self, directory, directory_fd, subdirectory, error)
       || !make_staging (self, error))
     return NULL;
@@ -225,6 +228,24 @@ vmp_package_writer_get_place (VmpPackageWriter *self)
   g_variant_dict_insert (&place, "Device", "t", (guint64) self->staging_st.st_dev);
   g_variant_dict_insert (&place, "Inode", "t", (guint64) self->staging_st.st_ino);
   return g_variant_dict_end (&place);
+}
+
+/* An empty file for a member that is no copy of a file, or -1. */
+int
+vmp_package_writer_make_member (VmpPackageWriter *self, const char *name, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (name);
+
+  if (strcmp (folder, ".") != 0 && !vmp_at_mkdir_parents (self->staging, folder, 0700, error))
+    return -1;
+  return vmp_at_open (self->staging, name, O_RDWR | O_CREAT | O_EXCL, 0600, error);
+}
+
+/* That member is complete: @copied bytes were moved into it. */
+void
+vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint64 copied)
+{
+  g_hash_table_replace (self->filled, g_strdup (name), g_memdup2 (&copied, sizeof copied));
 }
 
 static char *
@@ -285,6 +306,27 @@ copy_shifted (int source, int target, const char *what, VmpCopierFlags flags, gu
     return FALSE;
   result->verity = g_steal_pointer (&again.verity);
   result->sha256 = g_steal_pointer (&again.sha256);
+  return TRUE;
+}
+
+/* Of what somebody else has filled, the digests are those of what lies there in the end. */
+static gboolean
+take_filled (VmpPackageWriter *self, VmpPackageFile *file, VmpCopierFlags flags, VmpPace *pace,
+             GError **error)
+{
+  vmp_autofd int fd = vmp_at_open (self->staging, file->name, O_RDONLY, 0, error);
+  g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), file->name);
+  g_auto (VmpCopierResult) result = { 0 };
+
+  if (fd < 0 || !vmp_copier_measure (fd, &file->size, &file->allocated, error))
+    return FALSE;
+  if (flags == VMP_COPIER_NONE)
+    return TRUE;
+  vmp_pace_set_place (pace, "Copying", file->name);
+  if (!vmp_copier_run (fd, -1, quoted, flags, NULL, 0, step_uncounted, pace, &result, error))
+    return FALSE;
+  file->verity = g_steal_pointer (&result.verity);
+  file->sha256 = g_steal_pointer (&result.sha256);
   return TRUE;
 }
 
@@ -414,6 +456,31 @@ list_entries (VmpPackageWriter *self, GVariantDict *result, GError **error)
   return TRUE;
 }
 
+/* What else is no copy of a file: the snapshots' documents. */
+static gboolean
+write_texts (VmpPackageWriter *self, VmpPackage *package, GVariant *options, VmpCopierFlags flags,
+             GError **error)
+{
+  g_autoptr (GVariant) texts = g_variant_lookup_value (options, "Texts",
+                                                       G_VARIANT_TYPE ("a(ss)"));
+  GVariantIter iter;
+  const char *name, *text;
+
+  if (texts == NULL)
+    return TRUE;
+  g_variant_iter_init (&iter, texts);
+  while (g_variant_iter_next (&iter, "(&s&s)", &name, &text))
+    {
+      VmpPackageFile *file = vmp_package_find_file (package, name);
+
+      if (file == NULL)
+        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
+      if (!write_text (self, file, text, flags, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackage *package,
            GVariant *members, GVariant *options, GVariantDict *result, GError **error)
@@ -437,19 +504,29 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
   if (strcmp (checksum, "sha256") == 0)
     flags |= VMP_COPIER_SHA256;
   if (!make_folders (self, package, error)
-      || !write_text (self, configuration, text, flags, error))
+      || !write_text (self, configuration, text, flags, error)
+      || !write_texts (self, package, options, flags, error))
     return FALSE;
   g_variant_iter_init (&iter, members);
   while (g_variant_iter_next (&iter, "(u&s@a{sv})", &id, &name, &child))
     {
       g_autoptr (GVariant) member_options = child;
       VmpPackageFile *file = vmp_package_find_file (package, name);
-      int source = vmp_sources_get_fd (sources, id, error);
+      const guint64 *filled = g_hash_table_lookup (self->filled, name);
+      int source;
 
-      if (source < 0)
-        return FALSE;
       if (file == NULL)
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
+      if (filled != NULL)
+        {
+          if (!take_filled (self, file, flags, pace, error))
+            return FALSE;
+          copied += *filled;
+          continue;
+        }
+      source = vmp_sources_get_fd (sources, id, error);
+      if (source < 0)
+        return FALSE;
       if (!write_member (self, source, file, member_options, flags, pace, &copied, &cloned, error))
         return FALSE;
     }

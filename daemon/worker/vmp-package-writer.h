@@ -21,6 +21,8 @@ GVariant *vmp_package_writer_get_place (VmpPackageWriter *self);
 GVariant *vmp_package_writer_write (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace,
                                     VmpPackage *package, GVariant *members, GVariant *options,
                                     GError **error);
+int vmp_package_writer_make_member (VmpPackageWriter *self, const char *name, GError **error);
+void vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint64 copied);
 gboolean vmp_package_writer_publish (VmpPackageWriter *self, GError **error);
 
 gboolean vmp_package_writer_remove (GVariant *left, int directory_fd, GError **error);

@@ -221,12 +221,36 @@ build_head (const VmpSaveImage *image, gsize text_size, const char *xml, const c
   return g_bytes_new_take (bytes, size);
 }
 
+/* The bytes that both take up in a file. */
+static guint64
+measure_texts (const char *xml, const char *cookie)
+{
+  return (guint64) strlen (xml) + 1 + (cookie != NULL ? strlen (cookie) + 1 : 0);
+}
+
+GBytes *
+vmp_save_image_new_head (const char *xml, const char *cookie, gboolean running, const char *what,
+                         GError **error)
+{
+  const VmpSaveImage image = { .running = running, .compression = compressions[0].name };
+  guint64 size = HEADER_SIZE + measure_texts (xml, cookie) + SLACK_SIZE;
+
+  size = (size + SLACK_SIZE - 1) / SLACK_SIZE * SLACK_SIZE;
+  if (size - HEADER_SIZE > MAX_TEXT_SIZE)
+    {
+      vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                     _ ("%s: the new configuration is too large for a save file"), what);
+      return NULL;
+    }
+  return build_head (&image, (gsize) (size - HEADER_SIZE), xml, cookie);
+}
+
 gboolean
 vmp_save_image_rewrite (const VmpSaveImage *image, const char *what, const char *xml,
                         const char *cookie, GBytes **head, guint64 *insert, GError **error)
 {
   guint64 room = image->head_size - HEADER_SIZE;
-  guint64 needed = (guint64) strlen (xml) + 1 + (cookie != NULL ? strlen (cookie) + 1 : 0);
+  guint64 needed = measure_texts (xml, cookie);
   guint64 missing = needed > room ? needed - room + SLACK_SIZE : 0;
 
   *insert = (missing + SLACK_SIZE - 1) / SLACK_SIZE * SLACK_SIZE;

@@ -31,4 +31,8 @@ gboolean vmp_save_image_rewrite (const VmpSaveImage *image, const char *what, co
                                  const char *cookie, GBytes **head, guint64 *insert,
                                  GError **error);
 
+/* What a save file begins with whose memory, uncompressed, follows at once: a multiple of 64 KiB. */
+GBytes *vmp_save_image_new_head (const char *xml, const char *cookie, gboolean running,
+                                 const char *what, GError **error);
+
 G_END_DECLS

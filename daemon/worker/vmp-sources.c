@@ -14,6 +14,7 @@
 #include "vmp-copier.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-image-snapshot.h"
 #include "vmp-image.h"
 #include "vmp-name.h"
 #include "vmp-state.h"
@@ -168,6 +169,17 @@ check_new_backing (int fd, const char *what, GVariant *options, GError **error)
 }
 
 static gboolean
+describe_snapshots (int fd, const char *what, GVariantDict *reading, GError **error)
+{
+  GVariant *table = vmp_image_snapshot_list (fd, what, error);
+
+  if (table == NULL)
+    return FALSE;
+  g_variant_dict_insert_value (reading, "SnapshotTable", table);
+  return TRUE;
+}
+
+static gboolean
 describe_image (int fd, const char *format, const char *what, GVariant *options,
                 GVariantDict *reading, GError **error)
 {
@@ -180,6 +192,10 @@ describe_image (int fd, const char *format, const char *what, GVariant *options,
     return FALSE;
   g_variant_dict_insert (reading, "VirtualSize", "t", info.virtual_size);
   g_variant_dict_insert (reading, "Snapshots", "u", info.n_snapshots);
+  if (info.n_snapshots > 0 && !describe_snapshots (fd, what, reading, error))
+    return FALSE;
+  if (info.encrypted)
+    g_variant_dict_insert (reading, "Encrypted", "b", TRUE);
   if (info.backing_file != NULL)
     g_variant_dict_insert (reading, "BackingFile", "s", info.backing_file);
   if (info.backing_format != NULL)

@@ -9,9 +9,11 @@
 #include <gio/gunixfdlist.h>
 #include <string.h>
 
+#include "vmp-block.h"
 #include "vmp-dbus-worker.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-member.h"
 #include "vmp-pace.h"
 #include "vmp-package-reader.h"
 #include "vmp-package-writer.h"
@@ -35,7 +37,9 @@ struct _VmpWorker
   /* Of the thread. */
   VmpSources *sources;
   VmpPackageWriter *writer;
+  VmpBlock *block;
   int package_fd;
+  int member_fd; /* that is to be filled next */
 };
 
 G_DEFINE_FINAL_TYPE (VmpWorker, vmp_worker, G_TYPE_OBJECT)
@@ -43,17 +47,17 @@ G_DEFINE_FINAL_TYPE (VmpWorker, vmp_worker, G_TYPE_OBJECT)
 typedef GVariant *(*Handler) (VmpWorker *self, GVariant *parameters, GUnixFDList *fds,
                               GUnixFDList *fds_out, GError **error);
 
-/* The descriptor of the option DirectoryFd, owned by the caller, or -1. */
+/* The descriptor of the option @key, owned by the caller, or -1. */
 static gboolean
-take_directory_fd (GVariant *options, GUnixFDList *fds, int *fd, GError **error)
+take_fd (GVariant *options, const char *key, GUnixFDList *fds, int *fd, GError **error)
 {
   gint32 handle;
 
   *fd = -1;
-  if (!g_variant_lookup (options, "DirectoryFd", "h", &handle))
+  if (!g_variant_lookup (options, key, "h", &handle))
     return TRUE;
   if (fds == NULL || handle < 0 || handle >= g_unix_fd_list_get_length (fds))
-    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "DirectoryFd is missing");
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "%s is missing", key);
   *fd = g_unix_fd_list_get (fds, handle, error);
   return *fd >= 0;
 }
@@ -69,7 +73,7 @@ open_package (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLi
   GVariant *report;
 
   g_variant_get (parameters, "(&s@a{sv})", &directory, &options);
-  if (!take_directory_fd (options, fds, &directory_fd, error))
+  if (!take_fd (options, "DirectoryFd", fds, &directory_fd, error))
     return NULL;
   vmp_fd_clear (&self->package_fd);
   self->package_fd = vmp_package_reader_open (directory, directory_fd, error);
@@ -140,7 +144,7 @@ examine (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *f
 
   g_variant_get (parameters, "(&s@a{sv})", &directory, &options);
   g_variant_lookup (options, "Subdirectory", "&s", &subdirectory);
-  if (!take_directory_fd (options, fds, &directory_fd, error))
+  if (!take_fd (options, "DirectoryFd", fds, &directory_fd, error))
     return NULL;
   place = vmp_package_writer_examine (directory, directory_fd, subdirectory, error);
   return place != NULL ? g_variant_new ("(@a{sv})", place) : NULL;
@@ -161,7 +165,7 @@ prepare (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *f
       vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "The place has no token");
       return NULL;
     }
-  if (!take_directory_fd (options, fds, &directory_fd, error))
+  if (!take_fd (options, "DirectoryFd", fds, &directory_fd, error))
     return NULL;
   g_clear_pointer (&self->writer, vmp_package_writer_free);
   self->writer = vmp_package_writer_new (directory, directory_fd, subdirectory, token, error);
@@ -176,6 +180,124 @@ has_writer (VmpWorker *self, GError **error)
   if (self->writer == NULL)
     return vmp_error_set (error, VMPORT_ERROR_INVALID_STATE, "No place was prepared");
   return TRUE;
+}
+
+/* An empty member, whose descriptor goes to the daemon. */
+static GVariant *
+make_member (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+             GError **error)
+{
+  vmp_autofd int fd = -1;
+  const char *name;
+  int handle;
+
+  g_variant_get (parameters, "(&s)", &name);
+  if (!has_writer (self, error))
+    return NULL;
+  fd = vmp_package_writer_make_member (self->writer, name, error);
+  if (fd < 0)
+    return NULL;
+  handle = g_unix_fd_list_append (fds_out, fd, error);
+  if (handle < 0)
+    return NULL;
+  vmp_fd_clear (&self->member_fd);
+  self->member_fd = vmp_fd_steal (&fd);
+  return g_variant_new ("(h)", handle);
+}
+
+static GVariant *
+fill_member (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+             GError **error)
+{
+  g_autoptr (GVariant) options = NULL;
+  vmp_autofd int source = -1;
+  vmp_autofd int target = -1;
+  vmp_autofd int member = vmp_fd_steal (&self->member_fd);
+  const char *name;
+  guint64 copied;
+
+  g_variant_get (parameters, "(&s@a{sv})", &name, &options);
+  if (!has_writer (self, error))
+    return NULL;
+  if (member < 0)
+    {
+      vmp_error_set (error, VMPORT_ERROR_INVALID_STATE, "No member was made");
+      return NULL;
+    }
+  if (!take_fd (options, "Source", fds, &source, error)
+      || !take_fd (options, "Target", fds, &target, error)
+      || !vmp_member_fill (member, name, vmp_fd_steal (&source), vmp_fd_steal (&target), options,
+                           self->pace, &copied, error))
+    return NULL;
+  vmp_package_writer_note_filled (self->writer, name, copied);
+  return g_variant_new ("(t)", copied);
+}
+
+static GVariant *
+start_block (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+             GError **error)
+{
+  const char *program;
+
+  g_variant_get (parameters, "(&s)", &program);
+  g_clear_pointer (&self->block, vmp_block_free);
+  self->block = vmp_block_start (program, error);
+  return self->block != NULL ? g_variant_new ("()") : NULL;
+}
+
+static gboolean
+has_block (VmpWorker *self, GError **error)
+{
+  if (self->block == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_INVALID_STATE, "QEMU was not started");
+  return TRUE;
+}
+
+static GVariant *
+add_block_images (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+                  GError **error)
+{
+  g_autoptr (GVariant) images = g_variant_get_child_value (parameters, 0);
+  GVariantIter iter;
+  GVariant *child;
+
+  if (!has_block (self, error))
+    return NULL;
+  g_variant_iter_init (&iter, images);
+  while (g_variant_iter_next (&iter, "@a{sv}", &child))
+    {
+      g_autoptr (GVariant) options = child;
+      vmp_autofd int fd = -1;
+
+      if (!take_fd (options, "Fd", fds, &fd, error)
+          || !vmp_block_add_image (self->block, vmp_fd_steal (&fd), options, error))
+        return NULL;
+    }
+  return g_variant_new ("()");
+}
+
+static GVariant *
+open_block (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+            GError **error)
+{
+  g_autoptr (GVariant) options = g_variant_get_child_value (parameters, 0);
+  vmp_autofd int target = -1;
+  GVariant *reply;
+
+  if (!has_block (self, error) || !take_fd (options, "Target", fds, &target, error))
+    return NULL;
+  reply = vmp_block_open (self->block, vmp_fd_steal (&target), options, fds_out, error);
+  return reply != NULL ? g_variant_new ("(@a{sv})", reply) : NULL;
+}
+
+static GVariant *
+close_block (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+             GError **error)
+{
+  gboolean ok = has_block (self, error) && vmp_block_close (self->block, error);
+
+  g_clear_pointer (&self->block, vmp_block_free);
+  return ok ? g_variant_new ("()") : NULL;
 }
 
 static GVariant *
@@ -215,7 +337,7 @@ remove_left (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
   g_autoptr (GVariant) left = g_variant_get_child_value (parameters, 0);
   vmp_autofd int directory_fd = -1;
 
-  if (!take_directory_fd (left, fds, &directory_fd, error)
+  if (!take_fd (left, "DirectoryFd", fds, &directory_fd, error)
       || !vmp_package_writer_remove (left, directory_fd, error))
     return NULL;
   return g_variant_new ("()");
@@ -234,9 +356,15 @@ static const struct
   { "PublishTargets", publish_targets },
   { "Examine", examine },
   { "Prepare", prepare },
+  { "MakeMember", make_member },
+  { "FillMember", fill_member },
   { "WritePackage", write_package },
   { "Publish", publish },
   { "Remove", remove_left },
+  { "StartBlock", start_block },
+  { "AddBlockImages", add_block_images },
+  { "OpenBlock", open_block },
+  { "CloseBlock", close_block },
 };
 
 static void
@@ -332,7 +460,9 @@ vmp_worker_finalize (GObject *object)
     g_thread_pool_free (self->thread, TRUE, TRUE);
   g_clear_pointer (&self->writer, vmp_package_writer_free);
   g_clear_pointer (&self->sources, vmp_sources_free);
+  g_clear_pointer (&self->block, vmp_block_free);
   vmp_fd_clear (&self->package_fd);
+  vmp_fd_clear (&self->member_fd);
   g_clear_pointer (&self->pace, vmp_pace_free);
   g_clear_object (&self->connection);
   g_free (self->told_place);
@@ -349,6 +479,7 @@ static void
 vmp_worker_init (VmpWorker *self)
 {
   self->package_fd = -1;
+  self->member_fd = -1;
 }
 
 VmpWorker *

@@ -10,6 +10,7 @@
 #define VM_UUID "6c5a2e4e-4f1c-4e0e-9d3a-0d6c1b6a7f10"
 #define VM_PATH "/org/vmport/VirtualMachine/store/6c5a2e4e_4f1c_4e0e_9d3a_0d6c1b6a7f10"
 #define MANAGER_PATH "/org/vmport/Manager/store"
+#define SNAPSHOT_PATH "/org/vmport/Snapshot/store/6c5a2e4e_4f1c_4e0e_9d3a_0d6c1b6a7f10_"
 
 typedef struct
 {
@@ -28,6 +29,7 @@ struct _FakeDaemon
   VmportDBusDaemon *daemon;
   VmportDBusManager *manager;
   VmportDBusVirtualMachine *machine;
+  VmportDBusSnapshot *snapshots[2];
   /* Object path -> VmportDBusVirtualMachine, besides that one. */
   GHashTable *machines;
   GHashTable *jobs;
@@ -377,6 +379,9 @@ thread_main (gpointer user_data)
   FakeDaemon *fake = user_data;
   const char *const managers[] = { MANAGER_PATH, NULL };
   const char *const paths[] = { "/disk.qcow2", NULL };
+  /* The one in the middle is not there. */
+  const char *const snapshots[]
+    = { SNAPSHOT_PATH "first", SNAPSHOT_PATH "gone", SNAPSHOT_PATH "on_20top", NULL };
   g_autoptr (GVariant) reply = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -416,7 +421,21 @@ thread_main (gpointer user_data)
   vmport_dbus_virtual_machine_set_resource_paths (fake->machine, paths);
   vmport_dbus_virtual_machine_set_active_job (fake->machine, "/");
   g_signal_connect (fake->machine, "handle-set-security-scope", G_CALLBACK (set_scope_cb), fake);
+  vmport_dbus_virtual_machine_set_snapshots (fake->machine, snapshots);
   export_object (fake, fake->machine, VM_PATH);
+  for (gsize i = 0; i < G_N_ELEMENTS (fake->snapshots); i++)
+    {
+      VmportDBusSnapshot *snapshot = vmport_dbus_snapshot_skeleton_new ();
+
+      fake->snapshots[i] = snapshot;
+      vmport_dbus_snapshot_set_name (snapshot, i == 0 ? "first" : "on top");
+      vmport_dbus_snapshot_set_parent (snapshot, i == 0 ? "/" : snapshots[0]);
+      vmport_dbus_snapshot_set_creation_time (snapshot, (1000 + i) * G_USEC_PER_SEC);
+      vmport_dbus_snapshot_set_state (snapshot, i == 0 ? "off" : "running");
+      vmport_dbus_snapshot_set_current (snapshot, i == 1);
+      vmport_dbus_snapshot_set_storage (snapshot, i == 0 ? "internal" : "external");
+      export_object (fake, snapshot, snapshots[2 * i]);
+    }
 
   g_mutex_lock (&fake->lock);
   fake->ready = TRUE;
@@ -428,6 +447,8 @@ thread_main (gpointer user_data)
   g_hash_table_remove_all (fake->machines);
   g_dbus_connection_close_sync (fake->connection, NULL, NULL);
   g_clear_object (&fake->machine);
+  for (gsize i = 0; i < G_N_ELEMENTS (fake->snapshots); i++)
+    g_clear_object (&fake->snapshots[i]);
   g_clear_object (&fake->manager);
   g_clear_object (&fake->daemon);
   g_clear_object (&fake->connection);

@@ -128,6 +128,28 @@ start_export (Fixture *fixture, const char *directory, GError **error)
 }
 
 static void
+check_snapshots (GPtrArray *snapshots)
+{
+  VmportSnapshot *first, *second;
+  g_autoptr (GVariant) all = NULL;
+
+  g_assert_cmpuint (snapshots->len, ==, 2);
+  first = snapshots->pdata[0];
+  second = snapshots->pdata[1];
+  g_assert_cmpstr (vmport_snapshot_get_name (first), ==, "first");
+  g_assert_null (vmport_snapshot_get_parent_path (first));
+  g_assert_cmpuint (vmport_snapshot_get_creation_time (first), ==, 1000 * G_USEC_PER_SEC);
+  g_assert_cmpstr (vmport_snapshot_get_state (first), ==, "off");
+  g_assert_false (vmport_snapshot_get_current (first));
+  g_assert_cmpstr (vmport_snapshot_get_storage (first), ==, "internal");
+  g_assert_cmpstr (vmport_snapshot_get_parent_path (second), ==,
+                   vmport_snapshot_get_object_path (first));
+  g_assert_true (vmport_snapshot_get_current (second));
+  all = vmport_snapshot_to_variant (second);
+  g_assert_true (g_variant_lookup (all, "Storage", "s", NULL));
+}
+
+static void
 test_objects (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (VmportManager) manager = get_store (fixture);
@@ -135,6 +157,7 @@ test_objects (Fixture *fixture, gconstpointer data)
   g_autoptr (VmportVirtualMachine) again = NULL;
   g_autoptr (GPtrArray) managers = NULL;
   g_autoptr (GPtrArray) machines = NULL;
+  g_autoptr (GPtrArray) snapshots = NULL;
   g_autoptr (GPtrArray) jobs = NULL;
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
@@ -172,6 +195,20 @@ test_objects (Fixture *fixture, gconstpointer data)
   again = vmport_virtual_machine_refresh_sync (machine, NULL, &error);
   g_assert_no_error (error);
   g_assert_true (again != machine);
+
+  /* One that is gone between reading the machine and reading it is left out. */
+  g_assert_cmpuint (g_strv_length ((char **) vmport_virtual_machine_get_snapshot_paths (machine)),
+                    ==, 3);
+  snapshots = vmport_virtual_machine_list_snapshots_sync (machine, NULL, &error);
+  g_assert_no_error (error);
+  check_snapshots (snapshots);
+  g_clear_pointer (&snapshots, g_ptr_array_unref);
+  g_clear_object (&result);
+  vmport_virtual_machine_list_snapshots (machine, NULL, store_result, &result);
+  await (result);
+  snapshots = vmport_virtual_machine_list_snapshots_finish (machine, result, &error);
+  g_assert_no_error (error);
+  check_snapshots (snapshots);
 
   /* A job that is forgotten between listing and reading is no error. */
   fake_daemon_add_job (fixture->fake, 1, 7, "");

@@ -16,7 +16,7 @@ CALLS = {
                     'import verify load_export_settings load_import_settings '
                     'check_export_with_settings check_import_with_settings '
                     'export_with_settings import_with_settings',
-    Vmport.VirtualMachine: 'refresh get_configuration delete set_security_scope',
+    Vmport.VirtualMachine: 'refresh get_configuration list_snapshots delete set_security_scope',
     Vmport.Job: 'wait describe cancel suspend resume set_bandwidth_limit release',
 }
 
@@ -28,6 +28,8 @@ for cls, names in CALLS.items():
         for method in (plain, name + '_finish', name + '_sync'):
             assert hasattr(cls, method), (cls, method)
 
+assert {'name', 'parent-path', 'creation-time', 'state', 'current', 'storage'} \
+    <= {prop.name for prop in Vmport.Snapshot.list_properties()}
 assert 'percent' in [prop.name for prop in Vmport.Job.list_properties()]
 assert set(GObject.signal_list_names(Vmport.Job)) == {'progress', 'finished'}
 assert int(Vmport.JobState.COMPLETED_WITH_WARNINGS) == 32768

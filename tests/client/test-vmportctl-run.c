@@ -97,6 +97,8 @@ test_data (Fixture *fixture, gconstpointer data)
   check (fixture, "--json list", OK, "\"Name\" : \"web\"", NULL);
   check (fixture, "show web", OK, "State: off", NULL);
   check (fixture, "show web --json", OK, "\"/disk.qcow2\"", NULL);
+  check (fixture, "snapshots web", OK, "\n  on top", NULL);
+  check (fixture, "snapshots web --json", OK, "\"Storage\" : \"external\"", NULL);
   check (fixture, "settings web", OK, "CopyVmStorage=true", NULL);
   fake_daemon_add_job (fixture->fake, 5, 10, "org.vmport.Error.NoSpace");
   check (fixture, "jobs", OK, "org.vmport.Error.NoSpace", NULL);
@@ -109,6 +111,7 @@ test_statuses (Fixture *fixture, gconstpointer data)
   check (fixture, "", USAGE, NULL, "Usage:");
   check (fixture, "frobnicate", USAGE, NULL, "frobnicate");
   check (fixture, "show", USAGE, NULL, "show VM");
+  check (fixture, "snapshots", USAGE, NULL, "snapshots VM");
   check (fixture, "show web --nonsense", USAGE, NULL, "--nonsense");
   check (fixture, "--manager=none list", NOT_FOUND, NULL, "none");
   check (fixture, "show org.vmport.Error.NotFound", NOT_FOUND, NULL, "as scripted");

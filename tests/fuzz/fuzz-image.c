@@ -7,6 +7,7 @@
 #include "util/vmp-fd.h"
 #include "fuzz.h"
 #include "util/vmp-fd.h"
+#include "vmp-image-snapshot.h"
 #include "vmp-image.h"
 
 /* These choose vpc and vhdx too, modulo the number of formats. */
@@ -133,6 +134,37 @@ check_patch (int fd)
   g_assert_cmpstr (info.backing_format, ==, "qcow2");
 }
 
+/* What is said of snapshots is refused, or can be laid over the file. */
+static void
+check_snapshots (int fd)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) list = vmp_image_snapshot_list (fd, "input", &error);
+  GVariantIter iter;
+  const char *name;
+  guint64 offset;
+
+  g_assert_true ((list != NULL) == (error == NULL));
+  if (list == NULL)
+    return;
+  g_variant_iter_init (&iter, g_variant_ref_sink (list));
+  while (g_variant_iter_next (&iter, "(&stt)", &name, NULL, NULL))
+    {
+      g_auto (VmpImageSnapshot) snapshot = { 0 };
+
+      g_assert_true (g_utf8_validate (name, -1, NULL));
+      if (!vmp_image_snapshot_find (fd, "input", name, &snapshot, NULL))
+        continue;
+      for (int memory = 0; memory <= 1; memory++)
+        {
+          vmp_autofd int overlay = vmp_image_snapshot_open (fd, "input", &snapshot, memory, &offset,
+                                                            NULL);
+
+          g_assert_true (overlay < 0 || offset <= G_MAXINT64);
+        }
+    }
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -167,5 +199,6 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
       g_assert_null (info.format);
     }
   check_patch (fd);
+  check_snapshots (fd);
   return 0;
 }

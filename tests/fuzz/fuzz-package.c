@@ -21,7 +21,7 @@ try_variant (const uint8_t *data, size_t size)
 {
   g_autoptr (GBytes) bytes = g_bytes_new (data, size);
   g_autoptr (GVariant) variant = g_variant_ref_sink (
-      g_variant_new_from_bytes (G_VARIANT_TYPE ("(sssa(ssttss)a(sa(sss)))"), bytes, FALSE));
+      g_variant_new_from_bytes (G_VARIANT_TYPE ("(sssa(ssttss)a(sa(sss))a(ssssa(sa(sss))))"), bytes, FALSE));
   g_autoptr (VmpPackage) package = vmp_package_new_from_variant (variant, NULL);
 
   if (package != NULL)

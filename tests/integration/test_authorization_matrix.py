@@ -9,13 +9,12 @@ import pytest
 # pylint: disable=unused-import
 from rig.authorization import RULES, ctl, judge, people, put, store_file
 from rig.azman import Role, Scope, Store, Task
-from rig.caller import ACCESS_DENIED, DAEMON, ERROR, INTERACTIVE, JOB, MACHINE, MANAGER, STORE, \
-    UNKNOWN_OBJECT, Refused, refused, variants
+from rig.caller import ACCESS_DENIED, DAEMON, ERROR, INTERACTIVE, JOB, MACHINE, MANAGER, SNAPSHOT, \
+    STORE, UNKNOWN_OBJECT, Refused, refused, variants
 from rig.machines import bare_directory
 
 PEOPLE = ('alice', 'bob', 'carol', 'dave')
 SCOPES = ('', 'lab', 'prod')
-SNAPSHOT = 'org.vmport.Snapshot'
 PROPERTIES = '(properties)'
 
 # alice works in lab; bob was given nothing; carol runs everything; dave looks on in lab.

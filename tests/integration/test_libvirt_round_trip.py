@@ -7,7 +7,7 @@ import libvirt as libvirt_api
 import pytest
 from gi.repository import GLib
 
-from rig.caller import ERROR, Refused
+from rig.caller import ERROR, Refused, refused
 from rig.libvirt import IMAGES, NVRAM, SAVED, TPM
 from test_libvirt_manager import QEMU, define, path_of, wait_available, wait_until
 
@@ -63,6 +63,19 @@ def test_export_and_import(machine, libvirt, root, area):
     assert 'top-2.qcow2' in volumes
     libvirt.domain('copy').create()
     libvirt.domain('copy').destroy()
+
+
+def test_disks_in_another_format(machine, libvirt, root, area):
+    """DiskFormat: VMDK runs under libvirt; VHDX it does not know, which is said before a byte moves."""
+    root.wait(root.export(machine, area / 'p', {'DiskFormat': 'vmdk'}, manager=QEMU))
+    root.wait(root.import_(area / 'p', {'Name': 'copy'}, QEMU))
+    assert libvirt.xml('copy').count("type='vmdk'") == 2
+    libvirt.domain('copy').create()
+    libvirt.domain('copy').destroy()
+    root.wait(root.export(machine, area / 'q', {'DiskFormat': 'vhdx'}, manager=QEMU))
+    error = refused(root.check_import, area / 'q', {'Name': 'other'}, QEMU)
+    assert error.name == f'{ERROR}NotCompatible' and 'DiskFormat=qcow2' in error.message
+    root.wait(root.import_(area / 'q', {'Name': 'other'}))
 
 
 def test_from_the_store_and_back(machine, libvirt, root, area):

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from rig import snapshots
 from rig.loop import DEADLINE
 from rig.machines import bare_directory, names
 
@@ -106,6 +107,24 @@ def test_options_reach_the_job(daemon, alice, make_vm, area, users, ctl):
     machine = json.loads(ctl(users['alice'], '--json', 'show', 'web two'))
     assert machine['Name'] == 'web two'
     assert ctl(users['alice'], 'scope', 'web two') == '\n'
+
+
+def test_snapshots(daemon, make_vm, users, ctl):
+    machine, bob = make_vm('web'), users['bob']
+    assert ctl(bob, 'snapshots', 'web').split() == ['NAME', 'CREATED', 'STATE', 'STORAGE', 'CURRENT']
+    assert json.loads(ctl(bob, 'snapshots', 'web', '--json')) == []
+    snapshots.add(daemon, machine, [
+        snapshots.Snapshot('first', time=10), snapshots.Snapshot('branch', parent='first', time=30),
+        snapshots.Snapshot('leaf\u202e', parent='old ü', time=40, current=True),
+        snapshots.Snapshot('old ü', parent='first', time=20, state='running', memory='internal')])
+    lines = ctl(bob, 'snapshots', 'web').splitlines()[1:]
+    assert [line.split('1970')[0].rstrip() for line in lines] \
+        == ['first', '  old ü', '    leaf', '  branch'], 'the tree, without what turns text around'
+    assert 'running' in lines[1] and [line[-1] for line in lines].index('*') == 2
+    first, second, *_ = json.loads(ctl(bob, 'snapshots', 'web', '--json'))
+    assert (second['Name'], second['Parent']) == ('old ü', first['ObjectPath'])
+    assert second['CreationTime'] == 20_000_000
+    ctl(bob, 'snapshots', 'nothing', status=3)
 
 
 def test_a_refused_setting_names_itself(daemon, users, area, ctl):

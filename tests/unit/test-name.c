@@ -215,6 +215,53 @@ test_make_unique (void)
     }
 }
 
+static void
+test_relative (void)
+{
+  static const char *const rows[][3] = {
+    { "Virtual Hard Disks", "Virtual Hard Disks/base.qcow2", "base.qcow2" },
+    { "Snapshots/s1", "Virtual Hard Disks/base.qcow2", "../../Virtual Hard Disks/base.qcow2" },
+    { "Snapshots/s1", "Snapshots/s1/a.qcow2", "a.qcow2" },
+    { "Snapshots/s1", "Snapshots/s2/a.qcow2", "../s2/a.qcow2" },
+    { "Snapshots/s1", "Snapshots/s1", "../s1" },
+    { "a", "ab/c", "../ab/c" },
+    { "a/b", "a", "../../a" },
+    { "/x/y", "/x/z/a", "../z/a" },
+    { "/x", "/y", "../y" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autofree char *relative = vmp_name_relative_to (rows[i][0], rows[i][1]);
+      g_autofree char *again = NULL;
+
+      g_assert_cmpstr (relative, ==, rows[i][2]);
+      again = vmp_name_resolve (rows[i][0], relative);
+      g_assert_cmpstr (again, ==, rows[i][1]);
+    }
+}
+
+static void
+test_resolve (void)
+{
+  static const char *const rows[][3] = {
+    { "Snapshots/s1", "./a//b", "Snapshots/s1/a/b" },
+    { "Snapshots/s1", "../../../etc/passwd", NULL },
+    { "Snapshots/s1", "../../../Snapshots/s1/a", NULL },
+    { "Snapshots/s1", "/etc/passwd", NULL },
+    { "Snapshots/s1", "", NULL },
+    { "Virtual Hard Disks", "../vmport.xml", "vmport.xml" },
+    { "Virtual Hard Disks", "..", "" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autofree char *resolved = vmp_name_resolve (rows[i][0], rows[i][1]);
+
+      g_assert_cmpstr (resolved, ==, rows[i][2]);
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -229,5 +276,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/name/clean", test_clean);
   g_test_add_func ("/name/token", test_token);
   g_test_add_func ("/name/make-unique", test_make_unique);
+  g_test_add_func ("/name/relative", test_relative);
+  g_test_add_func ("/name/resolve", test_resolve);
   return g_test_run ();
 }

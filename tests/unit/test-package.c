@@ -12,6 +12,7 @@ static VmpPackage *
 make_package (void)
 {
   VmpPackage *package = vmp_package_new ();
+  VmpPackageSnapshot *snapshot;
   VmpPackageFile *file;
   VmpPackageDisk *disk;
 
@@ -32,6 +33,21 @@ make_package (void)
   vmp_package_disk_add_image (disk, "/srv/base.raw", "raw", "Virtual Hard Disks/base.raw");
   disk = vmp_package_add_disk (package, "vdb");
   vmp_package_disk_add_image (disk, "/srv/left behind.raw", "raw", NULL);
+  vmp_package_add_file (package, "Snapshots/a.xml", VMP_ROLE_SNAPSHOT);
+  vmp_package_add_file (package, "Snapshots/b.xml", VMP_ROLE_SNAPSHOT);
+  vmp_package_add_file (package, "Snapshots/b/memory.save", VMP_ROLE_SNAPSHOT_MEMORY);
+  vmp_package_add_file (package, "Snapshots/b/other.qcow2", VMP_ROLE_SNAPSHOT_DISK);
+  snapshot = vmp_package_add_snapshot (package, "a \"<", "Snapshots/a.xml");
+  disk = vmp_package_snapshot_add_disk (snapshot, "vda");
+  vmp_package_disk_add_image (disk, "/srv/base.raw", "raw", "Virtual Hard Disks/base.raw");
+  snapshot = vmp_package_add_snapshot (package, "b", "Snapshots/b.xml");
+  vmp_package_snapshot_set_memory (snapshot, "/srv/memory", "Snapshots/b/memory.save");
+  disk = vmp_package_snapshot_add_disk (snapshot, "vda");
+  vmp_package_disk_add_image (disk, "/srv/other.qcow2", "qcow2", "Snapshots/b/other.qcow2");
+  vmp_package_disk_add_image (disk, "/srv/base.raw", "raw", "Virtual Hard Disks/base.raw");
+  snapshot = vmp_package_add_snapshot (package, "c", "Snapshots/c.xml");
+  vmp_package_add_file (package, "Snapshots/c.xml", VMP_ROLE_SNAPSHOT);
+  vmp_package_snapshot_set_memory (snapshot, "/srv/memory left behind", NULL);
   return package;
 }
 
@@ -46,6 +62,7 @@ test_round_trip (void)
   g_autofree char *xml = vmp_package_to_xml (package);
   g_autofree char *again = NULL;
   g_autofree char *and_again = NULL;
+  VmpPackageSnapshot *snapshot;
   VmpPackageDisk *disk;
   VmpPackageFile *file;
 
@@ -62,7 +79,7 @@ test_round_trip (void)
   g_assert_cmpstr (vmp_package_get_uuid (from_xml), ==, UUID);
   g_assert_cmpstr (vmp_package_get_name (from_xml), ==, "web <1> & \"2\"");
   g_assert_cmpstr (vmp_package_get_state (from_xml), ==, "saved");
-  g_assert_cmpuint (vmp_package_get_files (from_xml)->len, ==, 5);
+  g_assert_cmpuint (vmp_package_get_files (from_xml)->len, ==, 10);
   g_assert_cmpuint (vmp_package_get_disks (from_xml)->len, ==, 2);
   disk = g_ptr_array_index (vmp_package_get_disks (from_xml), 1);
   g_assert_cmpstr (disk->target, ==, "vdb");
@@ -73,6 +90,40 @@ test_round_trip (void)
   g_assert_cmpstr (vmp_package_find_role (from_xml, VMP_ROLE_STATE)->name, ==, VM "/state.save");
   g_assert_null (vmp_package_find_role (from_xml, VMP_ROLE_KERNEL));
   g_assert_null (vmp_package_find_file (from_xml, "x"));
+
+  g_assert_cmpuint (vmp_package_get_snapshots (from_xml)->len, ==, 3);
+  snapshot = vmp_package_find_snapshot (from_xml, "a \"<");
+  g_assert_cmpstr (snapshot->file, ==, "Snapshots/a.xml");
+  g_assert_null (snapshot->memory_path);
+  snapshot = vmp_package_find_snapshot (from_xml, "b");
+  g_assert_cmpstr (snapshot->memory_path, ==, "/srv/memory");
+  g_assert_cmpstr (snapshot->memory_file, ==, "Snapshots/b/memory.save");
+  disk = g_ptr_array_index (snapshot->disks, 0);
+  g_assert_cmpuint (disk->images->len, ==, 2);
+  snapshot = vmp_package_find_snapshot (from_xml, "c");
+  g_assert_cmpstr (snapshot->memory_path, ==, "/srv/memory left behind");
+  g_assert_null (snapshot->memory_file);
+  g_assert_null (vmp_package_find_snapshot (from_xml, "d"));
+}
+
+static void
+test_snapshot_names (void)
+{
+  static const struct
+  {
+    const char *name;
+    const char *file;
+  } names[] = { { "a", "a" },         { "A", "A-2" },       { "a.xml", "a.xml-2" },
+                { "a-2", "a-2-2" },   { "v1.2", "v1.2" },   { "V1.2", "V1.2-2" },
+                { ".hidden", "%2Ehidden" }, { "x/y", "x%2Fy" } };
+  g_autoptr (GHashTable) taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *file = vmp_package_name_snapshot (names[i].name, taken);
+
+      g_assert_cmpstr (file, ==, names[i].file);
+    }
 }
 
 static void
@@ -98,11 +149,46 @@ test_roles (void)
 #define PACKAGE(disks, files) \
   HEAD MACHINE "<disks>" disks "</disks><files>" files "</files></package>"
 
+#define SNAPSHOT(content, files) \
+  HEAD MACHINE "<disks/><snapshots>" content "</snapshots><files>" CONFIGURATION DISKFILE files \
+               "</files></package>"
+#define ONE "<snapshot name='s' file='Snapshots/s.xml'/>"
+#define ONE_WITH(content) "<snapshot name='s' file='Snapshots/s.xml'>" content "</snapshot>"
+#define ONEFILE FILE ("Snapshots/s.xml", "snapshot")
+
 static const struct
 {
   const char *what;
   const char *xml;
 } refused[] = {
+  { "empty snapshots", SNAPSHOT ("", "") },
+  { "document not listed", SNAPSHOT (ONE, "") },
+  { "document of another role", SNAPSHOT (ONE, FILE ("Snapshots/s.xml", "snapshot-disk")) },
+  { "document of no snapshot",
+    HEAD MACHINE "<disks/><files>" CONFIGURATION ONEFILE "</files></package>" },
+  { "document of two", SNAPSHOT (ONE "<snapshot name='t' file='Snapshots/s.xml'/>", ONEFILE) },
+  { "snapshot twice", SNAPSHOT (ONE "<snapshot name='s' file='Snapshots/t.xml'/>",
+                                ONEFILE FILE ("Snapshots/t.xml", "snapshot")) },
+  { "snapshot elsewhere", SNAPSHOT ("<snapshot name='s' file='Virtual Hard Disks/s.xml'/>",
+                                    FILE ("Virtual Hard Disks/s.xml", "snapshot")) },
+  { "snapshot's image elsewhere",
+    SNAPSHOT (ONE, ONEFILE FILE ("Virtual Hard Disks/x", "snapshot-disk")) },
+  { "snapshot with a path", SNAPSHOT ("<snapshot name='../s' file='Snapshots/s.xml'/>", ONEFILE) },
+  { "snapshot hidden", SNAPSHOT ("<snapshot name='.s' file='Snapshots/s.xml'/>", ONEFILE) },
+  { "memory not listed",
+    SNAPSHOT (ONE_WITH ("<memory path='/m' file='Snapshots/s/m'/>"), ONEFILE) },
+  { "memory of another role", SNAPSHOT (ONE_WITH ("<memory path='/m' file='Snapshots/s/m'/>"),
+                                        ONEFILE FILE ("Snapshots/s/m", "snapshot-disk")) },
+  { "memory without a path", SNAPSHOT (ONE_WITH ("<memory file='Snapshots/s/m'/>"),
+                                       ONEFILE FILE ("Snapshots/s/m", "snapshot-memory")) },
+  { "two memories",
+    SNAPSHOT (ONE_WITH ("<memory path='/m'/><memory path='/m'/>"), ONEFILE) },
+  { "snapshot's disk not listed", SNAPSHOT (ONE_WITH (DISK ("vda", "Snapshots/s/x")), ONEFILE) },
+  { "snapshot's disk twice", SNAPSHOT (ONE_WITH (DISK ("vda", "Virtual Hard Disks/a.raw")
+                                                     DISK ("vda", "Virtual Hard Disks/a.raw")),
+                                       ONEFILE) },
+  { "snapshot's disk is a document", SNAPSHOT (ONE_WITH (DISK ("vda", "Snapshots/s.xml")),
+                                               ONEFILE) },
   { "no namespace", "<package version='1'/>" },
   { "version 2", "<package xmlns='urn:vmport:package:1' version='2'/>" },
   { "empty", HEAD "</package>" },
@@ -228,7 +314,7 @@ test_too_many (void)
           g_clear_object (&back);
           g_clear_pointer (&xml, g_free);
         }
-      vmp_package_add_file (package, name, VMP_ROLE_SNAPSHOT);
+      vmp_package_add_file (package, name, VMP_ROLE_SNAPSHOT_DISK);
     }
   xml = vmp_package_to_xml (package);
   back = vmp_package_new_from_xml (xml, strlen (xml), &error);
@@ -310,6 +396,7 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/package/round-trip", test_round_trip);
+  g_test_add_func ("/package/snapshot-names", test_snapshot_names);
   g_test_add_func ("/package/roles", test_roles);
   g_test_add_func ("/package/image-names", test_image_names);
   g_test_add_func ("/package/refused", test_refused);

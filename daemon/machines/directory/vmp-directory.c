@@ -4,6 +4,7 @@
  *   <root>/<uuid>/Virtual Machines/<uuid>/       kernel, initrd, UEFI variables, and the files of
  *                                                vmp-directory-files.c
  *   <root>/<uuid>/Virtual Hard Disks/            the images
+ *   <root>/<uuid>/Snapshots/                     see vmp-directory-snapshots.c
  *   <root>/.vmport-<token>/                      a machine being made or being removed
  *
  * A machine appears and disappears by one rename. */
@@ -19,6 +20,7 @@
 #include "vmp-at.h"
 #include "vmp-bridges.h"
 #include "vmp-directory-files.h"
+#include "vmp-directory-snapshots.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
 #include "vmp-name.h"
@@ -41,6 +43,7 @@ struct _VmpPlace
   int fd;
   dev_t dev;
   ino_t ino;
+  GHashTable *snapshots; /* names in the snapshots' folder, casefolded */
 };
 
 static void vmp_directory_machines_init (VmpMachinesInterface *iface);
@@ -113,14 +116,12 @@ configuration_path (const char *uuid)
   return g_strdup_printf ("%s/" VMP_PACKAGE_VM_FOLDER "/%s.xml", uuid, uuid);
 }
 
-static VmpMachine *
-read_machine (VmpDirectory *self, const char *uuid, GError **error)
+static VmpDomain *
+read_configuration (VmpDirectory *self, const char *uuid, GError **error)
 {
   g_autofree char *path = configuration_path (uuid);
   g_autoptr (GBytes) content = vmp_at_read (self->rootfd, path, VMP_DOMAIN_MAX_BYTES, error);
   g_autoptr (VmpDomain) domain = NULL;
-  GPtrArray *files;
-  gboolean saved = FALSE;
   gsize size;
   const char *xml;
 
@@ -136,13 +137,34 @@ read_machine (VmpDirectory *self, const char *uuid, GError **error)
                      path);
       return NULL;
     }
+  return g_steal_pointer (&domain);
+}
+
+/* A machine with a snapshot that cannot be taken in is there, with that flaw: nobody is to think that
+ * it has none. */
+static VmpMachine *
+read_machine (VmpDirectory *self, const char *uuid, GError **error)
+{
+  g_autoptr (VmpDomain) domain = read_configuration (self, uuid, error);
+  g_autoptr (VmpMachine) machine = NULL;
+  g_autoptr (GError) flaw = NULL;
+  GPtrArray *files, *snapshots;
+  gboolean saved = FALSE;
+
+  if (domain == NULL)
+    return NULL;
   files = vmp_directory_files_list (self->rootfd, self->root, uuid, error);
   if (files == NULL)
     return NULL;
   for (guint i = 0; i < files->len; i++)
     saved |= ((VmpMachineFile *) g_ptr_array_index (files, i))->role == VMP_ROLE_STATE;
-  return vmp_machine_new (uuid, vmp_domain_get_name (domain), saved ? "saved" : "off", "", domain,
-                          files);
+  snapshots = vmp_directory_snapshots_read (self->rootfd, uuid, &flaw);
+  machine = vmp_machine_new (uuid, vmp_domain_get_name (domain), saved ? "saved" : "off", "",
+                             domain, files, snapshots);
+  if (snapshots != NULL)
+    return g_steal_pointer (&machine);
+  g_warning ("%s: %s", self->root, flaw->message);
+  return vmp_machine_new_with_flaw (machine, flaw);
 }
 
 static gboolean
@@ -223,7 +245,8 @@ vmp_directory_is_available (VmpMachines *machines)
 static const char *const *
 vmp_directory_get_features (VmpMachines *machines)
 {
-  static const char *const features[] = { "saved-state", "in-place", "reflink", "scopes", NULL };
+  static const char *const features[]
+      = { "snapshots", "saved-state", "in-place", "reflink", "scopes", NULL };
 
   return features;
 }
@@ -313,33 +336,73 @@ vmp_directory_open_file (VmpMachines *machines, const char *path, GError **error
   return vmp_fd_steal (&fd);
 }
 
+/* Takes the machine out of the store by one rename, then removes what was renamed: its whole folder,
+ * or what its configuration lies in. */
+static gboolean
+remove_folder (VmpDirectory *self, const char *folder, GError **error)
+{
+  g_autofree char *token = vmp_name_new_token ();
+  g_autofree char *staging = g_strconcat (STAGING_PREFIX, token, NULL);
+
+  return vmp_at_rename_noreplace (self->rootfd, folder, self->rootfd, staging, error)
+         && vmp_at_sync (self->rootfd, ".", error)
+         && vmp_at_remove_tree (self->rootfd, staging, error);
+}
+
+/* Each file of the machine's by itself, for another machine uses one that lies among them. */
+static gboolean
+remove_storage (VmpDirectory *self, VmpMachine *machine, GPtrArray *spared, GError **error)
+{
+  const char *uuid = vmp_machine_get_uuid (machine);
+  g_autoptr (GPtrArray) storage = vmp_machine_list_storage (machine);
+  g_autofree char *own = g_build_filename (self->root, uuid, "", NULL);
+
+  for (guint i = 0; i < storage->len; i++)
+    {
+      const char *path = g_ptr_array_index (storage, i);
+
+      if (g_str_has_prefix (path, own)
+          && !g_ptr_array_find_with_equal_func (spared, path, g_str_equal, NULL)
+          && !vmp_at_unlink (self->rootfd, path_beneath (self, path), error))
+        return FALSE;
+    }
+  return vmp_directory_snapshots_remove (self->rootfd, uuid, error)
+         && vmp_at_remove_empty_tree (self->rootfd, uuid, error);
+}
+
+/* Documents of snapshots stay with the images that they are of. Where all of these lie elsewhere, after
+ * an import in place, there is nothing here to keep. */
+static gboolean
+remove_documents (VmpDirectory *self, VmpMachine *machine, GError **error)
+{
+  const char *uuid = vmp_machine_get_uuid (machine);
+  g_autoptr (GPtrArray) storage = vmp_machine_list_storage (machine);
+  g_autofree char *own = g_build_filename (self->root, uuid, "", NULL);
+
+  for (guint i = 0; i < storage->len; i++)
+    if (g_str_has_prefix (g_ptr_array_index (storage, i), own))
+      return TRUE;
+  return vmp_directory_snapshots_remove (self->rootfd, uuid, error)
+         && vmp_at_remove_empty_tree (self->rootfd, uuid, error);
+}
+
 static gboolean
 vmp_directory_remove (VmpMachines *machines, VmpMachine *machine, gboolean delete_storage,
                       GPtrArray *spared, GError **error)
 {
   VmpDirectory *self = VMP_DIRECTORY (machines);
   const char *uuid = vmp_machine_get_uuid (machine);
-  g_autofree char *token = vmp_name_new_token ();
-  g_autofree char *staging = g_strconcat (STAGING_PREFIX, token, NULL);
+  g_autofree char *folder = g_build_filename (uuid, VMP_PACKAGE_VM_FOLDER, NULL);
 
-  if (delete_storage)
-    {
-      if (!vmp_at_rename_noreplace (self->rootfd, uuid, self->rootfd, staging, error))
-        return FALSE;
-    }
-  else
-    {
-      g_autofree char *folder = g_strdup_printf ("%s/" VMP_PACKAGE_VM_FOLDER, uuid);
-
-      if (!vmp_at_rename_noreplace (self->rootfd, folder, self->rootfd, staging, error))
-        return FALSE;
-      if (unlinkat (self->rootfd, uuid, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY)
-        g_warning ("%s: cannot remove the folder of %s: %s", self->root, uuid,
-                   g_strerror (errno));
-    }
-  return vmp_at_sync (self->rootfd, ".", error)
-         && vmp_at_remove_tree (self->rootfd, staging, error)
-         && vmp_at_sync (self->rootfd, ".", error);
+  if (delete_storage && spared->len == 0)
+    return remove_folder (self, uuid, error) && vmp_at_sync (self->rootfd, ".", error);
+  if (!remove_folder (self, folder, error)
+      || !(delete_storage ? remove_storage (self, machine, spared, error)
+                          : remove_documents (self, machine, error)))
+    return FALSE;
+  if (unlinkat (self->rootfd, uuid, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != ENOENT)
+    g_warning ("%s: cannot remove the folder of %s: %s", self->root, uuid, g_strerror (errno));
+  return vmp_at_sync (self->rootfd, ".", error);
 }
 
 static void
@@ -347,6 +410,7 @@ vmp_directory_end (VmpMachines *machines, VmpPlace *place)
 {
   g_free (place->token);
   g_free (place->uuid);
+  g_hash_table_unref (place->snapshots);
   vmp_fd_clear (&place->fd);
   g_free (place);
 }
@@ -386,6 +450,7 @@ vmp_directory_begin (VmpMachines *machines, const char *token, const char *uuid,
   place->fd = fd;
   place->dev = st.st_dev;
   place->ino = st.st_ino;
+  place->snapshots = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   return place;
 }
 
@@ -434,6 +499,13 @@ vmp_directory_set_state_path (VmpMachines *machines, VmpPlace *place, const char
                               GError **error)
 {
   return vmp_directory_files_set_state_path (place->fd, place->uuid, path, error);
+}
+
+static gboolean
+vmp_directory_add_snapshot (VmpMachines *machines, VmpPlace *place, VmpSnapshot *snapshot,
+                            GError **error)
+{
+  return vmp_directory_snapshots_add (place->fd, place->uuid, snapshot, place->snapshots, error);
 }
 
 static gboolean
@@ -511,6 +583,7 @@ vmp_directory_machines_init (VmpMachinesInterface *iface)
   iface->reopen_file = vmp_directory_reopen_file;
   iface->write_configuration = vmp_directory_write_configuration;
   iface->set_state_path = vmp_directory_set_state_path;
+  iface->add_snapshot = vmp_directory_add_snapshot;
   iface->sync = vmp_directory_sync;
   iface->describe = vmp_directory_describe;
   iface->define = vmp_directory_define;

@@ -8,6 +8,7 @@
 #include <libvirt/virterror.h>
 
 #include "vmp-capabilities.h"
+#include "vmp-error.h"
 #include "vmp-libvirt-error.h"
 #include "vmp-libvirt-private.h"
 
@@ -32,7 +33,22 @@ add_domain (VmpCapabilities *capabilities, virConnectPtr connection, VmpDomain *
   return ok;
 }
 
-/* Adds to @findings what stands in the way. FALSE where libvirt could not be asked. Blocking. */
+/* The only format of a package's that libvirt has no word for. */
+static gboolean
+check_formats (VmpDomain *domain, GError **error)
+{
+  for (guint disk = 0; disk < vmp_domain_get_n_disks (domain); disk++)
+    for (guint i = 0; i < vmp_domain_get_n_images (domain, disk); i++)
+      if (g_strcmp0 (vmp_domain_get_image_format (domain, disk, i), "vhdx") == 0)
+        return vmp_error_set (error, VMPORT_ERROR_NOT_COMPATIBLE,
+                              _ ("The disk “%s” is a VHDX image, which libvirt does not know; export "
+                                 "the machine with DiskFormat=qcow2, or import it into a store"),
+                              vmp_domain_get_disk_target (domain, disk));
+  return TRUE;
+}
+
+/* Adds to @findings what stands in the way. FALSE where libvirt could not be asked, or never takes the
+ * machine. Blocking. */
 gboolean
 vmp_libvirt_check_domain (virConnectPtr connection, VmpDomain *domain, GPtrArray *findings,
                           GError **error)
@@ -44,7 +60,8 @@ vmp_libvirt_check_domain (virConnectPtr connection, VmpDomain *domain, GPtrArray
     return vmp_libvirt_error_set (error, "Cannot ask for the host's capabilities");
   capabilities = vmp_capabilities_new_from_xml (xml, error);
   free (xml);
-  if (capabilities == NULL || !add_domain (capabilities, connection, domain, error))
+  if (capabilities == NULL || !check_formats (domain, error)
+      || !add_domain (capabilities, connection, domain, error))
     return FALSE;
   vmp_capabilities_check (capabilities, domain, findings);
   return TRUE;

@@ -383,5 +383,5 @@ vmp_libvirt_read_machine (virDomainPtr domain, VmpLibvirtHost *host, GError **er
   scope = g_strdup (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_SCOPE));
   vmp_domain_set_note (model, VMP_DOMAIN_NOTE_SCOPE, NULL);
   return vmp_machine_new (uuid, vmp_domain_get_name (model), state, scope != NULL ? scope : "",
-                          model, list_files (host, uuid, vmp_domain_get_name (model), state));
+                          model, list_files (host, uuid, vmp_domain_get_name (model), state), NULL);
 }

@@ -138,7 +138,7 @@ def draw_export(rng, stage):
         place = 'held'
     draw.fault(0.2, [
         {'NoSuchKey': True}, {'Checksum': 'md5'}, {'Caption': 'mine'}, {'InstanceID': 'mine'},
-        {'CopyVmStorage': 'no'}, {'DiskFormat': 'raw'}, {'DiskFormat': 'floppy'},
+        {'CopyVmStorage': 'no'}, {'DiskFormat': 'floppy'},
         {'CopySnapshotConfiguration': byte(2)}, {'CopySnapshotConfiguration': byte(3)},
         {'CopySnapshotConfiguration': byte(9)}, {'CaptureLiveState': byte(1)},
         {'CaptureLiveState': byte(2)}, {'ExcludedVirtualHardDisks': ['vdz']},

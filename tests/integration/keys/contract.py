@@ -22,8 +22,7 @@ CHOICES = {'MacAddresses': ('auto', 'generate', 'keep', 'keep-if-free'),
            'Checksum': ('fs-verity', 'sha256', 'none'),
            'DiskFormat': ('keep', 'qcow2', 'raw', 'vhdx', 'vmdk'),
            'CopySnapshotConfiguration': (0, 1, 2, 3), 'CaptureLiveState': (0, 1, 2)}
-UNSUPPORTED = {'DiskFormat': ('qcow2', 'raw', 'vhdx', 'vmdk'),
-               'CopySnapshotConfiguration': (2, 3), 'CaptureLiveState': (1, 2)}
+UNSUPPORTED = {'CaptureLiveState': (1, 2)}
 PATHS = ('SourceResourcePaths', 'TargetResourcePaths', 'SourceVmDataRoot',
          'SourceSnapshotDataRoot', 'SourceVhdDataRoot', 'TargetVmDataRoot',
          'TargetSnapshotDataRoot', 'TargetVhdDataRoot')
@@ -336,6 +335,9 @@ def expect_export(machine, directory, settings, types):
         wanted = f'vmport:{machine.uuid}' if key == 'InstanceID' else DEFAULTS.get(key)
         if key in settings and value[key] != wanted:
             result.call.add(INVALID)
+    if value['CopySnapshotConfiguration'] > 1:
+        # The machines have no snapshots.
+        result.call.add('NotFound' if value['SnapshotVirtualSystem'] else INVALID)
     excluded = set()
     for name in value['ExcludedVirtualHardDisks']:
         found = [index for index, disk in enumerate(machine.disks)

@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import pathlib
 import xml.etree.ElementTree as ElementTree
 
 from gi.repository import GLib
 
-from rig import packages
-from rig.machines import MIB, names, random_disk
+from rig import packages, trees
+from rig.machines import MIB, Disk, names, random_disk, same_content
+from rig.snapshots import path_of
 from rig.world import open_folder
 
 from . import LEFT_OUT, Row, failed, given, key, warnings
@@ -22,6 +24,16 @@ def web(world):
     return world.once('web', lambda: world.machine(
         'web', [random_disk(3, 'web.qcow2', 'qcow2'), random_disk(1, 'data.raw')],
         ['user', 'network:lab']))
+
+
+def tree(world):
+    """With snapshots, inside its images and outside."""
+    def make():
+        machine = world.machine('tree', [Disk(name='disk.qcow2', size=MIB)])
+        trees.plant(world.daemon, machine, 'mixed')
+        world.keep()
+        return machine
+    return world.once('tree', make)
 
 
 STATE = b'LibvirtQemudSave' + b'memory' * 10000
@@ -135,27 +147,49 @@ def create_vm_export_subdirectory(world, value):
     return outcome.result['ExportPath'].replace(str(folder), '<directory>')
 
 
+def moment(folder):
+    """Which moment of the tree a package's machine is of, and which others came along."""
+    (image, *_), = packages.drives(folder).values()
+    byte_now = trees.marker(folder / image[2])
+    now, = (name for name, value in trees.MARKERS.items() if value == byte_now)
+    others = [name for name in names(folder) if packages.members(folder).get(name) == 'snapshot']
+    return f'{now}; {len(others)} snapshots'
+
+
 @key('export', 'CopySnapshotConfiguration', STRING, [
-    Row(LEFT_OUT, 'data.raw web.qcow2; no Snapshots'),
-    Row(byte(0), 'data.raw web.qcow2; no Snapshots', same=True),
-    # The store has no snapshots yet: all of them are none.
-    Row(byte(1), 'data.raw web.qcow2; no Snapshots', same=True),
-    Row(byte(2), 'NotSupported'), Row(byte(3), 'NotSupported'),
-    Row(byte(4), 'InvalidParameter')])
+    Row(LEFT_OUT, 'now; 5 snapshots'), Row(byte(0), 'now; 5 snapshots', same=True),
+    Row(byte(1), 'now; 0 snapshots'), Row(byte(2), 's2; 0 snapshots of a new machine'),
+    Row(byte(3), 's2; 0 snapshots of the same machine'), Row(byte(4), 'InvalidParameter')])
 def copy_snapshot_configuration(world, value):
-    folder, outcome = export(world, given('CopySnapshotConfiguration', value))
+    machine = tree(world)
+    settings = given('CopySnapshotConfiguration', value)
+    one = value in (byte(2), byte(3))
+    if one:
+        settings['SnapshotVirtualSystem'] = 's2'
+    folder, outcome = export(world, settings, machine)
     if outcome.error:
         return failed(outcome, 'CopySnapshotConfiguration')
-    assert not (folder / 'Snapshots').exists()
-    return f'{images(folder)}; no Snapshots'
+    uuid = machine.rpartition('/')[2].replace('_', '-')
+    which = 'the same' if packages.machine_uuid(folder) == uuid else 'a new'
+    return moment(folder) + (f' of {which} machine' if one else '')
 
 
 @key('export', 'SnapshotVirtualSystem', NUMBER, [
     Row(LEFT_OUT, 'no warning'), Row('', 'no warning', same=True),
-    Row('before', 'SettingUnused of SnapshotVirtualSystem')])
+    Row('before', 'SettingUnused of SnapshotVirtualSystem'),
+    Row('with 2, s3', 's3; 0 snapshots'), Row('with 2, the path of t2', 't2; 0 snapshots'),
+    Row('with 2, nothing', 'InvalidParameter'), Row('with 2, before', 'NotFound'),
+    Row('with 2, the path of the machine', 'NotFound')])
 def snapshot_virtual_system(world, value):
-    _, outcome = export(world, given('SnapshotVirtualSystem', value))
-    return warnings(outcome)
+    if value is LEFT_OUT or not value.startswith('with 2'):
+        _, outcome = export(world, given('SnapshotVirtualSystem', value))
+        return warnings(outcome)
+    machine = tree(world)
+    wanted = {'nothing': '', 'the path of t2': path_of(machine, 't2'),
+              'the path of the machine': machine}.get(value[8:], value[8:])
+    folder, outcome = export(world, {'CopySnapshotConfiguration': byte(2),
+                                     'SnapshotVirtualSystem': wanted}, machine)
+    return failed(outcome, 'SnapshotVirtualSystem') if outcome.error else moment(folder)
 
 
 @key('export', 'CaptureLiveState', STRING, [
@@ -239,12 +273,18 @@ def bandwidth_limit(world, value):
 
 @key('export', 'DiskFormat', NUMBER, [
     Row(LEFT_OUT, 'byte for byte'), Row('keep', 'byte for byte', same=True),
-    Row('qcow2', 'NotSupported'), Row('raw', 'NotSupported'), Row('vhdx', 'NotSupported'),
-    Row('vmdk', 'NotSupported'), Row('floppy', 'InvalidParameter')])
+    Row('qcow2', 'qcow2, the same to a guest'), Row('raw', 'raw, the same to a guest'),
+    Row('vhdx', 'vhdx, the same to a guest'), Row('vmdk', 'vmdk, the same to a guest'),
+    Row('floppy', 'InvalidParameter')])
 def disk_format(world, value):
     folder, outcome = export(world, given('DiskFormat', value))
     if outcome.error:
         return failed(outcome, 'DiskFormat')
+    if value not in (LEFT_OUT, 'keep'):
+        for path in map(pathlib.Path, world.root.machines()[web(world)]['ResourcePaths']):
+            assert same_content(path, path.suffix[1:],
+                                folder / f'Virtual Hard Disks/{path.stem}.{value}', value)
+        return f'{value}, the same to a guest'
     for path in world.root.machines()[web(world)]['ResourcePaths']:
         with open(path, 'rb') as first, \
                 open(folder / 'Virtual Hard Disks' / os.path.basename(path), 'rb') as second:

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 from gi.repository import GLib
 
-from rig import packages
+from rig import packages, trees
 from rig.machines import MIB, Disk, bare_directory, make_image, names, random_disk
 from rig.world import open_folder
 
@@ -29,6 +29,14 @@ def plain(world):
                                           random_disk(1, 'data.raw')], ['user', 'network:lab'])
         return world.package(machine, 'plain')
     return world.once('plain', make)
+
+
+def with_snapshots(world):
+    def make():
+        machine = world.machine('grown', [Disk(name='disk.qcow2', size=MIB)])
+        trees.plant(world.daemon, machine, 'external')
+        return world.package(machine, 'grown')
+    return world.once('grown', make)
 
 
 def saved(world):
@@ -391,15 +399,22 @@ def target_vm_data_root(world, value):
 
 
 @key('import', 'TargetSnapshotDataRoot', NUMBER, [
-    Row(LEFT_OUT, 'no warning'), Row('', 'no warning', same=True),
-    # The store has no snapshots yet, so nothing goes there.
-    Row('a folder', 'no warning', same=True),
+    Row(LEFT_OUT, 'store; no warning'), Row('', 'store; no warning', same=True),
+    Row('a folder', 'folder; no warning'),
     Row('a missing folder', 'InvalidParameter'), Row('relative', 'InvalidParameter'),
-    Row('in place, a folder', 'SettingUnused of TargetSnapshotDataRoot')])
+    Row('in place, a folder', 'package; SettingUnused of TargetSnapshotDataRoot')])
 def target_snapshot_data_root(world, value):
-    folder, outcome = targeted(world, world.copy(plain(world)), 'TargetSnapshotDataRoot', value)
-    assert names(folder) == []
-    return failed(outcome) if outcome.error else warnings(outcome)
+    """Where the overlay is that the machine itself does not use."""
+    package = world.copy(with_snapshots(world))
+    folder, outcome = targeted(world, package, 'TargetSnapshotDataRoot', value)
+    if outcome.error:
+        return failed(outcome)
+    documents = trees.read_documents(world.daemon, outcome.result['ImportedVirtualMachine'])
+    overlay = pathlib.Path(trees.chain_of(documents['s2'].find('domain'))[0])
+    place, = (name for name, root in (('store', world.daemon.store), ('folder', folder),
+                                      ('package', package)) if root in overlay.parents)
+    assert overlay.is_file()
+    return f'{place}; {warnings(outcome)}'
 
 
 @key('import', 'TargetVhdDataRoot', NUMBER, [

@@ -19,6 +19,7 @@
 #include "vmp-directory.h"
 #include "vmp-error.h"
 #include "vmp-idle.h"
+#include "vmp-landlock.h"
 #if VMP_HAVE_LIBVIRT
 #include "vmp-libvirt.h"
 #endif
@@ -39,6 +40,7 @@ typedef struct
   char *state_directory;
   char *worker;
   int exit_on_idle; /* seconds, 0 = never */
+  char *worker_socket;
 } Options;
 
 typedef struct
@@ -61,6 +63,7 @@ options_clear (Options *options)
   g_free (options->config_file);
   g_free (options->state_directory);
   g_free (options->worker);
+  g_free (options->worker_socket);
 }
 
 static gboolean
@@ -80,6 +83,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       N_ ("Start this program as worker"), N_ ("FILE") },
     { "exit-on-idle", 0, 0, G_OPTION_ARG_INT, &options->exit_on_idle,
       N_ ("End after that long without work"), N_ ("SECONDS") },
+    { "worker-socket", 0, 0, G_OPTION_ARG_FILENAME, &options->worker_socket,
+      N_ ("Do not start workers, but connect to this socket for each"), N_ ("SOCKET") },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, N_ ("Print the version and exit"),
       NULL },
     { NULL },
@@ -214,12 +219,22 @@ wait_for_rollback (Daemon *self)
     g_source_remove (timeout);
 }
 
+/* Once, rather than by each worker. */
+static void
+tell_of_the_fence (void)
+{
+  if (vmp_landlock_get_abi () == 0)
+    g_message ("%s", _ ("This kernel has no Landlock: workers are held by their user's rights and a "
+                        "filter of system calls, and can open whatever their user can"));
+}
+
 static gboolean
 prepare (Daemon *self, GError **error)
 {
   g_autoptr (VmpScopeStore) store = NULL;
   VmpJobsConfig jobs = { 0 };
 
+  tell_of_the_fence ();
   self->config = vmp_config_load (self->options.config_file, self->options.state_directory, error);
   if (self->config == NULL || !make_state_directory (self, error))
     return FALSE;
@@ -234,6 +249,7 @@ prepare (Daemon *self, GError **error)
   jobs.max_per_user = self->config->max_jobs_per_user;
   jobs.retention_usec = (gint64) self->config->retention_seconds * G_USEC_PER_SEC;
   jobs.worker.program = self->options.worker;
+  jobs.worker.socket = self->options.worker_socket;
   jobs.worker.timeout_seconds = self->config->worker_timeout_seconds;
   jobs.worker.service_user = self->options.session ? NULL : VMP_SERVICE_USER;
   self->jobs = vmp_jobs_new (&jobs, self->options.state_directory, error);

@@ -132,10 +132,15 @@ static gboolean
 remove_foreign (VmpRun *run, VmpDeletePlan *plan, GError **error)
 {
   g_autoptr (VmpWorkerHost) worker = NULL;
+  g_autoptr (VmpPlaces) places = vmp_places_new ();
 
   if (plan->foreign->len == 0)
     return TRUE;
-  worker = vmp_run_start_worker (run, error);
+  for (guint i = 0; i < plan->foreign->len; i++)
+    vmp_places_add_around (places, g_ptr_array_index (plan->foreign, i));
+  for (guint i = 0; i < plan->folders->len; i++)
+    vmp_places_add_around (places, g_ptr_array_index (plan->folders, i));
+  worker = vmp_run_start_worker (run, places, error);
   if (worker == NULL)
     return FALSE;
   for (guint i = 0; i < plan->foreign->len; i++)

@@ -640,7 +640,6 @@ static VmpExportPlan *
 plan_new (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *request)
 {
   VmpExportPlan *self = g_new0 (VmpExportPlan, 1);
-  VmpMachine *machine = request->machine;
   g_autofree char *configuration = NULL;
 
   self->run = run;
@@ -658,9 +657,7 @@ plan_new (VmpRun *run, VmpWorkerHost *worker, VmpExportRequest *request)
   self->taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->by_path = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->texts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  self->subdirectory = vmp_settings_get_boolean (request->settings, "CreateVmExportSubdirectory")
-                           ? vmp_name_to_folder (vmp_machine_get_name (machine))
-                           : g_strdup ("");
+  self->subdirectory = vmp_export_request_get_subdirectory (request);
   configuration = g_strdup_printf (VMP_PACKAGE_VM_FOLDER "/%s.xml",
                                    vmp_domain_get_uuid (self->domain));
   vmp_package_add_file (self->package, configuration, VMP_ROLE_CONFIGURATION);

@@ -44,6 +44,15 @@ vmp_export_request_free (VmpExportRequest *request)
   g_free (request);
 }
 
+/* The folder beneath the one that was named, "" for that one itself. */
+char *
+vmp_export_request_get_subdirectory (VmpExportRequest *request)
+{
+  return vmp_settings_get_boolean (request->settings, "CreateVmExportSubdirectory")
+             ? vmp_name_to_folder (vmp_machine_get_name (request->machine))
+             : g_strdup ("");
+}
+
 static gboolean
 has_disk (VmpDomain *domain, const char *name)
 {
@@ -297,6 +306,18 @@ look_again (Export *self, GError **error)
   return vmp_export_request_check (self->request, vmp_run_get_machines (self->run), error);
 }
 
+/* A machine's files that are not the manager's own are opened by another worker, see
+ * vmp_source_list_send(). */
+static VmpWorkerHost *
+start_worker (VmpRun *run, VmpExportRequest *request, GError **error)
+{
+  g_autoptr (VmpPlaces) places = vmp_places_new ();
+  g_autofree char *subdirectory = vmp_export_request_get_subdirectory (request);
+
+  vmp_folder_add_to (request->folder, places, subdirectory, VMP_PLACE_MAKE);
+  return vmp_run_start_worker (run, places, error);
+}
+
 GVariant *
 vmp_export_check_work (VmpRun *run, gpointer data, GError **error)
 {
@@ -305,7 +326,7 @@ vmp_export_check_work (VmpRun *run, gpointer data, GError **error)
 
   if (!look_again (&self, error))
     return NULL;
-  self.worker = vmp_run_start_worker (run, error);
+  self.worker = start_worker (run, self.request, error);
   if (self.worker == NULL)
     return NULL;
   self.plan = vmp_export_plan_make (run, self.worker, self.request, error);
@@ -326,7 +347,7 @@ vmp_export_work (VmpRun *run, gpointer data, GError **error)
 
   if (!look_again (&self, error))
     return NULL;
-  self.worker = vmp_run_start_worker (run, error);
+  self.worker = start_worker (run, self.request, error);
   if (self.worker == NULL)
     return NULL;
   vmp_run_follow (run, self.worker);

@@ -17,6 +17,7 @@ typedef struct
 VmpExportRequest *vmp_export_request_new (VmpMachine *machine, VmpFolder *folder,
                                           VmpSettings *settings);
 void vmp_export_request_free (VmpExportRequest *request);
+char *vmp_export_request_get_subdirectory (VmpExportRequest *request);
 gboolean vmp_export_request_check (VmpExportRequest *request, VmpMachines *machines,
                                    GError **error);
 gboolean vmp_export_request_find_snapshot (VmpExportRequest *request, VmpMachines *machines,

@@ -124,6 +124,23 @@ vmp_folder_call_worker (VmpFolder *self, VmpWorkerHost *worker, const char *meth
   return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 }
 
+/* The folder, or one in it, is a place of a worker's. */
+void
+vmp_folder_add_to (VmpFolder *self, VmpPlaces *places, const char *subdirectory,
+                   VmpPlaceAccess access)
+{
+  g_autofree char *path = NULL;
+
+  if (self->fd >= 0)
+    {
+      vmp_places_add_fd (places, self->fd, access);
+      return;
+    }
+  path = subdirectory[0] != '\0' ? g_build_filename (self->path, subdirectory, NULL)
+                                 : g_strdup (self->path);
+  vmp_places_add (places, path, access);
+}
+
 /* Writes into an entry of the undo list where it was. A descriptor does not outlive the daemon: its
  * inode does, and @base, the path that led to it, if anybody knows one. */
 void

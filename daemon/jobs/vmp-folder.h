@@ -4,6 +4,7 @@
 
 #include <gio/gio.h>
 
+#include "vmp-places.h"
 #include "vmp-worker-host.h"
 
 G_BEGIN_DECLS
@@ -25,6 +26,8 @@ gboolean vmp_folder_pass (VmpFolder *self, GVariantDict *options, GUnixFDList **
 GVariant *vmp_folder_call_worker (VmpFolder *self, VmpWorkerHost *worker, const char *method,
                                   GVariantDict *options, GError **error);
 
+void vmp_folder_add_to (VmpFolder *self, VmpPlaces *places, const char *subdirectory,
+                        VmpPlaceAccess access);
 void vmp_folder_note (VmpFolder *self, const char *base, GVariantDict *entry);
 gboolean vmp_folder_is_noted (VmpFolder *self, GVariant *entry);
 

@@ -120,13 +120,16 @@ vmp_identity_get_uid (VmpIdentity *self)
   return self->uid;
 }
 
-/* In the form that the worker reads: VMP_IDENTITY_TYPE of vmp-sandbox.h. Full reference. */
+/* In the form that the worker reads: VMP_IDENTITY_TYPE of vmp-sandbox.h. Full reference. @places:
+ * where it may open files, NULL for nowhere. */
 GVariant *
-vmp_identity_to_variant (VmpIdentity *self)
+vmp_identity_to_variant (VmpIdentity *self, VmpPlaces *places)
 {
+  g_autoptr (VmpPlaces) none = places == NULL ? vmp_places_new () : NULL;
+
   return g_variant_ref_sink (
-      g_variant_new ("(uu@aub)", (guint32) self->uid, (guint32) self->gid,
+      g_variant_new ("(uu@aub@a(su))", (guint32) self->uid, (guint32) self->gid,
                      g_variant_new_fixed_array (G_VARIANT_TYPE_UINT32, self->groups->data,
                                                 self->groups->len, sizeof (gid_t)),
-                     self->change));
+                     self->change, vmp_places_to_variant (none != NULL ? none : places)));
 }

@@ -26,7 +26,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Look, look_clear)
 static gboolean
 look (Look *self, VmpImportRequest *request, GError **error)
 {
-  self->worker = vmp_run_start_worker (self->run, error);
+  self->worker = vmp_import_request_start_worker (request, self->run, error);
   if (self->worker == NULL)
     return FALSE;
   self->plan = vmp_import_plan_read (self->run, self->worker, request->folder, error);

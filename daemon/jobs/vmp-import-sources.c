@@ -316,6 +316,8 @@ look_at_origins (VmpImportPlan *plan, GError **error)
                                          : g_build_filename (folder, base, NULL);
           guint source = vmp_source_list_add_path (plan->sources, path, image->format);
 
+          /* The package named it, not the caller. */
+          vmp_source_list_set_flags (plan->sources, source, VMP_SOURCE_LOOK);
           g_array_append_val (sources, source);
         }
     }

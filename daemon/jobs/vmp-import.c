@@ -45,24 +45,6 @@ typedef struct
   char *path; /* of the new machine's object */
 } Import;
 
-VmpImportRequest *
-vmp_import_request_new (VmpFolder *folder, VmpSettings *settings)
-{
-  VmpImportRequest *request = g_new0 (VmpImportRequest, 1);
-
-  request->folder = vmp_folder_ref (folder);
-  request->settings = settings != NULL ? g_object_ref (settings) : NULL;
-  return request;
-}
-
-void
-vmp_import_request_free (VmpImportRequest *request)
-{
-  vmp_folder_unref (request->folder);
-  g_clear_object (&request->settings);
-  g_free (request);
-}
-
 static void
 target_free (gpointer data)
 {
@@ -823,7 +805,7 @@ vmp_import_work (VmpRun *run, gpointer request, GError **error)
   g_auto (Import) self = { .run = run, .request = request };
   g_autoptr (GVariant) copied = NULL;
 
-  self.worker = vmp_run_start_worker (run, error);
+  self.worker = vmp_import_request_start_worker (request, run, error);
   if (self.worker == NULL)
     return NULL;
   vmp_run_follow (run, self.worker);

@@ -14,6 +14,8 @@ typedef struct
 
 VmpImportRequest *vmp_import_request_new (VmpFolder *folder, VmpSettings *settings);
 void vmp_import_request_free (VmpImportRequest *request);
+VmpWorkerHost *vmp_import_request_start_worker (VmpImportRequest *request, VmpRun *run,
+                                                GError **error);
 
 /* VmpWorks over a VmpImportRequest: the import itself; what GetImportSettings answers (a{sv}); what
  * CheckImport answers (aa{sv}, wrapped as the value "Findings"). */

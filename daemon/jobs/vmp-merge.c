@@ -370,7 +370,7 @@ vmp_merge_make_member (VmpRun *run, VmpWorkerHost *worker, VmpSourceList *source
   if (program == NULL)
     return FALSE;
   work.before = g_array_new (FALSE, FALSE, sizeof (struct stat));
-  work.block = vmp_run_start_inspector (run, error);
+  work.block = vmp_run_start_block (run, error);
   if (work.block == NULL || !call (work.block, "StartBlock", g_variant_new ("(s)", program), error)
       || !add_images (&work, error))
     return FALSE;

@@ -133,18 +133,15 @@ vmp_run_is_cancelled (VmpRun *self, GError **error)
   return TRUE;
 }
 
-/* A worker as the job's caller. */
+/* A worker as the job's caller, which opens files in @places alone. */
 VmpWorkerHost *
-vmp_run_start_worker (VmpRun *self, GError **error)
+vmp_run_start_worker (VmpRun *self, VmpPlaces *places, GError **error)
 {
-  return vmp_worker_host_start (self->config->program, self->config->timeout_seconds,
-                                self->identity, self->cancellable, error);
+  return vmp_worker_host_start (self->config, self->identity, places, self->cancellable, error);
 }
 
-/* A worker that is nobody's: it has no connection to the caller, and what it says of finished
- * files is what is believed. */
-VmpWorkerHost *
-vmp_run_start_inspector (VmpRun *self, GError **error)
+static VmpWorkerHost *
+start_as_nobody (VmpRun *self, VmpPlaces *places, GError **error)
 {
   g_autoptr (VmpIdentity) identity = NULL;
 
@@ -154,8 +151,32 @@ vmp_run_start_inspector (VmpRun *self, GError **error)
     identity = vmp_identity_new_for_name (self->config->service_user, error);
   if (identity == NULL)
     return NULL;
-  return vmp_worker_host_start (self->config->program, self->config->timeout_seconds, identity,
-                                self->cancellable, error);
+  return vmp_worker_host_start (self->config, identity, places, self->cancellable, error);
+}
+
+/* A worker that is nobody's: it has no connection to the caller, opens no file, and what it says of
+ * finished files is what is believed. */
+VmpWorkerHost *
+vmp_run_start_inspector (VmpRun *self, GError **error)
+{
+  return start_as_nobody (self, NULL, error);
+}
+
+/* One that may start a program of the host's, QEMU, beside what it is handed. */
+VmpWorkerHost *
+vmp_run_start_block (VmpRun *self, GError **error)
+{
+  static const char *const programs[] = { "/usr",  "/bin",       "/lib",      "/lib64",
+                                          "/etc/ld.so.cache", "/nix/store", "/gnu/store" };
+  g_autoptr (VmpPlaces) places = vmp_places_new ();
+
+  for (gsize i = 0; i < G_N_ELEMENTS (programs); i++)
+    vmp_places_add (places, programs[i], VMP_PLACE_RUN);
+  vmp_places_add (places, "/dev/null", VMP_PLACE_CHANGE);
+  vmp_places_add (places, "/dev/urandom", VMP_PLACE_READ);
+  /* QEMU's server listens for a moment. */
+  vmp_places_add (places, g_get_tmp_dir (), VMP_PLACE_MEET);
+  return start_as_nobody (self, places, error);
 }
 
 static void
@@ -380,12 +401,34 @@ is_by_fd (VmpRun *self, GVariant *entry)
   return by_fd && self->folder != NULL;
 }
 
+/* Where what an entry is about may be. */
+static VmpPlaces *
+find_places (VmpRun *self, GVariant *entry)
+{
+  g_autoptr (VmpPlaces) places = vmp_places_new ();
+  const char *directory = "", *subdirectory = "", *path;
+  g_autofree char *package = NULL;
+
+  if (is_by_fd (self, entry))
+    vmp_folder_add_to (self->folder, places, "", VMP_PLACE_MAKE);
+  g_variant_lookup (entry, "Directory", "&s", &directory);
+  g_variant_lookup (entry, "Subdirectory", "&s", &subdirectory);
+  package = g_build_filename (directory, subdirectory, NULL);
+  vmp_places_add_around (places, package);
+  if (g_variant_lookup (entry, "Path", "&s", &path))
+    vmp_places_add_around (places, path);
+  if (g_variant_lookup (entry, "Root", "&s", &path))
+    vmp_places_add (places, path, VMP_PLACE_MAKE);
+  return g_steal_pointer (&places);
+}
+
 static gboolean
 undo_as_owner (VmpRun *self, GVariant *entry, GError **error)
 {
   g_autoptr (GCancellable) never = g_cancellable_new ();
-  g_autoptr (VmpWorkerHost) worker = vmp_worker_host_start (
-      self->config->program, self->config->timeout_seconds, self->identity, never, error);
+  g_autoptr (VmpPlaces) places = find_places (self, entry);
+  g_autoptr (VmpWorkerHost) worker = vmp_worker_host_start (self->config, self->identity, places,
+                                                            never, error);
   g_autoptr (GUnixFDList) fds = NULL;
   g_autoptr (GVariant) reply = NULL;
   GVariantDict left;

@@ -21,14 +21,6 @@ typedef struct _VmpRun VmpRun;
 #define VMP_UNDO_PLACE "Place"
 #define VMP_UNDO_SCOPE "Scope"
 
-/* How workers are started and watched. */
-typedef struct
-{
-  const char *program;
-  guint timeout_seconds;
-  const char *service_user; /* of the inspector; NULL: whoever the daemon is (a session bus) */
-} VmpWorkerConfig;
-
 /* The work of a job: its result, a{sv}, or NULL with @error set. */
 typedef GVariant *(*VmpWork) (VmpRun *run, gpointer plan, GError **error);
 typedef void (*VmpMainFunc) (gpointer data);
@@ -51,8 +43,9 @@ VmpIdentity *vmp_run_get_identity (VmpRun *self);
 void vmp_run_in_main (VmpMainFunc func, gpointer data);
 gboolean vmp_run_is_cancelled (VmpRun *self, GError **error);
 
-VmpWorkerHost *vmp_run_start_worker (VmpRun *self, GError **error);
+VmpWorkerHost *vmp_run_start_worker (VmpRun *self, VmpPlaces *places, GError **error);
 VmpWorkerHost *vmp_run_start_inspector (VmpRun *self, GError **error);
+VmpWorkerHost *vmp_run_start_block (VmpRun *self, GError **error);
 void vmp_run_follow (VmpRun *self, VmpWorkerHost *worker);
 void vmp_run_unfollow (VmpRun *self);
 guint vmp_run_add_undo (VmpRun *self, GVariant *entry, GError **error);

@@ -9,6 +9,7 @@
 #include "vmp-fd.h"
 #include "vmp-name.h"
 #include "vmp-package.h"
+#include "vmp-places.h"
 
 typedef struct
 {
@@ -152,11 +153,12 @@ entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
 
   g_variant_dict_init (&options, NULL);
   g_variant_dict_insert (&options, "Name", "s", entry->path);
-  if (entry->key != NULL)
+  if (entry->key != NULL && entry->handed < 0)
     g_variant_dict_insert (&options, entry->key, "s", entry->path);
   else
     {
-      int handle = g_unix_fd_list_append (fds, entry->fd, error);
+      int handle = g_unix_fd_list_append (fds, entry->handed >= 0 ? entry->handed : entry->fd,
+                                          error);
 
       if (handle < 0)
         {
@@ -167,9 +169,9 @@ entry_to_options (Entry *entry, GUnixFDList *fds, GError **error)
     }
   if (entry->format != NULL)
     g_variant_dict_insert (&options, "Format", "s", entry->format);
-  if ((entry->flags & VMP_SOURCE_WRITABLE) != 0)
+  if ((entry->flags & VMP_SOURCE_WRITABLE) != 0 && entry->handed < 0)
     g_variant_dict_insert (&options, "Writable", "b", TRUE);
-  if ((entry->flags & VMP_SOURCE_HAND_OVER) != 0)
+  if ((entry->flags & VMP_SOURCE_HAND_OVER) != 0 && entry->handed < 0)
     g_variant_dict_insert (&options, "HandOver", "b", TRUE);
   if ((entry->flags & VMP_SOURCE_LOCK) != 0)
     g_variant_dict_insert (&options, "Lock", "b", TRUE);
@@ -200,24 +202,23 @@ is_sensible (GVariant *reading)
 }
 
 static gboolean
-take_handed (Entry *entry, GUnixFDList *fds, GError **error)
+take_handed (Entry *entry, gboolean wanted, GUnixFDList *fds, GError **error)
 {
   gint32 handle;
 
-  if ((entry->flags & VMP_SOURCE_HAND_OVER) == 0
+  if (!wanted || entry->handed >= 0
       || g_variant_lookup (entry->reading, "ErrorName", "&s", NULL))
     return TRUE;
   if (!g_variant_lookup (entry->reading, "Fd", "h", &handle) || fds == NULL || handle < 0
       || handle >= g_unix_fd_list_get_length (fds))
     return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker hands over no file");
-  vmp_fd_clear (&entry->handed);
   entry->handed = g_unix_fd_list_get (fds, handle, error);
   return entry->handed >= 0 && vmp_fd_check_regular (entry->handed, entry->path, error);
 }
 
 static gboolean
 take_readings (VmpSourceList *self, guint from, guint until, GVariant *reply, GUnixFDList *fds,
-               GError **error)
+               gboolean opened, GError **error)
 {
   g_autoptr (GVariant) readings = g_variant_get_child_value (reply, 0);
   GVariantIter iter;
@@ -229,23 +230,167 @@ take_readings (VmpSourceList *self, guint from, guint until, GVariant *reply, GU
     {
       Entry *entry;
 
-      if (id < from || id >= until || !is_sensible (reading))
+      entry = id >= from && id < until ? g_ptr_array_index (self->entries, id) : NULL;
+      if (entry == NULL || entry->reading != NULL || !is_sensible (reading))
         {
           g_variant_unref (reading);
           return vmp_error_set (error, VMPORT_ERROR_FAILED,
                                 "The worker answered what cannot be, or was not asked about");
         }
-      entry = g_ptr_array_index (self->entries, id);
-      g_clear_pointer (&entry->reading, g_variant_unref);
       entry->reading = reading;
-      if (!take_handed (entry, fds, error))
+      if (!take_handed (entry,
+                        opened ? (entry->flags & VMP_SOURCE_LOOK) == 0
+                               : (entry->flags & VMP_SOURCE_HAND_OVER) != 0,
+                        fds, error))
         return FALSE;
     }
+  return TRUE;
+}
+
+static gboolean
+check_all_read (VmpSourceList *self, guint from, guint until, GError **error)
+{
   for (guint i = from; i < until; i++)
     if (((Entry *) g_ptr_array_index (self->entries, i))->reading == NULL)
       return vmp_error_set (error, VMPORT_ERROR_FAILED,
                             "The worker did not answer for a file that it was asked about");
   return TRUE;
+}
+
+static gboolean
+is_elsewhere (Entry *entry)
+{
+  return g_strcmp0 (entry->key, "Path") == 0 && entry->path[0] == '/';
+}
+
+/* What a worker that only opens files is told: that of a file which is looked at alone is all that
+ * anybody wants to know of it. */
+static GVariant *
+entry_to_opening (Entry *entry, GError **error)
+{
+  GVariantDict options;
+
+  if ((entry->flags & VMP_SOURCE_LOOK) != 0)
+    return entry_to_options (entry, NULL, error);
+  g_variant_dict_init (&options, NULL);
+  g_variant_dict_insert (&options, "Name", "s", entry->path);
+  g_variant_dict_insert (&options, "Path", "s", entry->path);
+  if ((entry->flags & VMP_SOURCE_WRITABLE) != 0)
+    g_variant_dict_insert (&options, "Writable", "b", TRUE);
+  g_variant_dict_insert (&options, "HandOver", "b", TRUE);
+  return g_variant_dict_end (&options);
+}
+
+/* The reading of what could be opened, and is to be read, is for the other worker to give. */
+static void
+forget_openings (VmpSourceList *self, guint from, guint until)
+{
+  for (guint i = from; i < until; i++)
+    {
+      Entry *entry = g_ptr_array_index (self->entries, i);
+
+      if (entry->handed >= 0)
+        g_clear_pointer (&entry->reading, g_variant_unref);
+    }
+}
+
+static gboolean
+open_with (VmpSourceList *self, VmpWorkerHost *opener, guint from, guint until, GError **error)
+{
+  g_autoptr (GUnixFDList) fds_out = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  GVariantBuilder sources;
+
+  g_variant_builder_init (&sources, G_VARIANT_TYPE ("a(ua{sv})"));
+  for (guint i = from; i < until; i++)
+    {
+      Entry *entry = g_ptr_array_index (self->entries, i);
+      GVariant *options;
+
+      if (!is_elsewhere (entry))
+        continue;
+      options = entry_to_opening (entry, error);
+      if (options == NULL)
+        {
+          g_variant_builder_clear (&sources);
+          return FALSE;
+        }
+      g_variant_builder_add (&sources, "(u@a{sv})", i, options);
+    }
+  reply = vmp_worker_host_call (opener, "AddSources", g_variant_new ("(a(ua{sv}))", &sources),
+                                "(a(ua{sv}))", NULL, &fds_out, error);
+  if (reply == NULL || !take_readings (self, from, until, reply, fds_out, TRUE, error))
+    return FALSE;
+  for (guint i = from; i < until; i++)
+    if (is_elsewhere (g_ptr_array_index (self->entries, i))
+        && !check_all_read (self, i, i + 1, error))
+      return FALSE;
+  forget_openings (self, from, until);
+  return TRUE;
+}
+
+static gboolean
+open_elsewhere (VmpSourceList *self, VmpWorkerHost *worker, guint from, guint until,
+                GError **error)
+{
+  g_autoptr (VmpPlaces) places = vmp_places_new ();
+  g_autoptr (VmpWorkerHost) opener = NULL;
+  gboolean any = FALSE, done;
+
+  for (guint i = from; i < until; i++)
+    {
+      Entry *entry = g_ptr_array_index (self->entries, i);
+
+      if (!is_elsewhere (entry))
+        continue;
+      any = TRUE;
+      vmp_places_add (places, entry->path,
+                      (entry->flags & VMP_SOURCE_WRITABLE) != 0 ? VMP_PLACE_CHANGE
+                                                                : VMP_PLACE_READ);
+    }
+  if (!any)
+    return TRUE;
+  opener = vmp_worker_host_start_another (worker, places, error);
+  if (opener == NULL)
+    return FALSE;
+  done = open_with (self, opener, from, until, error);
+  vmp_worker_host_stop (opener);
+  return done;
+}
+
+/* What nobody has read yet. */
+static gboolean
+read_with (VmpSourceList *self, VmpWorkerHost *worker, guint from, guint until, GError **error)
+{
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  g_autoptr (GUnixFDList) fds_out = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  GVariantBuilder sources;
+
+  g_variant_builder_init (&sources, G_VARIANT_TYPE ("a(ua{sv})"));
+  for (guint i = from; i < until; i++)
+    {
+      Entry *entry = g_ptr_array_index (self->entries, i);
+      GVariant *options;
+
+      if (entry->reading != NULL)
+        continue;
+      options = entry_to_options (entry, fds, error);
+      if (options == NULL)
+        {
+          g_variant_builder_clear (&sources);
+          return FALSE;
+        }
+      g_variant_builder_add (&sources, "(u@a{sv})", i, options);
+      /* The message has a copy; this one is not needed again. */
+      vmp_fd_clear (&entry->fd);
+      if ((entry->flags & VMP_SOURCE_HAND_OVER) == 0)
+        vmp_fd_clear (&entry->handed);
+    }
+  reply = vmp_worker_host_call (worker, "AddSources", g_variant_new ("(a(ua{sv}))", &sources),
+                                "(a(ua{sv}))", fds, &fds_out, error);
+  return reply != NULL && take_readings (self, from, until, reply, fds_out, FALSE, error)
+         && check_all_read (self, from, until, error);
 }
 
 /* Sends what was added since the last time and takes the readings. */
@@ -254,30 +399,10 @@ vmp_source_list_send (VmpSourceList *self, VmpWorkerHost *worker, GError **error
 {
   while (self->sent < self->entries->len)
     {
-      g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
-      g_autoptr (GUnixFDList) fds_out = NULL;
-      g_autoptr (GVariant) reply = NULL;
       guint until = MIN (self->entries->len, self->sent + VMP_WORKER_MAX_FDS);
-      GVariantBuilder sources;
 
-      g_variant_builder_init (&sources, G_VARIANT_TYPE ("a(ua{sv})"));
-      for (guint i = self->sent; i < until; i++)
-        {
-          Entry *entry = g_ptr_array_index (self->entries, i);
-          GVariant *options = entry_to_options (entry, fds, error);
-
-          if (options == NULL)
-            {
-              g_variant_builder_clear (&sources);
-              return FALSE;
-            }
-          g_variant_builder_add (&sources, "(u@a{sv})", i, options);
-          /* The message has a copy; this one is not needed again. */
-          vmp_fd_clear (&entry->fd);
-        }
-      reply = vmp_worker_host_call (worker, "AddSources", g_variant_new ("(a(ua{sv}))", &sources),
-                                    "(a(ua{sv}))", fds, &fds_out, error);
-      if (reply == NULL || !take_readings (self, self->sent, until, reply, fds_out, error))
+      if (!open_elsewhere (self, worker, self->sent, until, error)
+          || !read_with (self, worker, self->sent, until, error))
         return FALSE;
       self->sent = until;
     }

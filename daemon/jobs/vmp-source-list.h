@@ -14,6 +14,7 @@ typedef enum
   VMP_SOURCE_HAND_OVER = 1 << 1, /* the daemon wants the file itself */
   VMP_SOURCE_SAVE_IMAGE = 1 << 2, /* it is a state that libvirt saved */
   VMP_SOURCE_LOCK = 1 << 3,       /* no QEMU may write the image while the worker has it */
+  VMP_SOURCE_LOOK = 1 << 4,       /* only its reading is wanted: it is not copied */
 } VmpSourceFlags;
 
 VmpSourceList *vmp_source_list_new (void);
@@ -38,6 +39,8 @@ void vmp_source_list_set_backing (VmpSourceList *self, guint source, const char 
 void vmp_source_list_set_state (VmpSourceList *self, guint source, const char *xml,
                                 const char *cookie);
 
+/* Files that are named by an absolute path are opened by a worker of their own: the one that goes on
+ * to read what is in them can open nothing but what lies in the places of its job. */
 gboolean vmp_source_list_send (VmpSourceList *self, VmpWorkerHost *worker, GError **error);
 /* What the worker says of it (a{sv}, borrowed), after it was sent. */
 GVariant *vmp_source_list_get_reading (VmpSourceList *self, guint source);

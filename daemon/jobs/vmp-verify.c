@@ -249,10 +249,13 @@ vmp_verify_work (VmpRun *run, gpointer folder, GError **error)
   g_autoptr (GVariant) report = NULL;
   GVariantDict options, result;
 
+  g_autoptr (VmpPlaces) places = vmp_places_new ();
+
   g_variant_dict_init (&options, NULL);
   g_variant_dict_insert (&options, "Whole", "b", TRUE);
   self.findings = vmp_findings_new ();
-  self.worker = vmp_run_start_worker (run, error);
+  vmp_folder_add_to (folder, places, "", VMP_PLACE_READ);
+  self.worker = vmp_run_start_worker (run, places, error);
   if (self.worker == NULL)
     {
       g_variant_dict_clear (&options);

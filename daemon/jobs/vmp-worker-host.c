@@ -8,9 +8,14 @@
 
 #include <errno.h>
 #include <gio/gunixconnection.h>
+#include <glib-unix.h>
 #include <glib/gi18n-lib.h>
+#include <poll.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "vmp-error.h"
 #include "vmp-fd.h"
@@ -32,11 +37,14 @@
 struct _VmpWorkerHost
 {
   GObject parent_instance;
-  GSubprocess *process;
+  const VmpWorkerConfig *config;
+  VmpIdentity *identity;
+  GSubprocess *process; /* NULL for one that somebody else started */
+  int pidfd;
+  GSource *end; /* of the process, as the descriptor tells it */
   GDBusConnection *connection;
   GCancellable *cancellable;
   guint subscription;
-  guint timeout_seconds;
   gint64 last_sign;
   gboolean exited;
   VmpWorkerProgress progress;
@@ -51,7 +59,12 @@ vmp_worker_host_finalize (GObject *object)
   VmpWorkerHost *self = VMP_WORKER_HOST (object);
 
   vmp_worker_host_stop (self);
+  g_clear_pointer (&self->identity, vmp_identity_unref);
   g_clear_object (&self->process);
+  if (self->end != NULL)
+    g_source_destroy (self->end);
+  g_clear_pointer (&self->end, g_source_unref);
+  vmp_fd_clear (&self->pidfd);
   g_clear_object (&self->connection);
   g_clear_object (&self->cancellable);
   G_OBJECT_CLASS (vmp_worker_host_parent_class)->finalize (object);
@@ -66,6 +79,7 @@ vmp_worker_host_class_init (VmpWorkerHostClass *klass)
 static void
 vmp_worker_host_init (VmpWorkerHost *self)
 {
+  self->pidfd = -1;
 }
 
 /* A wait that turns the thread's context, bounded by a deadline. */
@@ -133,7 +147,7 @@ make_environment (void)
 }
 
 static gboolean
-spawn (VmpWorkerHost *self, const char *program, int child_end, GError **error)
+spawn (VmpWorkerHost *self, int child_end, GError **error)
 {
   g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (
       G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
@@ -141,7 +155,7 @@ spawn (VmpWorkerHost *self, const char *program, int child_end, GError **error)
 
   g_subprocess_launcher_set_environ (launcher, environment);
   g_subprocess_launcher_take_fd (launcher, child_end, WORKER_SOCKET);
-  self->process = g_subprocess_launcher_spawn (launcher, error, program, NULL);
+  self->process = g_subprocess_launcher_spawn (launcher, error, self->config->program, NULL);
   if (self->process == NULL)
     {
       g_prefix_error (error, _ ("Cannot start a worker: "));
@@ -152,15 +166,16 @@ spawn (VmpWorkerHost *self, const char *program, int child_end, GError **error)
 }
 
 static gboolean
-send_identity (int socket, VmpIdentity *identity, GError **error)
+send_identity (VmpWorkerHost *self, int socket, VmpPlaces *places, GError **error)
 {
-  g_autoptr (GVariant) who = vmp_identity_to_variant (identity);
+  g_autoptr (GVariant) who = vmp_identity_to_variant (self->identity, places);
   guint32 size = (guint32) g_variant_get_size (who);
   g_autoptr (GByteArray) message = g_byte_array_new ();
 
   g_byte_array_append (message, (const guint8 *) &size, sizeof size);
   g_byte_array_append (message, g_variant_get_data (who), size);
-  return vmp_fd_write_all_to_socket (socket, message->data, message->len, error);
+  return vmp_fd_send (socket, message->data, message->len,
+                      places != NULL ? vmp_places_get_fd (places) : -1, error);
 }
 
 static void
@@ -179,6 +194,106 @@ on_progress (GDBusConnection *connection, const char *sender, const char *path,
     self->progress (done, phase, file, self->progress_data);
 }
 
+static guint
+get_start_seconds (VmpWorkerHost *self)
+{
+  return CLAMP (self->config->timeout_seconds, MIN_START_SECONDS, MAX_START_SECONDS);
+}
+
+static gboolean
+set_start_error (VmpWorkerHost *self, const char *why, GError **error)
+{
+  if (g_cancellable_is_cancelled (self->cancellable))
+    return vmp_error_set (error, VMPORT_ERROR_CANCELLED, _ ("The job was cancelled"));
+  return vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("The worker did not come up: %s"), why);
+}
+
+static gboolean
+wait_readable (VmpWorkerHost *self, int socket, GError **error)
+{
+  gint64 deadline = g_get_monotonic_time () + (gint64) get_start_seconds (self) * G_USEC_PER_SEC;
+  struct pollfd wait = { socket, POLLIN, 0 };
+
+  while (!g_cancellable_is_cancelled (self->cancellable) && g_get_monotonic_time () < deadline)
+    {
+      int n = poll (&wait, 1, TICK_MSEC);
+
+      if (n > 0)
+        return TRUE;
+      if (n < 0 && errno != EINTR)
+        return set_start_error (self, g_strerror (errno), error);
+    }
+  return set_start_error (self, _ ("it does not answer"), error);
+}
+
+static gboolean
+on_ended (int fd, GIOCondition condition, gpointer data)
+{
+  VmpWorkerHost *self = data; /* alive: finalize destroys the source */
+
+  self->exited = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* The kernel says who sent the byte. A process that ends lets its number go to another one; but the
+ * one that was meant goes on to answer on this connection, so it was there when the number became a
+ * descriptor. */
+static gboolean
+hold_process (VmpWorkerHost *self, const struct ucred *sender, GError **error)
+{
+  if (self->process != NULL)
+    return TRUE;
+  self->pidfd = pidfd_open (sender->pid, 0);
+  if (self->pidfd < 0)
+    return set_start_error (self, g_strerror (errno), error);
+  self->end = g_unix_fd_source_new (self->pidfd, G_IO_IN);
+  g_source_set_callback (self->end, G_SOURCE_FUNC (on_ended), self, NULL);
+  g_source_attach (self->end, g_main_context_get_thread_default ());
+  return TRUE;
+}
+
+/* What is sent while it is on comes with its sender. */
+static gboolean
+set_passcred (int socket, int on, GError **error)
+{
+  if (setsockopt (socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
+    return vmp_error_set_errno (error, errno, _ ("Cannot prepare a worker's socket"));
+  return TRUE;
+}
+
+/* The worker's first byte: it has become who it was told to be, and is behind its fence. */
+static gboolean
+wait_ready (VmpWorkerHost *self, int socket, GError **error)
+{
+  union
+  {
+    struct cmsghdr header; /* for its alignment */
+    char buffer[CMSG_SPACE (sizeof (struct ucred))];
+  } control;
+  char byte = 1;
+  struct iovec part = { &byte, 1 };
+  struct msghdr message = { .msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.buffer,
+                            .msg_controllen = sizeof control.buffer };
+  struct cmsghdr *header;
+  struct ucred sender;
+
+  if (!wait_readable (self, socket, error))
+    return FALSE;
+  if (recvmsg (socket, &message, MSG_CMSG_CLOEXEC) != 1)
+    return set_start_error (self, _ ("it ended"), error);
+  header = CMSG_FIRSTHDR (&message);
+  if (byte != 0 || header == NULL || header->cmsg_level != SOL_SOCKET
+      || header->cmsg_type != SCM_CREDENTIALS)
+    return set_start_error (self, _ ("it answers what makes no sense"), error);
+  memcpy (&sender, CMSG_DATA (header), sizeof sender);
+  if (sender.uid != vmp_identity_get_uid (self->identity))
+    return set_start_error (self, _ ("it is not the user that it is to be"), error);
+  return set_passcred (socket, FALSE, error) && hold_process (self, &sender, error);
+}
+
+/* Takes @socket_fd. */
 static gboolean
 connect_to (VmpWorkerHost *self, int socket_fd, GError **error)
 {
@@ -188,7 +303,6 @@ connect_to (VmpWorkerHost *self, int socket_fd, GError **error)
   g_autoptr (GSource) source = NULL;
   g_autoptr (GSource) tick = NULL;
   g_autoptr (GError) local_error = NULL;
-  guint start_seconds = CLAMP (self->timeout_seconds, MIN_START_SECONDS, MAX_START_SECONDS);
   Wait wait = { NULL, FALSE };
 
   if (socket == NULL)
@@ -197,7 +311,7 @@ connect_to (VmpWorkerHost *self, int socket_fd, GError **error)
       return FALSE;
     }
   stream = g_socket_connection_factory_create_connection (socket);
-  source = add_deadline (start_seconds * 1000, on_deadline, &wait);
+  source = add_deadline (get_start_seconds (self) * 1000, on_deadline, &wait);
   tick = add_deadline (TICK_MSEC, on_tick, NULL);
   g_dbus_connection_new (G_IO_STREAM (stream), NULL,
                          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, deadline, on_ready,
@@ -214,39 +328,93 @@ connect_to (VmpWorkerHost *self, int socket_fd, GError **error)
   g_object_unref (wait.result);
   if (self->connection != NULL)
     return TRUE;
-  if (g_cancellable_is_cancelled (self->cancellable))
-    return vmp_error_set (error, VMPORT_ERROR_CANCELLED, _ ("The job was cancelled"));
-  return vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("The worker did not come up: %s"),
-                        wait.expired ? _ ("it does not answer") : local_error->message);
+  return set_start_error (self, wait.expired ? _ ("it does not answer") : local_error->message,
+                          error);
 }
 
-/* Starts @program as @identity. Blocking, as all that follows; @cancellable ends every wait. */
-VmpWorkerHost *
-vmp_worker_host_start (const char *program, guint timeout_seconds, VmpIdentity *identity,
-                       GCancellable *cancellable, GError **error)
+static int
+spawn_on_a_pair (VmpWorkerHost *self, GError **error)
 {
-  g_autoptr (VmpWorkerHost) self = g_object_new (VMP_TYPE_WORKER_HOST, NULL);
   int ends[2];
 
-  self->timeout_seconds = timeout_seconds;
-  self->cancellable = g_object_ref (cancellable);
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     {
       vmp_error_set_errno (error, errno, _ ("Cannot make a socket pair"));
-      return NULL;
+      return -1;
     }
-  if (!spawn (self, program, ends[1], error) || !send_identity (ends[0], identity, error))
+  if (!spawn (self, ends[1], error))
     {
       close (ends[0]);
-      return NULL;
+      return -1;
     }
-  if (!connect_to (self, ends[0], error))
+  return ends[0];
+}
+
+/* Who listens there must be root, or whoever the daemon is: it hears who the worker is to be. */
+static gboolean
+check_listener (int fd, const char *path, GError **error)
+{
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+    return vmp_error_set_errno (error, errno, _ ("Cannot tell who listens on “%s”"), path);
+  if (peer.uid != 0 && peer.uid != geteuid ())
+    return vmp_error_set (error, VMPORT_ERROR_FAILED,
+                          _ ("“%s” is the socket of user %u, who may not start workers"), path,
+                          peer.uid);
+  return TRUE;
+}
+
+static int
+connect_to_starter (const char *path, GError **error)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  vmp_autofd int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  if (strlen (path) >= sizeof address.sun_path)
+    {
+      vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("“%s” is too long for a socket"), path);
+      return -1;
+    }
+  memcpy (address.sun_path, path, strlen (path) + 1);
+  if (fd < 0 || connect (fd, (struct sockaddr *) &address, sizeof address) < 0)
+    {
+      vmp_error_set_errno (error, errno, _ ("Cannot reach “%s”, which starts workers"), path);
+      return -1;
+    }
+  return check_listener (fd, path, error) ? vmp_fd_steal (&fd) : -1;
+}
+
+/* Starts a worker as @identity, which opens files in @places alone: NULL for none at all. Blocking,
+ * as all that follows; @cancellable ends every wait. */
+VmpWorkerHost *
+vmp_worker_host_start (const VmpWorkerConfig *config, VmpIdentity *identity, VmpPlaces *places,
+                       GCancellable *cancellable, GError **error)
+{
+  g_autoptr (VmpWorkerHost) self = g_object_new (VMP_TYPE_WORKER_HOST, NULL);
+  vmp_autofd int socket = -1;
+
+  self->config = config;
+  self->identity = vmp_identity_ref (identity);
+  self->cancellable = g_object_ref (cancellable);
+  socket = config->socket != NULL ? connect_to_starter (config->socket, error)
+                                  : spawn_on_a_pair (self, error);
+  if (socket < 0 || !set_passcred (socket, TRUE, error) || !send_identity (self, socket, places, error)
+      || !wait_ready (self, socket, error) || !connect_to (self, vmp_fd_steal (&socket), error))
     return NULL;
   self->last_sign = g_get_monotonic_time ();
   self->subscription = g_dbus_connection_signal_subscribe (
       self->connection, NULL, WORKER_INTERFACE, "Progress", WORKER_PATH, NULL,
       G_DBUS_SIGNAL_FLAGS_NONE, on_progress, self, NULL);
   return g_steal_pointer (&self);
+}
+
+/* A second one beside it, for the same user and job. */
+VmpWorkerHost *
+vmp_worker_host_start_another (VmpWorkerHost *self, VmpPlaces *places, GError **error)
+{
+  return vmp_worker_host_start (self->config, self->identity, places, self->cancellable, error);
 }
 
 void
@@ -260,7 +428,7 @@ static gboolean
 is_silent (VmpWorkerHost *self)
 {
   return g_get_monotonic_time () - self->last_sign
-         > (gint64) self->timeout_seconds * G_USEC_PER_SEC;
+         > (gint64) self->config->timeout_seconds * G_USEC_PER_SEC;
 }
 
 /* What a worker says of an error is data like all else: a name of the contract and a clean text,
@@ -358,7 +526,7 @@ vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *paramet
   if (wait.expired)
     vmp_error_set (error, VMPORT_ERROR_FAILED,
                    _ ("The worker gave no sign of life for %u seconds and was ended"),
-                   self->timeout_seconds);
+                   self->config->timeout_seconds);
   else
     take_remote_error (self, local_error, error);
   return NULL;
@@ -379,6 +547,15 @@ vmp_worker_host_get_connection (VmpWorkerHost *self)
   return self->connection;
 }
 
+static void
+kill_process (VmpWorkerHost *self)
+{
+  if (self->process != NULL)
+    g_subprocess_force_exit (self->process);
+  else
+    pidfd_send_signal (self->pidfd, SIGKILL, NULL, 0);
+}
+
 /* Ends the worker and waits until it is gone: by itself when it still listens, killed else. */
 void
 vmp_worker_host_stop (VmpWorkerHost *self)
@@ -389,19 +566,19 @@ vmp_worker_host_stop (VmpWorkerHost *self)
   if (self->subscription != 0)
     g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
   self->subscription = 0;
-  if (self->process == NULL || self->exited)
+  if ((self->process == NULL && self->pidfd < 0) || self->exited)
     return;
   if (self->connection != NULL && !g_cancellable_is_cancelled (self->cancellable)
       && !is_silent (self))
     g_dbus_connection_close (self->connection, NULL, NULL, NULL);
   else
-    g_subprocess_force_exit (self->process);
+    kill_process (self);
   source = add_deadline (STOP_SECONDS * 1000, on_deadline, &wait);
   while (!self->exited)
     {
       g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
       if (wait.expired)
-        g_subprocess_force_exit (self->process);
+        kill_process (self);
     }
   g_source_destroy (source);
 }

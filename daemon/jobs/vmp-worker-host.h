@@ -7,6 +7,7 @@
 #include <gio/gunixfdlist.h>
 
 #include "vmp-identity.h"
+#include "vmp-places.h"
 
 G_BEGIN_DECLS
 
@@ -19,9 +20,20 @@ G_DECLARE_FINAL_TYPE (VmpWorkerHost, vmp_worker_host, VMP, WORKER_HOST, GObject)
 typedef void (*VmpWorkerProgress) (guint64 done, const char *phase, const char *file,
                                    gpointer user_data);
 
-VmpWorkerHost *vmp_worker_host_start (const char *program, guint timeout_seconds,
-                                      VmpIdentity *identity, GCancellable *cancellable,
+/* How workers are started and watched. Outlives them. */
+typedef struct
+{
+  const char *program;
+  const char *socket; /* where somebody else starts them for whoever connects; NULL: the daemon does */
+  guint timeout_seconds;
+  const char *service_user; /* of the inspector; NULL: whoever the daemon is (a session bus) */
+} VmpWorkerConfig;
+
+VmpWorkerHost *vmp_worker_host_start (const VmpWorkerConfig *config, VmpIdentity *identity,
+                                      VmpPlaces *places, GCancellable *cancellable,
                                       GError **error);
+VmpWorkerHost *vmp_worker_host_start_another (VmpWorkerHost *self, VmpPlaces *places,
+                                              GError **error);
 void vmp_worker_host_set_progress (VmpWorkerHost *self, VmpWorkerProgress progress,
                                    gpointer user_data);
 GVariant *vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *parameters,

@@ -56,8 +56,9 @@ vmp_at_open (int dirfd, const char *path, int flags, mode_t mode, GError **error
 int
 vmp_at_open_absolute (const char *path, int flags, GError **error)
 {
+  /* A handle alone takes none of the flags that are about reading. */
   struct open_how how = {
-    .flags = (guint64) (flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+    .flags = (guint64) (flags | O_CLOEXEC | ((flags & O_PATH) != 0 ? 0 : O_NOCTTY | O_NONBLOCK)),
     .resolve = RESOLVE_NO_MAGICLINKS,
   };
   int fd = openat2_retry (AT_FDCWD, path, &how);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -126,20 +127,39 @@ vmp_fd_find_writers (int fd)
   return VMP_WRITERS_NONE;
 }
 
-/* A peer that has gone is an error here, never a signal. */
+/* A peer that has gone is an error here, never a signal. @passed, if not -1, goes with the first
+ * byte. */
 gboolean
-vmp_fd_write_all_to_socket (int fd, const void *data, gsize size, GError **error)
+vmp_fd_send (int fd, const void *data, gsize size, int passed, GError **error)
 {
+  union
+  {
+    struct cmsghdr header; /* for its alignment */
+    char buffer[CMSG_SPACE (sizeof (int))];
+  } control = { 0 };
   const guint8 *at = data;
 
   while (size > 0)
     {
-      ssize_t n = send (fd, at, size, MSG_NOSIGNAL);
+      struct iovec part = { (void *) at, size };
+      struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+      ssize_t n;
 
+      if (passed >= 0)
+        {
+          message.msg_control = control.buffer;
+          message.msg_controllen = sizeof control.buffer;
+          control.header.cmsg_level = SOL_SOCKET;
+          control.header.cmsg_type = SCM_RIGHTS;
+          control.header.cmsg_len = CMSG_LEN (sizeof passed);
+          memcpy (CMSG_DATA (&control.header), &passed, sizeof passed);
+        }
+      n = sendmsg (fd, &message, MSG_NOSIGNAL);
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0)
         return vmp_error_set_errno (error, errno, _ ("Cannot write to a socket"));
+      passed = -1;
       at += n;
       size -= (gsize) n;
     }

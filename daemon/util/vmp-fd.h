@@ -58,4 +58,4 @@ typedef enum
 } VmpWriters;
 
 VmpWriters vmp_fd_find_writers (int fd);
-gboolean vmp_fd_write_all_to_socket (int fd, const void *data, gsize size, GError **error);
+gboolean vmp_fd_send (int fd, const void *data, gsize size, int passed, GError **error);

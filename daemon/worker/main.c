@@ -8,15 +8,22 @@
 #include <glib/gi18n-lib.h>
 #include <libxml/parser.h>
 #include <locale.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "vmp-error.h"
+#include "vmp-fd.h"
+#include "vmp-confine.h"
 #include "vmp-sandbox.h"
 #include "vmp-worker.h"
 
 /* Where the daemon leaves the worker's end of the socket pair. */
 #define WORKER_SOCKET 3
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (EVP_MD, EVP_MD_free)
 
 /* GLib says this of a file descriptor: what a worker opens must not be these. */
 static gboolean
@@ -51,18 +58,40 @@ connect_to_daemon (GError **error)
                                      NULL, NULL, error);
 }
 
+/* Behind the fence no library finds its files: catalogues of messages, the conversion of their
+ * characters, OpenSSL's configuration and digests, the time zone, the source of random numbers. */
+static void
+load_what_is_loaded_late (void)
+{
+  g_autoptr (EVP_MD) digest = NULL;
+  const char *texts[] = { g_strerror (ENOENT), _ ("the file"),
+                          g_dgettext ("glib20", "Invalid argument") };
+
+  g_debug ("%s, %s, %s", texts[0], texts[1], texts[2]);
+  OPENSSL_init_crypto (OPENSSL_INIT_LOAD_CONFIG, NULL);
+  digest = EVP_MD_fetch (NULL, "SHA2-256", NULL);
+  tzset ();
+  g_random_int ();
+}
+
 static gboolean
 serve (GError **error)
 {
   g_autoptr (GMainLoop) loop = NULL;
   g_autoptr (GVariant) identity = NULL;
+  vmp_autofd int passed = -1;
   g_autoptr (GDBusConnection) connection = NULL;
   g_autoptr (VmpWorker) worker = NULL;
 
   if (!check_standard_streams (error) || !vmp_sandbox_close_others (WORKER_SOCKET, error)
-      || !vmp_sandbox_read_identity (WORKER_SOCKET, &identity, error)
+      || !vmp_sandbox_read_identity (WORKER_SOCKET, &identity, &passed, error)
       || !vmp_sandbox_become (identity, error))
     return FALSE;
+  load_what_is_loaded_late ();
+  if (!vmp_confine (identity, passed, error)
+      || !vmp_sandbox_tell_ready (WORKER_SOCKET, error))
+    return FALSE;
+  vmp_fd_clear (&passed);
   /* Not before what was inherited is closed: a main context has a descriptor of its own. */
   loop = g_main_loop_new (NULL, FALSE);
   connection = connect_to_daemon (error);

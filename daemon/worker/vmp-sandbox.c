@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "vmp-error.h"
+#include "vmp-fd.h"
 
 gboolean
 vmp_sandbox_close_others (int keep, GError **error)
@@ -28,19 +30,37 @@ vmp_sandbox_close_others (int keep, GError **error)
   return TRUE;
 }
 
+/* Reads exactly @size bytes, and takes the descriptor that comes with them, if one does. */
 static gboolean
-read_exactly (int socket, void *buffer, gsize size, GError **error)
+read_exactly (int socket, void *buffer, gsize size, int *passed, GError **error)
 {
+  union
+  {
+    struct cmsghdr header; /* for its alignment */
+    char buffer[CMSG_SPACE (sizeof (int))];
+  } control;
   guint8 *at = buffer;
 
   while (size > 0)
     {
-      ssize_t n = read (socket, at, size);
+      struct iovec part = { at, size };
+      struct msghdr message = { .msg_iov = &part,
+                                .msg_iovlen = 1,
+                                .msg_control = control.buffer,
+                                .msg_controllen = sizeof control.buffer };
+      ssize_t n = recvmsg (socket, &message, MSG_CMSG_CLOEXEC);
+      struct cmsghdr *header;
 
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0)
         return vmp_error_set_errno (error, errno, "Cannot read who to be");
+      header = CMSG_FIRSTHDR (&message);
+      if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+        {
+          vmp_fd_clear (passed);
+          memcpy (passed, CMSG_DATA (header), sizeof *passed);
+        }
       if (n == 0)
         return vmp_error_set (error, VMPORT_ERROR_FAILED, "The daemon went away");
       at += n;
@@ -49,13 +69,15 @@ read_exactly (int socket, void *buffer, gsize size, GError **error)
   return TRUE;
 }
 
-/* Reads who to be, from a peer that must be whoever started this process. */
+/* Reads who to be, from a peer that must be whoever started this process. @passed gets the
+ * directory that came open with it, or -1. */
 gboolean
-vmp_sandbox_read_identity (int socket, GVariant **identity, GError **error)
+vmp_sandbox_read_identity (int socket, GVariant **identity, int *passed, GError **error)
 {
   struct ucred peer;
   socklen_t peer_size = sizeof peer;
   guint32 size;
+  vmp_autofd int fd = -1;
   g_autofree guint8 *buffer = NULL;
   g_autoptr (GVariant) read = NULL;
 
@@ -63,17 +85,18 @@ vmp_sandbox_read_identity (int socket, GVariant **identity, GError **error)
     return vmp_error_set_errno (error, errno, "Cannot tell who holds the other end");
   if (peer.uid != geteuid ())
     return vmp_error_set (error, VMPORT_ERROR_FAILED, "The other end is not the daemon's");
-  if (!read_exactly (socket, &size, sizeof size, error))
+  if (!read_exactly (socket, &size, sizeof size, &fd, error))
     return FALSE;
   if (size > VMP_IDENTITY_MAX_BYTES)
     return vmp_error_set (error, VMPORT_ERROR_FAILED, "The identity is too long");
   buffer = g_malloc (size);
-  if (!read_exactly (socket, buffer, size, error))
+  if (!read_exactly (socket, buffer, size, &fd, error))
     return FALSE;
   read = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE (VMP_IDENTITY_TYPE),
                                                       g_steal_pointer (&buffer), size, FALSE,
                                                       g_free, NULL));
   *identity = g_variant_get_normal_form (read);
+  *passed = vmp_fd_steal (&fd);
   return TRUE;
 }
 
@@ -97,19 +120,48 @@ change_ids (guint32 uid, guint32 gid, GVariant *groups, GError **error)
   return TRUE;
 }
 
+/* Lower than the caller's own where those are higher. */
+static gboolean
+lower_limits (GError **error)
+{
+  /* No core: it would hold the caller's data, and might be written where others read it. Files: the
+   * most members that a package has, each opened twice at most, and what the process itself needs. */
+  static const struct
+  {
+    int resource;
+    rlim_t most;
+  } limits[] = {
+    { RLIMIT_CORE, 0 },         { RLIMIT_NOFILE, 16384 }, { RLIMIT_MSGQUEUE, 0 },
+    { RLIMIT_SIGPENDING, 256 }, { RLIMIT_RTPRIO, 0 },     { RLIMIT_MEMLOCK, 65536 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)
+    {
+      struct rlimit now, lower;
+
+      if (getrlimit (limits[i].resource, &now) < 0)
+        return vmp_error_set_errno (error, errno, "Cannot read the worker's limits");
+      lower.rlim_max = MIN (now.rlim_max, limits[i].most);
+      lower.rlim_cur = lower.rlim_max;
+      if (setrlimit (limits[i].resource, &lower) < 0)
+        return vmp_error_set_errno (error, errno, "Cannot lower the worker's limits");
+    }
+  return TRUE;
+}
+
 gboolean
 vmp_sandbox_become (GVariant *identity, GError **error)
 {
-  static const struct rlimit no_core = { 0, 0 };
   guint32 uid, gid;
   gboolean change;
   g_autoptr (GVariant) groups = NULL;
 
   umask (0077);
-  if (chdir ("/") < 0 || setrlimit (RLIMIT_CORE, &no_core) < 0
-      || prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+  if (chdir ("/") < 0 || prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
     return vmp_error_set_errno (error, errno, "Cannot lower the worker's rights");
-  g_variant_get (identity, "(uu@aub)", &uid, &gid, &groups, &change);
+  if (!lower_limits (error))
+    return FALSE;
+  g_variant_get (identity, "(uu@auba(su))", &uid, &gid, &groups, &change, NULL);
   if (change && !change_ids (uid, gid, groups, error))
     return FALSE;
   if (prctl (PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl (PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
@@ -118,4 +170,10 @@ vmp_sandbox_become (GVariant *identity, GError **error)
   if (prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
     return vmp_error_set_errno (error, errno, "Cannot tie the worker to the daemon");
   return TRUE;
+}
+
+gboolean
+vmp_sandbox_tell_ready (int socket, GError **error)
+{
+  return vmp_fd_send (socket, "", 1, -1, error);
 }

@@ -76,7 +76,8 @@ def test_activation_and_unit_agree(data):
     for name, options in (('vmportd', ''), ('vmportd-on-demand', ' --exit-on-idle=60')):
         unit = data / f'lib/systemd/system/{name}.service'
         units[name] = set(unit.read_text().splitlines())
-        assert {'Type=notify', f'ExecStart={data}/libexec/vmportd{options}'} <= units[name]
+        start = f'{data}/libexec/vmportd --worker-socket=/run/vmport/worker{options}'
+        assert {'Type=notify', f'ExecStart={start}'} <= units[name]
         result = subprocess.run(('systemd-analyze', 'verify', '--man=no', unit), text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         assert result.returncode == 0 and name not in result.stdout, result.stdout

@@ -16,7 +16,7 @@ export VMPORT_SOURCE VMPORT_BUILD_DIR VMPORT_PREFIX VMPORT_CACHE
 VMPORT_PACKAGES=(
   # to build
   gcc gettext gobject-introspection libc6-dev libgirepository1.0-dev libglib2.0-dev
-  libglib2.0-dev-bin libjson-glib-dev libnbd-dev libpolkit-gobject-1-dev libssl-dev
+  libglib2.0-dev-bin libjson-glib-dev libnbd-dev libpolkit-gobject-1-dev libseccomp-dev libssl-dev
   libsystemd-dev libvirt-dev libvirt-glib-1.0-dev libwbclient-dev libxml2-dev meson ninja-build
   pkg-config python3-docutils
   # to run

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "vmp-dbus-worker.h"
+#include "vmp-fd.h"
 #include "vmp-sandbox.h"
 
 #define WORKER_SOCKET 3
@@ -60,7 +61,7 @@ beside (const char *name)
 static guint32
 peek_uid (void)
 {
-  guint32 head[2]; /* the size, then (uu@aub) */
+  guint32 head[2]; /* the size, then (uu@auba(su)) */
 
   ssize_t n;
 
@@ -531,25 +532,28 @@ on_closed (GDBusConnection *connection, gboolean remote_vanished, GError *error,
 }
 
 static void
-send_all (int fd, const void *data, gsize size)
+send_all (int fd, const void *data, gsize size, int passed)
 {
-  if (send (fd, data, size, MSG_NOSIGNAL) != (gssize) size)
+  if (!vmp_fd_send (fd, data, size, passed, NULL))
     fail ("the real worker");
 }
 
 /* The real worker becomes who it is told to be by itself, and so does this one. */
 static void
-start_real (GVariant *identity)
+start_real (GVariant *identity, int passed)
 {
   guint32 size = (guint32) g_variant_get_size (identity);
+  char ready;
   int ends[2];
 
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     fail ("socketpair");
   spawn_real (ends[1]);
   close (ends[1]);
-  send_all (ends[0], &size, sizeof size);
-  send_all (ends[0], g_variant_get_data (identity), size);
+  send_all (ends[0], &size, sizeof size, passed);
+  send_all (ends[0], g_variant_get_data (identity), size, -1);
+  if (recv (ends[0], &ready, 1, 0) != 1)
+    fail ("the real worker is not ready");
   to_real = connect_on (ends[0], G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT);
   g_dbus_connection_signal_subscribe (to_real, NULL, WORKER_INTERFACE, "Progress", WORKER_PATH,
                                       NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_real_progress, NULL, NULL);
@@ -562,9 +566,10 @@ serve (void)
   g_autoptr (GMainLoop) loop = NULL;
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) identity = NULL;
+  int passed;
 
   if (!vmp_sandbox_close_others (WORKER_SOCKET, &error)
-      || !vmp_sandbox_read_identity (WORKER_SOCKET, &identity, &error))
+      || !vmp_sandbox_read_identity (WORKER_SOCKET, &identity, &passed, &error))
     g_error ("%s", error->message);
   loop = g_main_loop_new (NULL, FALSE);
   if (is_mode ("swaps-image"))
@@ -576,8 +581,9 @@ serve (void)
         fail (path);
     }
   fcntl (WORKER_SOCKET, F_SETFD, FD_CLOEXEC);
-  start_real (identity);
-  if (!vmp_sandbox_become (identity, &error))
+  start_real (identity, passed);
+  if (!vmp_sandbox_become (identity, &error)
+      || !vmp_sandbox_tell_ready (WORKER_SOCKET, &error))
     g_error ("%s", error->message);
   to_daemon = connect_on (WORKER_SOCKET,
                           G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER

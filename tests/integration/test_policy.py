@@ -74,7 +74,8 @@ def test_activation_and_unit_agree(data):
             'SystemdService=vmportd.service'} <= set(service)
     unit = data / 'lib/systemd/system/vmportd.service'
     lines = unit.read_text().splitlines()
-    assert {'Type=dbus', 'BusName=org.vmport', f'ExecStart={data}/libexec/vmportd'} <= set(lines)
+    assert {'Type=dbus', 'BusName=org.vmport',
+            f'ExecStart={data}/libexec/vmportd --worker-socket=/run/vmport/worker'} <= set(lines)
     result = subprocess.run(('systemd-analyze', 'verify', '--man=no', unit), text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     assert result.returncode == 0 and 'vmportd.service' not in result.stdout, result.stdout

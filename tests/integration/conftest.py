@@ -54,6 +54,12 @@ def pytest_terminal_summary(terminalreporter):
         for line in lines:
             terminalreporter.write_line('  '.join(cell.ljust(width) for cell, width
                                                   in zip(line, (*widths, 0))).rstrip())
+    tried = [value for _, name, value in properties if name == 'reliability']
+    if tried:
+        terminalreporter.section(f'{sum(line[1] for line in tried)} faults')
+        for what, faults, whole, nothing in tried:
+            terminalreporter.write_line(f'{what:32}  {faults:4} faults: {whole:4} whole, '
+                                        f'{nothing:4} nothing left')
     tallies = [value for _, name, value in properties if name == 'settings-tally']
     if tallies:
         ends = sum((Counter(tally) for _, tally in tallies), Counter())

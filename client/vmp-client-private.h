@@ -69,6 +69,12 @@ GPtrArray *vmp_client_load_proxies_sync (VmportClient *client, GType proxy_type,
 
 VmportManager *vmp_client_manager_new (VmportClient *client, VmportDBusManager *proxy);
 VmportClient *vmp_client_manager_get_client (VmportManager *self);
+void vmp_client_manager_job_next (GTask *task, GVariant *reply);
+VmportJob *vmp_client_manager_call_job_sync (VmportManager *self, const VmpCall *call,
+                                             GCancellable *cancellable, GError **error);
+GVariant *vmp_client_manager_call_value_sync (VmportManager *self, const VmpCall *call,
+                                              GCancellable *cancellable, GError **error);
+GVariant *vmp_client_manager_value_finish (GAsyncResult *result, GError **error);
 VmportVirtualMachine *vmp_client_virtual_machine_new (VmportClient *client, const char *path,
                                                       GVariant *properties);
 VmportJob *vmp_client_job_new (VmportClient *client, VmportDBusJob *proxy);

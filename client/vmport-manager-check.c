@@ -7,13 +7,13 @@
 #include "vmp-client-settings.h"
 
 static void
-check_export_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+checked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
   g_autoptr (GVariant) findings = NULL;
   GError *error = NULL;
 
-  findings = vmport_manager_check_export_finish (VMPORT_MANAGER (source), result, &error);
+  findings = vmp_client_manager_value_finish (result, &error);
   if (findings == NULL)
     g_task_return_error (task, error);
   else
@@ -60,7 +60,7 @@ vmport_manager_check_export_with_settings (VmportManager *self,
       return;
     }
   vmport_manager_check_export (self, virtual_machine, directory != NULL ? directory : "", changed,
-                               fd_list, cancellable, check_export_cb, g_steal_pointer (&task));
+                               fd_list, cancellable, checked_cb, g_steal_pointer (&task));
 }
 
 /**
@@ -121,21 +121,6 @@ vmport_manager_check_export_with_settings_sync (VmportManager *self,
   return findings != NULL ? vmport_finding_list_from_variant (findings) : NULL;
 }
 
-static void
-check_import_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  g_autoptr (GVariant) findings = NULL;
-  GError *error = NULL;
-
-  findings = vmport_manager_check_import_finish (VMPORT_MANAGER (source), result, &error);
-  if (findings == NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_pointer (task, vmport_finding_list_from_variant (findings),
-                           (GDestroyNotify) g_ptr_array_unref);
-}
-
 /**
  * vmport_manager_check_import_with_settings:
  * @self: a manager
@@ -172,7 +157,7 @@ vmport_manager_check_import_with_settings (VmportManager *self, const char *dire
       return;
     }
   vmport_manager_check_import (self, directory != NULL ? directory : "", changed, fd_list,
-                               cancellable, check_import_cb, g_steal_pointer (&task));
+                               cancellable, checked_cb, g_steal_pointer (&task));
 }
 
 /**

@@ -23,24 +23,6 @@ machine_call (VmportManager *self, const char *method, VmportVirtualMachine *vir
                     .fd_list = fd_list };
 }
 
-static GVariant *
-take_value (VmportManager *self, GVariant *reply)
-{
-  g_autoptr (GVariant) owned = reply;
-
-  return owned != NULL ? g_variant_get_child_value (owned, 0) : NULL;
-}
-
-static void
-job_next (GTask *task, GVariant *reply)
-{
-  VmportManager *self = g_task_get_source_object (task);
-  const char *path;
-
-  g_variant_get (reply, "(&o)", &path);
-  vmp_client_load_job (task, vmp_client_manager_get_client (self), path);
-}
-
 static VmpCall
 export_settings_call (VmportManager *self, VmportVirtualMachine *virtual_machine)
 {
@@ -98,7 +80,7 @@ vmport_manager_get_export_settings_finish (VmportManager *self, GAsyncResult *re
 {
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
 
-  return take_value (self, g_task_propagate_pointer (G_TASK (result), error));
+  return vmp_client_manager_value_finish (result, error);
 }
 
 /**
@@ -122,8 +104,7 @@ vmport_manager_get_export_settings_sync (VmportManager *self, VmportVirtualMachi
   g_return_val_if_fail (VMPORT_IS_VIRTUAL_MACHINE (virtual_machine), NULL);
 
   call = export_settings_call (self, virtual_machine);
-  return take_value (self, vmp_client_call_sync (vmp_client_manager_get_client (self), &call,
-                                                 cancellable, error));
+  return vmp_client_manager_call_value_sync (self, &call, cancellable, error);
 }
 
 static VmpCall
@@ -185,7 +166,7 @@ vmport_manager_check_export_finish (VmportManager *self, GAsyncResult *result, G
 {
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
 
-  return take_value (self, g_task_propagate_pointer (G_TASK (result), error));
+  return vmp_client_manager_value_finish (result, error);
 }
 
 /**
@@ -217,8 +198,7 @@ vmport_manager_check_export_sync (VmportManager *self, VmportVirtualMachine *vir
   g_return_val_if_fail (fd_list == NULL || G_IS_UNIX_FD_LIST (fd_list), NULL);
 
   call = check_export_call (self, virtual_machine, directory, settings, fd_list);
-  return take_value (self, vmp_client_call_sync (vmp_client_manager_get_client (self), &call,
-                                                 cancellable, error));
+  return vmp_client_manager_call_value_sync (self, &call, cancellable, error);
 }
 
 static VmpCall
@@ -261,7 +241,7 @@ vmport_manager_export (VmportManager *self, VmportVirtualMachine *virtual_machin
   call = export_call (self, virtual_machine, directory, settings, fd_list);
   vmp_client_call (
     vmp_client_task_new (self, vmport_manager_export, cancellable, callback, user_data),
-    vmp_client_manager_get_client (self), &call, job_next);
+    vmp_client_manager_get_client (self), &call, vmp_client_manager_job_next);
 }
 
 /**
@@ -302,8 +282,6 @@ vmport_manager_export_sync (VmportManager *self, VmportVirtualMachine *virtual_m
                             GCancellable *cancellable, GError **error)
 {
   VmpCall call;
-  g_autoptr (GVariant) reply = NULL;
-  const char *path;
 
   g_return_val_if_fail (VMPORT_IS_MANAGER (self), NULL);
   g_return_val_if_fail (VMPORT_IS_VIRTUAL_MACHINE (virtual_machine), NULL);
@@ -313,10 +291,5 @@ vmport_manager_export_sync (VmportManager *self, VmportVirtualMachine *virtual_m
   g_return_val_if_fail (fd_list == NULL || G_IS_UNIX_FD_LIST (fd_list), NULL);
 
   call = export_call (self, virtual_machine, directory, settings, fd_list);
-  reply = vmp_client_call_sync (vmp_client_manager_get_client (self), &call, cancellable, error);
-  if (reply == NULL)
-    return NULL;
-  g_variant_get (reply, "(&o)", &path);
-  return vmport_client_get_job_sync (vmp_client_manager_get_client (self), path, cancellable,
-                                     error);
+  return vmp_client_manager_call_job_sync (self, &call, cancellable, error);
 }

@@ -20,24 +20,6 @@ directory_call (VmportManager *self, const char *method, const char *directory,
                     .fd_list = fd_list };
 }
 
-static GVariant *
-take_value (VmportManager *self, GVariant *reply)
-{
-  g_autoptr (GVariant) owned = reply;
-
-  return owned != NULL ? g_variant_get_child_value (owned, 0) : NULL;
-}
-
-static void
-job_next (GTask *task, GVariant *reply)
-{
-  VmportManager *self = g_task_get_source_object (task);
-  const char *path;
-
-  g_variant_get (reply, "(&o)", &path);
-  vmp_client_load_job (task, vmp_client_manager_get_client (self), path);
-}
-
 static VmpCall
 import_settings_call (VmportManager *self, const char *directory, GVariant *options,
                       GUnixFDList *fd_list)
@@ -95,7 +77,7 @@ vmport_manager_get_import_settings_finish (VmportManager *self, GAsyncResult *re
 {
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
 
-  return take_value (self, g_task_propagate_pointer (G_TASK (result), error));
+  return vmp_client_manager_value_finish (result, error);
 }
 
 /**
@@ -125,8 +107,7 @@ vmport_manager_get_import_settings_sync (VmportManager *self, const char *direct
   g_return_val_if_fail (fd_list == NULL || G_IS_UNIX_FD_LIST (fd_list), NULL);
 
   call = import_settings_call (self, directory, options, fd_list);
-  return take_value (self, vmp_client_call_sync (vmp_client_manager_get_client (self), &call,
-                                                 cancellable, error));
+  return vmp_client_manager_call_value_sync (self, &call, cancellable, error);
 }
 
 static VmpCall
@@ -182,7 +163,7 @@ vmport_manager_check_import_finish (VmportManager *self, GAsyncResult *result, G
 {
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
 
-  return take_value (self, g_task_propagate_pointer (G_TASK (result), error));
+  return vmp_client_manager_value_finish (result, error);
 }
 
 /**
@@ -211,8 +192,7 @@ vmport_manager_check_import_sync (VmportManager *self, const char *directory, GV
   g_return_val_if_fail (fd_list == NULL || G_IS_UNIX_FD_LIST (fd_list), NULL);
 
   call = check_import_call (self, directory, settings, fd_list);
-  return take_value (self, vmp_client_call_sync (vmp_client_manager_get_client (self), &call,
-                                                 cancellable, error));
+  return vmp_client_manager_call_value_sync (self, &call, cancellable, error);
 }
 
 static VmpCall
@@ -253,7 +233,7 @@ vmport_manager_import (VmportManager *self, const char *directory, GVariant *set
   call = import_call (self, directory, settings, fd_list);
   vmp_client_call (
     vmp_client_task_new (self, vmport_manager_import, cancellable, callback, user_data),
-    vmp_client_manager_get_client (self), &call, job_next);
+    vmp_client_manager_get_client (self), &call, vmp_client_manager_job_next);
 }
 
 /**
@@ -292,8 +272,6 @@ vmport_manager_import_sync (VmportManager *self, const char *directory, GVariant
                             GUnixFDList *fd_list, GCancellable *cancellable, GError **error)
 {
   VmpCall call;
-  g_autoptr (GVariant) reply = NULL;
-  const char *path;
 
   g_return_val_if_fail (VMPORT_IS_MANAGER (self), NULL);
   g_return_val_if_fail (directory != NULL, NULL);
@@ -302,12 +280,7 @@ vmport_manager_import_sync (VmportManager *self, const char *directory, GVariant
   g_return_val_if_fail (fd_list == NULL || G_IS_UNIX_FD_LIST (fd_list), NULL);
 
   call = import_call (self, directory, settings, fd_list);
-  reply = vmp_client_call_sync (vmp_client_manager_get_client (self), &call, cancellable, error);
-  if (reply == NULL)
-    return NULL;
-  g_variant_get (reply, "(&o)", &path);
-  return vmport_client_get_job_sync (vmp_client_manager_get_client (self), path, cancellable,
-                                     error);
+  return vmp_client_manager_call_job_sync (self, &call, cancellable, error);
 }
 
 static VmpCall
@@ -345,7 +318,7 @@ vmport_manager_verify (VmportManager *self, const char *directory, GVariant *opt
   call = verify_call (self, directory, options, fd_list);
   vmp_client_call (
     vmp_client_task_new (self, vmport_manager_verify, cancellable, callback, user_data),
-    vmp_client_manager_get_client (self), &call, job_next);
+    vmp_client_manager_get_client (self), &call, vmp_client_manager_job_next);
 }
 
 /**
@@ -384,8 +357,6 @@ vmport_manager_verify_sync (VmportManager *self, const char *directory, GVariant
                             GUnixFDList *fd_list, GCancellable *cancellable, GError **error)
 {
   VmpCall call;
-  g_autoptr (GVariant) reply = NULL;
-  const char *path;
 
   g_return_val_if_fail (VMPORT_IS_MANAGER (self), NULL);
   g_return_val_if_fail (directory != NULL, NULL);
@@ -394,10 +365,5 @@ vmport_manager_verify_sync (VmportManager *self, const char *directory, GVariant
   g_return_val_if_fail (fd_list == NULL || G_IS_UNIX_FD_LIST (fd_list), NULL);
 
   call = verify_call (self, directory, options, fd_list);
-  reply = vmp_client_call_sync (vmp_client_manager_get_client (self), &call, cancellable, error);
-  if (reply == NULL)
-    return NULL;
-  g_variant_get (reply, "(&o)", &path);
-  return vmport_client_get_job_sync (vmp_client_manager_get_client (self), path, cancellable,
-                                     error);
+  return vmp_client_manager_call_job_sync (self, &call, cancellable, error);
 }

@@ -6,12 +6,13 @@
 #include "vmp-client-private.h"
 #include "vmp-client-settings.h"
 
+/* The inner call's task has the job, whichever call it is. */
 static void
-export_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+started_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
   GError *error = NULL;
-  VmportJob *job = vmport_manager_export_finish (VMPORT_MANAGER (source), result, &error);
+  VmportJob *job = g_task_propagate_pointer (G_TASK (result), &error);
 
   if (job == NULL)
     g_task_return_error (task, error);
@@ -56,7 +57,7 @@ vmport_manager_export_with_settings (VmportManager *self, VmportVirtualMachine *
       return;
     }
   vmport_manager_export (self, virtual_machine, directory != NULL ? directory : "", changed,
-                         fd_list, cancellable, export_cb, g_steal_pointer (&task));
+                         fd_list, cancellable, started_cb, g_steal_pointer (&task));
 }
 
 /**
@@ -111,19 +112,6 @@ vmport_manager_export_with_settings_sync (VmportManager *self,
                                      changed, fd_list, cancellable, error);
 }
 
-static void
-import_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  GError *error = NULL;
-  VmportJob *job = vmport_manager_import_finish (VMPORT_MANAGER (source), result, &error);
-
-  if (job == NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_pointer (task, job, g_object_unref);
-}
-
 /**
  * vmport_manager_import_with_settings:
  * @self: a manager
@@ -158,7 +146,7 @@ vmport_manager_import_with_settings (VmportManager *self, const char *directory,
       return;
     }
   vmport_manager_import (self, directory != NULL ? directory : "", changed, fd_list, cancellable,
-                         import_cb, g_steal_pointer (&task));
+                         started_cb, g_steal_pointer (&task));
 }
 
 /**

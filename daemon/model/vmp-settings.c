@@ -384,18 +384,13 @@ vmp_settings_list_unused (VmpSettings *self)
   return unused;
 }
 
-/* An array setting over its pre-filled one: empty means left out; else the lengths agree. */
+/* An array setting has an element for each position, as its pre-filled one has. */
 static gboolean
-fill_array (VmpSettings *self, const Row *row, GVariant *value, GVariant *prefilled, GError **error)
+check_length (const Row *row, GVariant *value, GVariant *prefilled, GError **error)
 {
   gsize length = g_variant_n_children (value);
   gsize wanted = g_variant_n_children (prefilled);
 
-  if (length == 0)
-    {
-      g_hash_table_insert (self->values, (gpointer) row->key, g_variant_ref (prefilled));
-      return TRUE;
-    }
   if (length != wanted)
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                           _ ("%s has %zu elements; this machine has %zu positions"),
@@ -436,7 +431,7 @@ vmp_settings_fill (VmpSettings *self, GVariant *prefilled, GError **error)
         }
       if (strcmp (rows[i].type, "as") == 0 && rows[i].fallback != NULL
           && self->kind == VMP_SETTINGS_IMPORT
-          && !fill_array (self, &rows[i], value, before, error))
+          && !check_length (&rows[i], value, before, error))
         return FALSE;
       if (rows[i].form == FORM_VM_NAME && g_variant_get_size (value) == 1)
         g_hash_table_insert (self->values, (gpointer) rows[i].key, g_variant_ref (before));
@@ -541,8 +536,8 @@ vmp_settings_get_strv (VmpSettings *self, const char *key)
   return (const char *const *) strv;
 }
 
-/* The element that the caller set at @index, or NULL where it left it out: an empty array, or an
- * element that equals its pre-filled value. */
+/* The element that the caller set at @index, or NULL where it left it out: it equals its pre-filled
+ * value. */
 const char *
 vmp_settings_get_given_element (VmpSettings *self, const char *key, guint index)
 {

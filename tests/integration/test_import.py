@@ -236,10 +236,11 @@ def test_wrong_settings_fail_the_call(package, root, key, value, error):
     assert root.jobs() == before, 'a call that fails makes no job'
 
 
+@pytest.mark.parametrize('value', [[], ['', '', '']], ids=['empty', 'longer'])
 @pytest.mark.parametrize('key', ['TargetResourcePaths', 'SourceResourcePaths'])
-def test_arrays_of_another_length_fail_the_job(package, root, key):
+def test_arrays_of_another_length_fail_the_job(package, root, key, value):
     assert job_failure(root, root.import_, package,
-                       {'Name': 'web2', key: ['', '', '']}).name == f'{ERROR}InvalidParameter'
+                       {'Name': 'web2', key: value}).name == f'{ERROR}InvalidParameter'
 
 
 # What has happened to a package on its way

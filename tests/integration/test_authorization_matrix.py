@@ -14,9 +14,10 @@ from rig.azman import Role, Scope, Store, Task
 from rig.caller import ACCESS_DENIED, DAEMON, ERROR, INTERACTIVE, JOB, MACHINE, MANAGER, QEMU, \
     SNAPSHOT, STORE, UNKNOWN_OBJECT, Refused, refused, variants
 from rig.fuse import Fuse
-from rig.machines import bare_directory
-from rig.qemu import Qemu
+from rig.machines import Disk, bare_directory
+from rig.qemu import Qemu, wait_asking
 from rig.shapes import make_images, shape
+from rig.snapshots import Snapshot, add, path_of
 
 PEOPLE = ('alice', 'bob', 'carol', 'dave')
 SCOPES = ('', 'lab', 'prod')
@@ -43,7 +44,7 @@ MATRIX = {
     (MACHINE, 'GetConfiguration'): 'yyyy ynyy nnyn',
     (MACHINE, 'SetSecurityScope'): 'aaya anya nnyn',   # to where it is
     (MACHINE, 'Delete'): 'aaya ynya nnyn',
-    (SNAPSHOT, PROPERTIES): 'nnnn nnnn nnnn',          # these machines have none
+    (SNAPSHOT, PROPERTIES): 'yyyy ynyy nnyn',
     (DAEMON, 'ListJobs'): 'yyyy yyyy yyyy',
     (DAEMON, PROPERTIES): 'yyyy yyyy yyyy',
     (JOB, PROPERTIES): 'yyyy yyyy yyyy',
@@ -87,17 +88,27 @@ def served(make_daemon, put, store, store_file):
 
 @pytest.fixture(params=['store', 'qemu'])
 def place(request, served, root, make_vm):
-    """A manager's path, and what makes a machine there."""
+    """A manager's path, and what makes a machine with a snapshot there."""
+    def make(name):
+        machine = make_vm(name, [Disk(name=f'{name}.qcow2')])
+        for image in root.get(machine, MACHINE, 'ResourcePaths'):
+            subprocess.run(('qemu-img', 'snapshot', '-c', 'first', image), check=True)
+        add(served, machine, [Snapshot('first')])
+        return machine
+
     if request.param == 'store':
-        return STORE, make_vm
+        return STORE, make
     libvirt, qemu = request.getfixturevalue('libvirt'), Qemu(root)
     qemu.wait()
 
     def define(name):
         text = shape('q35, BIOS, virtio, user network', name)
         make_images(text)
-        libvirt.define(text)
-        return qemu.find(root, name)
+        libvirt.define(text).snapshotCreateXML(
+            '<domainsnapshot><name>first</name></domainsnapshot>')
+        machine = qemu.find(root, name)
+        wait_asking(lambda: root.get(machine, MACHINE, 'Snapshots'), 'its snapshot to be known')
+        return machine
     return QEMU, define
 
 
@@ -132,7 +143,7 @@ def try_call(place, root, area, users, connect):
         folder, options = folders[name], variants({})
         target = area / name / f'out{next(number)}'
         if interface == SNAPSHOT:
-            return caller.get_all(machine.replace('VirtualMachine', 'Snapshot') + '_none', SNAPSHOT)
+            return caller.get_all(path_of(machine, 'first'), SNAPSHOT)
         if method == PROPERTIES:
             return caller.get_all({MANAGER: manager, MACHINE: machine, DAEMON: '/org/vmport',
                                    JOB: job}[interface], interface)

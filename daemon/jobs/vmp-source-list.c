@@ -277,6 +277,9 @@ entry_to_opening (Entry *entry, GError **error)
   g_variant_dict_insert (&options, "Path", "s", entry->path);
   if ((entry->flags & VMP_SOURCE_WRITABLE) != 0)
     g_variant_dict_insert (&options, "Writable", "b", TRUE);
+  /* It is of the open file, and lasts as long as anybody has that. */
+  if ((entry->flags & VMP_SOURCE_LOCK) != 0)
+    g_variant_dict_insert (&options, "Lock", "b", TRUE);
   g_variant_dict_insert (&options, "HandOver", "b", TRUE);
   return g_variant_dict_end (&options);
 }

@@ -45,10 +45,12 @@ vmp_image_lock (int fd, const char *path, GError **error)
   if (!lock_byte (fd, PERM_BASE + READ) || !lock_byte (fd, SHARED_BASE + WRITE)
       || !lock_byte (fd, SHARED_BASE + RESIZE))
     {
-      if (errno != EAGAIN && errno != EACCES)
-        return TRUE;
-      return vmp_error_set (error, VMPORT_ERROR_FILE_IN_USE,
-                            _ ("“%s” is locked by another program"), path);
+      if (errno == EAGAIN || errno == EACCES)
+        return vmp_error_set (error, VMPORT_ERROR_FILE_IN_USE,
+                              _ ("“%s” is locked by another program"), path);
+      /* Whatever else it is, such as a filter that forgets this call, must not pass in silence. */
+      return errno == ENOLCK || errno == EOPNOTSUPP
+             || vmp_error_set_errno (error, errno, _ ("Cannot lock “%s”"), path);
     }
   if (is_locked (fd, PERM_BASE + WRITE) || is_locked (fd, SHARED_BASE + READ))
     return vmp_error_set (error, VMPORT_ERROR_FILE_IN_USE,

@@ -90,9 +90,9 @@ add_list (scmp_filter_ctx context, guint32 action, const char *const *list, gsiz
 static int
 add_conditions (scmp_filter_ctx context)
 {
-  static const int commands[] = { F_DUPFD_CLOEXEC, F_GETFD,    F_SETFD,
-                                  F_GETFL,         F_SETFL,    F_GETLEASE,
-                                  F_SETLEASE,      F_GET_SEALS };
+  static const int commands[] = { F_DUPFD_CLOEXEC, F_GETFD,     F_SETFD,     F_GETFL,
+                                  F_SETFL,         F_GETLEASE,  F_SETLEASE,  F_GET_SEALS,
+                                  F_OFD_GETLK,     F_OFD_SETLK };
   static const unsigned long requests[] = { FICLONE, FICLONERANGE };
   const struct {
     const char *name;

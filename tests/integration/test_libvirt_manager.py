@@ -4,6 +4,7 @@ import pytest
 
 from rig.caller import ERROR, MANAGER, Refused
 from rig.loop import wait_for
+from rig.qemu import Qemu
 
 QEMU = '/org/vmport/Manager/qemu'
 TEST = '/org/vmport/Manager/test'
@@ -57,7 +58,7 @@ def test_without_libvirtd_it_is_shown_and_not_available(libvirt, make_daemon, al
 def test_it_comes_and_goes_with_libvirtd(libvirt, daemon, root, recorder):
     domain = define(libvirt)
     wait_available(root, recorder)
-    assert path_of(domain) in root.machines(QEMU)
+    assert Qemu(root).find(root, 'web') == path_of(domain)
     libvirt.kill()
     wait_available(root, recorder, False)
     changes = [signal.arguments[1]['Available'] for signal in recorder.of(QEMU, 'PropertiesChanged')]

@@ -80,7 +80,7 @@ def start(user, bus, prefix, *options, **environment):
     return user.popen((f'{prefix}/libexec/vmportd', '--session', *options), text=True,
                       stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                       env={**bus.environment, 'G_DEBUG': 'fatal-warnings', 'LC_ALL': 'C.UTF-8',
-                           **environment})
+                           'LIBVIRT_AUTOSTART': '0', **environment})
 
 
 @pytest.mark.parametrize('variable, folder', [('XDG_STATE_HOME', 'states'),

@@ -125,7 +125,6 @@ print_table (GPtrArray *findings)
 {
   const char *heads[] = { _ ("SEVERITY"), _ ("CODE"), _ ("SETTING"), _ ("MESSAGE"), NULL };
   g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
-  g_autofree char *table = NULL;
 
   for (guint i = 0; i < findings->len; i++)
     {
@@ -138,8 +137,7 @@ print_table (GPtrArray *findings)
       cells[3] = vmp_ctl_text_clean (vmport_finding_get_message (finding));
       g_ptr_array_add (rows, cells);
     }
-  table = vmp_ctl_text_table (heads, rows);
-  g_print ("%s", table);
+  vmp_ctl_text_print_table (heads, rows);
 }
 
 /* All resolutions in one dictionary; in any order, for each array in them is complete. */

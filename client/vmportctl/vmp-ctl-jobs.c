@@ -100,7 +100,6 @@ vmp_ctl_jobs (VmpCtl *ctl, int argc, char **argv)
                           _ ("BYTES"), _ ("OWNER"),     _ ("ERROR"), NULL };
   g_autoptr (GPtrArray) jobs = NULL;
   g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
-  g_autofree char *table = NULL;
   g_autoptr (GError) error = NULL;
   VmpCtlStatus status = vmp_ctl_parse (
     ctl, &argc, &argv, "",
@@ -120,7 +119,6 @@ vmp_ctl_jobs (VmpCtl *ctl, int argc, char **argv)
     }
   for (guint i = 0; i < jobs->len; i++)
     g_ptr_array_add (rows, make_row (jobs->pdata[i]));
-  table = vmp_ctl_text_table (heads, rows);
-  g_print ("%s", table);
+  vmp_ctl_text_print_table (heads, rows);
   return VMP_CTL_OK;
 }

@@ -34,7 +34,6 @@ print_table (GPtrArray *machines, GPtrArray *managers, gboolean all)
   const char *heads[] = { _ ("NAME"), _ ("STATE"), _ ("SCOPE"), _ ("UUID"),
                           all ? _ ("MANAGER") : NULL, NULL };
   g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
-  g_autofree char *table = NULL;
 
   for (guint i = 0; i < machines->len; i++)
     {
@@ -49,16 +48,13 @@ print_table (GPtrArray *machines, GPtrArray *managers, gboolean all)
         cells[4] = get_manager_id (machine, managers);
       g_ptr_array_add (rows, cells);
     }
-  table = vmp_ctl_text_table (heads, rows);
-  g_print ("%s", table);
+  vmp_ctl_text_print_table (heads, rows);
 }
 
 static void
 print_json (GPtrArray *machines)
 {
   g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
-  g_autoptr (GVariant) list = NULL;
-  g_autofree char *json = NULL;
 
   for (guint i = 0; i < machines->len; i++)
     {
@@ -69,9 +65,7 @@ print_json (GPtrArray *machines)
                              vmport_virtual_machine_get_object_path (machines->pdata[i]));
       g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
     }
-  list = g_variant_ref_sink (g_variant_builder_end (&builder));
-  json = vmp_ctl_text_json (list);
-  g_print ("%s\n", json);
+  vmp_ctl_text_print_json (g_variant_builder_end (&builder));
 }
 
 VmpCtlStatus

@@ -9,15 +9,6 @@
 #include "vmp-ctl-store.h"
 #include "vmp-ctl-text.h"
 
-static void
-print_json (GVariant *value)
-{
-  g_autoptr (GVariant) owned = g_variant_ref_sink (value);
-  g_autofree char *json = vmp_ctl_text_json (owned);
-
-  g_print ("%s\n", json);
-}
-
 /* The names of what is in a set, in the order of the store. */
 static GStrv
 list_operations (const VmpAzman *azman, guint64 operations)
@@ -74,7 +65,7 @@ vmp_ctl_scope_list (VmpCtl *ctl, int argc, char **argv)
     return vmp_ctl_fail (error);
   names = vmp_azman_list_scopes (azman);
   if (ctl->json)
-    print_json (g_variant_new_strv ((const char *const *) names, -1));
+    vmp_ctl_text_print_json (g_variant_new_strv ((const char *const *) names, -1));
   for (gsize i = 0; !ctl->json && names[i] != NULL; i++)
     {
       g_autofree char *clean = vmp_ctl_text_clean (names[i]);
@@ -121,7 +112,6 @@ vmp_ctl_scope_show (VmpCtl *ctl, int argc, char **argv)
   g_auto (GVariantBuilder) json = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
   g_autoptr (VmpAzman) azman = NULL;
   g_autoptr (GError) error = NULL;
-  g_autofree char *table = NULL;
   const VmpAzmanScope *scope;
   VmpCtlStatus status = vmp_ctl_parse (
       ctl, &argc, &argv, _ ("SCOPE"),
@@ -143,12 +133,9 @@ vmp_ctl_scope_show (VmpCtl *ctl, int argc, char **argv)
     add_assignments (azman, scope, rows, &json);
   add_assignments (azman, azman->root, rows, &json);
   if (ctl->json)
-    print_json (g_variant_builder_end (&json));
+    vmp_ctl_text_print_json (g_variant_builder_end (&json));
   else
-    {
-      table = vmp_ctl_text_table (heads, rows);
-      g_print ("%s", table);
-    }
+    vmp_ctl_text_print_table (heads, rows);
   return VMP_CTL_OK;
 }
 
@@ -185,7 +172,6 @@ vmp_ctl_scope_show_roles (VmpCtl *ctl, const VmpAzman *azman, const char *name)
   const char *heads[] = { _ ("ROLE"), _ ("SCOPE"), _ ("OPERATIONS"), NULL };
   g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
   g_auto (GVariantBuilder) json = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
-  g_autofree char *table = NULL;
 
   add_roles (azman, azman->root, name, rows, &json);
   for (guint i = 0; i < azman->scopes->len; i++)
@@ -199,12 +185,9 @@ vmp_ctl_scope_show_roles (VmpCtl *ctl, const VmpAzman *azman, const char *name)
       return vmp_ctl_fail (error);
     }
   if (ctl->json)
-    print_json (g_variant_builder_end (&json));
+    vmp_ctl_text_print_json (g_variant_builder_end (&json));
   else
-    {
-      table = vmp_ctl_text_table (heads, rows);
-      g_print ("%s", table);
-    }
+    vmp_ctl_text_print_table (heads, rows);
   return VMP_CTL_OK;
 }
 
@@ -251,7 +234,6 @@ vmp_ctl_scope_show_groups (VmpCtl *ctl, const VmpAzman *azman, const char *name)
                           NULL };
   g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
   g_auto (GVariantBuilder) json = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
-  g_autofree char *table = NULL;
 
   add_groups (azman->shared_groups, "", TRUE, name, rows, &json);
   add_groups (azman->root->groups, "", FALSE, name, rows, &json);
@@ -270,11 +252,8 @@ vmp_ctl_scope_show_groups (VmpCtl *ctl, const VmpAzman *azman, const char *name)
       return vmp_ctl_fail (error);
     }
   if (ctl->json)
-    print_json (g_variant_builder_end (&json));
+    vmp_ctl_text_print_json (g_variant_builder_end (&json));
   else
-    {
-      table = vmp_ctl_text_table (heads, rows);
-      g_print ("%s", table);
-    }
+    vmp_ctl_text_print_table (heads, rows);
   return VMP_CTL_OK;
 }

@@ -22,15 +22,6 @@ static const VmpCtlVerb verbs[] = {
 };
 
 static void
-print_json (GVariant *value)
-{
-  g_autoptr (GVariant) owned = g_variant_ref_sink (value);
-  g_autofree char *json = vmp_ctl_text_json (owned);
-
-  g_print ("%s\n", json);
-}
-
-static void
 print_line (const char *text)
 {
   g_autofree char *clean = vmp_ctl_text_clean (text);
@@ -47,7 +38,7 @@ list_scopes (VmpCtl *ctl, VmportManager *manager)
   if (scopes == NULL)
     return vmp_ctl_fail (error);
   if (ctl->json)
-    print_json (g_variant_new_strv ((const char *const *) scopes, -1));
+    vmp_ctl_text_print_json (g_variant_new_strv ((const char *const *) scopes, -1));
   for (gsize i = 0; !ctl->json && scopes[i] != NULL; i++)
     print_line (scopes[i]);
   return VMP_CTL_OK;
@@ -59,7 +50,7 @@ print_scope (VmpCtl *ctl, VmportVirtualMachine *machine)
   const char *scope = vmport_virtual_machine_get_security_scope (machine);
 
   if (ctl->json)
-    print_json (g_variant_new_parsed ("{'SecurityScope': <%s>}", scope));
+    vmp_ctl_text_print_json (g_variant_new_parsed ("{'SecurityScope': <%s>}", scope));
   else
     print_line (scope);
 }

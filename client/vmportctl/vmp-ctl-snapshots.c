@@ -59,7 +59,6 @@ print_tree (GPtrArray *snapshots)
     = { _ ("NAME"), _ ("CREATED"), _ ("STATE"), _ ("STORAGE"), _ ("CURRENT"), NULL };
   g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
   g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
-  g_autofree char *table = NULL;
   Tree tree = { snapshots, seen, rows };
 
   add_children (&tree, NULL, 0);
@@ -67,16 +66,13 @@ print_tree (GPtrArray *snapshots)
   for (guint i = 0; i < snapshots->len; i++)
     if (g_hash_table_add (seen, snapshots->pdata[i]))
       g_ptr_array_add (rows, make_row (snapshots->pdata[i], 0));
-  table = vmp_ctl_text_table (heads, rows);
-  g_print ("%s", table);
+  vmp_ctl_text_print_table (heads, rows);
 }
 
 static void
 print_json (GPtrArray *snapshots)
 {
   g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
-  g_autoptr (GVariant) list = NULL;
-  g_autofree char *json = NULL;
 
   for (guint i = 0; i < snapshots->len; i++)
     {
@@ -87,9 +83,7 @@ print_json (GPtrArray *snapshots)
                              vmport_snapshot_get_object_path (snapshots->pdata[i]));
       g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
     }
-  list = g_variant_ref_sink (g_variant_builder_end (&builder));
-  json = vmp_ctl_text_json (list);
-  g_print ("%s\n", json);
+  vmp_ctl_text_print_json (g_variant_builder_end (&builder));
 }
 
 VmpCtlStatus

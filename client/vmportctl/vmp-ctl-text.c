@@ -81,6 +81,14 @@ vmp_ctl_text_table (const char *const *heads, GPtrArray *rows)
   return g_string_free (table, FALSE);
 }
 
+void
+vmp_ctl_text_print_table (const char *const *heads, GPtrArray *rows)
+{
+  g_autofree char *table = vmp_ctl_text_table (heads, rows);
+
+  g_print ("%s", table);
+}
+
 /* JSON of a dictionary or list, on several lines. json-glib escapes the control characters of
  * ASCII; the others are escaped here. */
 char *
@@ -100,6 +108,16 @@ vmp_ctl_text_json (GVariant *value)
         g_string_append_unichar (safe, u);
     }
   return g_string_free (safe, FALSE);
+}
+
+/* Consumes @value if it is floating. */
+void
+vmp_ctl_text_print_json (GVariant *value)
+{
+  g_autoptr (GVariant) owned = g_variant_ref_sink (value);
+  g_autofree char *json = vmp_ctl_text_json (owned);
+
+  g_print ("%s\n", json);
 }
 
 /* One value on one line: strings bare, everything else as GVariant's text. */

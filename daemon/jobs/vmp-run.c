@@ -166,12 +166,10 @@ vmp_run_start_inspector (VmpRun *self, GError **error)
 VmpWorkerHost *
 vmp_run_start_block (VmpRun *self, GError **error)
 {
-  static const char *const programs[] = { "/usr",  "/bin",       "/lib",      "/lib64",
-                                          "/etc/ld.so.cache", "/nix/store", "/gnu/store" };
   g_autoptr (VmpPlaces) places = vmp_places_new ();
 
-  for (gsize i = 0; i < G_N_ELEMENTS (programs); i++)
-    vmp_places_add (places, programs[i], VMP_PLACE_RUN);
+  for (gsize i = 0; vmp_landlock_programs[i] != NULL; i++)
+    vmp_places_add (places, vmp_landlock_programs[i], VMP_PLACE_RUN);
   vmp_places_add (places, "/dev/null", VMP_PLACE_CHANGE);
   vmp_places_add (places, "/dev/urandom", VMP_PLACE_READ);
   /* QEMU's server listens for a moment. */

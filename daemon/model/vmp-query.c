@@ -56,8 +56,8 @@ vmp_query_free (VmpQuery *self)
 }
 
 /* The texts of all nodes that @xpath finds, in the document's order. */
-GStrv
-vmp_query_list (VmpQuery *self, const char *xpath)
+static GStrv
+list_texts (VmpQuery *self, const char *xpath)
 {
   g_autoptr (GStrvBuilder) texts = g_strv_builder_new ();
   g_autoptr (VmpXPathObject) found
@@ -80,7 +80,7 @@ vmp_query_list (VmpQuery *self, const char *xpath)
 char *
 vmp_query_text (VmpQuery *self, const char *xpath)
 {
-  g_auto (GStrv) texts = vmp_query_list (self, xpath);
+  g_auto (GStrv) texts = list_texts (self, xpath);
 
   return g_strdup (texts[0]);
 }

@@ -9,7 +9,6 @@ typedef struct _VmpQuery VmpQuery;
 
 VmpQuery *vmp_query_new (const char *xml, const char *what, GError **error);
 void vmp_query_free (VmpQuery *self);
-GStrv vmp_query_list (VmpQuery *self, const char *xpath);
 char *vmp_query_text (VmpQuery *self, const char *xpath);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpQuery, vmp_query_free)

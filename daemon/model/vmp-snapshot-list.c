@@ -130,17 +130,6 @@ vmp_snapshot_list_find (GPtrArray *snapshots, const char *name)
   return NULL;
 }
 
-/* Copies of all of them. */
-GPtrArray *
-vmp_snapshot_list_copy (GPtrArray *snapshots)
-{
-  GPtrArray *copy = list_new ();
-
-  for (guint i = 0; i < snapshots->len; i++)
-    g_ptr_array_add (copy, vmp_snapshot_copy (g_ptr_array_index (snapshots, i)));
-  return copy;
-}
-
 gboolean
 vmp_snapshot_list_equal (GPtrArray *a, GPtrArray *b)
 {

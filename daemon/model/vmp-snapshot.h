@@ -78,7 +78,6 @@ char *vmp_snapshot_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpoi
 /* Lists of VmpSnapshot. */
 GPtrArray *vmp_snapshot_list_sort (GPtrArray *snapshots, GError **error);
 VmpSnapshot *vmp_snapshot_list_find (GPtrArray *snapshots, const char *name);
-GPtrArray *vmp_snapshot_list_copy (GPtrArray *snapshots);
 gboolean vmp_snapshot_list_equal (GPtrArray *a, GPtrArray *b);
 #define VMP_SNAPSHOT_LIST_VARIANT_TYPE \
   G_VARIANT_TYPE ("a(a(usa(ss)s)a(usa(ss)s)a(usa(ss)s))")

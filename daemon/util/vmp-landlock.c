@@ -59,6 +59,10 @@ typedef struct
   gint32 parent_fd;
 } __attribute__ ((packed)) PathBeneathAttr;
 
+const char *const vmp_landlock_programs[]
+    = { "/usr",       "/bin",       "/lib", "/lib64", "/etc/ld.so.cache",
+        "/nix/store", "/gnu/store", NULL };
+
 /* 0 where the kernel has no Landlock, has it switched off, or has one that is too old. */
 int
 vmp_landlock_get_abi (void)

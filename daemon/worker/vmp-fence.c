@@ -13,13 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vmp-landlock.h"
+
 /* All rights on files that there were in version 1 of Landlock. */
 #define ALL_RIGHTS ((G_GUINT64_CONSTANT (1) << 13) - 1)
 #define RIGHTS_OF_A_FILE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE)
-
-/* Where programs lie, and what they are made of. */
-static const char *const readable[]
-    = { "/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/nix/store", "/gnu/store" };
 
 static gboolean
 allow (int ruleset, const char *path)
@@ -53,8 +51,8 @@ restrict_files (void)
   ruleset = (int) syscall (SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
   if (ruleset < 0)
     return FALSE;
-  for (gsize i = 0; ok && i < G_N_ELEMENTS (readable); i++)
-    ok = allow (ruleset, readable[i]);
+  for (gsize i = 0; ok && vmp_landlock_programs[i] != NULL; i++)
+    ok = allow (ruleset, vmp_landlock_programs[i]);
   ok = ok && syscall (SYS_landlock_restrict_self, ruleset, 0) == 0;
   close (ruleset);
   return ok;

@@ -77,23 +77,14 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize('bus_kind', marker.args, indirect=True)
 
 
-def group_of(item):
-    """Whose tests one process runs, one after the other. Two libvirtds would have bridges of the same
-    names; and a file's tests may share what was made for them."""
-    if item.path.stem.startswith('test_libvirt') or 'libvirt' in item.fixturenames \
-            or '[qemu' in item.name:
-        return 'libvirt'
-    return item.path.stem
-
-
 # Before xdist's own, which reads the groups.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """The largest group first, so that it is not the one that is waited for; and unit tests: where
-    they fail, the rest need not be read."""
+    """A file's tests run in one process, as they may share what was made for them. The unit tests
+    first: where they fail, the rest need not be read."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    items.sort(key=lambda item: (group_of(item) != 'libvirt', item.path.stem != 'test_unit'))
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: item.path.stem != 'test_unit')
 
 
 @pytest.fixture(scope='session')

@@ -99,8 +99,8 @@ def test_import(libvirt, qemu, daemon, web, alice, area, recorder, phase):
         return
     assert error.name == GONE and 'libvirt' in error.message, error
     wait_on_disk(lambda: libvirt.names() == ['web'] and libvirt.traces() == before,
-                 f'the roll-back; there are {libvirt.names()} and '
-                 f'{set(libvirt.traces().items()) ^ set(before.items())}', 20)
+                 lambda: f'the roll-back; there are {libvirt.names()} and '
+                 f'{set(libvirt.traces().items()) ^ set(before.items())}')
     # What could not be taken back without libvirt was taken back when that was there again, without
     # any further job or start.
     wait_asking(lambda: alice.describe(job).get('Leftovers', []) == [], 'Leftovers to be none')
@@ -121,7 +121,7 @@ def test_daemon_dies_while_it_imports(libvirt, qemu, daemon, web, alice, area, r
     daemon.start()
     qemu.wait()
     wait_on_disk(lambda: libvirt.traces() == before,
-                 f'the roll-back: {set(libvirt.traces().items()) ^ set(before.items())}', 20)
+                 lambda: f'the roll-back: {set(libvirt.traces().items()) ^ set(before.items())}')
     alice.wait(alice.import_(package, {'Name': 'new'}, QEMU))
 
 

@@ -298,8 +298,8 @@ def test_libvirtd_dies_while_they_are_defined(libvirt, daemon, qemu, alice, area
     daemon.restart()
     qemu.wait()
     wait_on_disk(lambda: libvirt.names() == ['web'] and libvirt.traces() == before,
-                 f'the roll-back; there are {libvirt.names()} and '
-                 f'{set(libvirt.traces().items()) ^ set(before.items())}', 20)
+                 lambda: f'the roll-back; there are {libvirt.names()} and '
+                 f'{set(libvirt.traces().items()) ^ set(before.items())}')
     alice.wait(alice.import_(package, {'Name': 'new'}, QEMU))
     assert listing('new') == listing('web')
 
@@ -352,7 +352,7 @@ def test_the_daemon_dies_while_they_are_defined(libvirt, daemon, qemu, alice, ar
         assert new.snapshotLookupByName('mine').isCurrent()
     else:
         wait_on_disk(lambda: libvirt.names() == ['web'] and libvirt.traces() == before,
-                     'the roll-back', 20)
+                     'the roll-back')
 
 
 # Ways into the host that a document may have within a snapshot, where the machine's own has none.

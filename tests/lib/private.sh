@@ -48,6 +48,9 @@ empty_beneath () {
   rmdir "$view"
 }
 
+ip link set lo up
+# That of the network's namespace: libvirt looks for its bridges there.
+mount -t sysfs sysfs /sys
 copy_over /etc
 copy_over /usr/share/polkit-1
 empty_beneath /var/lib libvirt swtpm-localca

@@ -22,7 +22,7 @@ VMPORT_PACKAGES=(
   # to run
   dbus dbus-daemon libglib2.0-bin polkitd systemd
   # to test
-  bsdutils btrfs-progs e2fsprogs fsverity libvirt-clients libvirt-daemon libxml2-utils lvm2 lzop
+  bsdutils btrfs-progs e2fsprogs fsverity iproute2 libvirt-clients libvirt-daemon libxml2-utils lvm2 lzop
   mount ovmf passwd procps python3 python3-dbus python3-gi python3-libvirt python3-pytest
   python3-pytest-xdist qemu-system-x86 qemu-utils strace swtpm swtpm-tools util-linux virtinst
   xfsprogs
@@ -77,9 +77,10 @@ build () {
 }
 
 # Runs a command where /etc, /run and polkit's folders are copies, libvirt's are empty, the build is
-# installed under $VMPORT_PREFIX, and every process that is left at the end is killed. Nothing of it reaches the
-# host: the mounts and processes are those of namespaces that end with the command.
+# installed under $VMPORT_PREFIX, there is no network but the loopback, and every process that is left at the end is
+# killed. Nothing of it reaches the host: mounts, network and processes are those of namespaces that end with the
+# command.
 run_privately () {
-  unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
+  unshare --mount --propagation private --net --pid --fork --kill-child --mount-proc \
     bash "$VMPORT_SOURCE/tests/lib/private.sh" "$@"
 }

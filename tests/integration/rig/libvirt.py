@@ -15,6 +15,7 @@ import tty
 import libvirt
 
 from .loop import DEADLINE, drain, wait_gone
+from .machines import walk
 
 URI = 'qemu:///system'
 PLACE = pathlib.Path('/var/lib/libvirt')
@@ -274,12 +275,11 @@ class Libvirt:
         would change if somebody touched it}."""
         result = {}
         for place in (PLACE, CONFIGURATION / 'qemu', pathlib.Path('/var/log/libvirt/qemu')):
-            for path in sorted(place.rglob('*')):
+            for path, stat in walk(place):
                 # Not how long ago libvirt looked at something, nor its own runtime folders.
                 if '/channel/' in f'{path}/' or path.parent.name == 'qemu' and path.is_dir() \
                         or path.suffix == '.log':
                     continue
-                stat = path.lstat()
                 result[str(path)] = (oct(stat.st_mode), stat.st_uid, stat.st_gid) \
                     + (() if path.is_dir() else (stat.st_size, stat.st_ino))
         return result

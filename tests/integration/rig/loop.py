@@ -35,13 +35,18 @@ def wait_for(predicate, what, timeout=DEADLINE):
 
 
 def wait_on_disk(predicate, what, timeout=DEADLINE):
-    """As wait_for(), for what is told by no event of the main loop's."""
+    """As wait_for(), for what is told by no event of the main loop's: it is looked at again and again.
+
+    what may be a function that says how things stand in the end.
+    """
     in_time = deadline(timeout)
     while in_time():
         drain()
         if predicate():
             return
-    raise AssertionError(f'waited in vain for {what}')
+        # Those that it waits for need the processor, too.
+        time.sleep(0.002)
+    raise AssertionError(f'waited in vain for {what() if callable(what) else what}')
 
 
 def run_for(seconds):

@@ -1,6 +1,7 @@
 """Virtual machines to work on: bare directories with real images, as one user or another owns."""
 
 import os
+import pathlib
 import subprocess
 import uuid
 from dataclasses import dataclass, field
@@ -90,15 +91,26 @@ def same_content(first, first_format, second, second_format):
                            second), stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
+def walk(folder):
+    """(path, lstat) of everything below a folder, in order. What goes while it looks is left out,
+    where Path.rglob() fails; so it can be asked while somebody tidies up."""
+    result = []
+    for parent, folders, files in os.walk(folder):
+        for name in folders + files:
+            path = pathlib.Path(parent, name)
+            try:
+                result.append((path, path.lstat()))
+            except FileNotFoundError:
+                continue
+    return sorted(result)
+
+
 def tree(folder):
     """Every path below a folder, and what would change if somebody touched it."""
-    result = {}
-    for path in sorted(folder.rglob('*')):
-        stat = path.lstat()
-        result[str(path.relative_to(folder))] = (stat.st_mode, stat.st_uid, stat.st_gid,
-                                                 stat.st_size, stat.st_ino, stat.st_mtime_ns)
-    return result
+    return {str(path.relative_to(folder)): (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_size,
+                                            stat.st_ino, stat.st_mtime_ns)
+            for path, stat in walk(folder)}
 
 
 def names(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob('*'))
+    return sorted(str(path.relative_to(folder)) for path, _ in walk(folder))

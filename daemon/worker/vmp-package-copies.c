@@ -54,7 +54,8 @@ typedef struct
   VmpPackageCopies *copies;
   VmpPackageFile *file;
   int source;   /* not owned; -1: the member is there already */
-  char *verity; /* of such a one, where it is known */
+  char *verity; /* of such a one, where it is known… */
+  char *locator; /* …and this, too */
   GBytes *patch_bytes;
   VmpCopierPatch patch;
   guint64 insert;
@@ -68,6 +69,7 @@ member_free (gpointer data)
 
   g_clear_pointer (&member->patch_bytes, g_bytes_unref);
   g_free (member->verity);
+  g_free (member->locator);
   g_free (member);
 }
 
@@ -125,7 +127,7 @@ vmp_package_copies_add (VmpPackageCopies *self, int source, VmpPackageFile *file
 
 void
 vmp_package_copies_add_filled (VmpPackageCopies *self, VmpPackageFile *file, guint64 copied,
-                               const char *verity)
+                               const char *verity, const char *locator)
 {
   Member *member = g_new0 (Member, 1);
 
@@ -134,6 +136,7 @@ vmp_package_copies_add_filled (VmpPackageCopies *self, VmpPackageFile *file, gui
   member->source = -1;
   member->copied = copied;
   member->verity = g_strdup (verity);
+  member->locator = g_strdup (locator);
   g_ptr_array_add (self->members, member);
 }
 
@@ -163,6 +166,7 @@ read_filled (VmpPackageCopies *self, Member *member, GError **error)
   if ((flags & VMP_COPIER_VERITY) != 0 && member->verity != NULL)
     {
       file->verity = g_strdup (member->verity);
+      file->locator = g_strdup (member->locator);
       flags &= ~VMP_COPIER_VERITY;
     }
   if (flags == VMP_COPIER_NONE)

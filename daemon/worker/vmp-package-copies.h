@@ -21,7 +21,7 @@ gboolean vmp_package_copies_add (VmpPackageCopies *self, int source, VmpPackageF
 /* One that somebody else has filled, for which @copied bytes were moved; @verity is its digest, or
  * NULL where it has to be read for that. */
 void vmp_package_copies_add_filled (VmpPackageCopies *self, VmpPackageFile *file, guint64 copied,
-                                    const char *verity);
+                                    const char *verity, const char *locator);
 /* Fills in what the files of the package come to. */
 gboolean vmp_package_copies_run (VmpPackageCopies *self, guint64 *copied, guint64 *cloned,
                                  GError **error);

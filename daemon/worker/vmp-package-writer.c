@@ -41,7 +41,8 @@ struct _VmpPackageWriter
 typedef struct
 {
   guint64 copied;
-  char *verity; /* or NULL */
+  char *verity;  /* or NULL */
+  char *locator; /* the same */
 } Filled;
 
 static void
@@ -50,6 +51,7 @@ filled_free (gpointer data)
   Filled *filled = data;
 
   g_free (filled->verity);
+  g_free (filled->locator);
   g_free (filled);
 }
 
@@ -267,6 +269,17 @@ vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint6
   g_hash_table_replace (self->filled, g_strdup (name), filled);
 }
 
+/* …and this finds a damaged block of it; @locator may be NULL. */
+void
+vmp_package_writer_note_locator (VmpPackageWriter *self, const char *name, const char *locator)
+{
+  Filled *filled = g_hash_table_lookup (self->filled, name);
+
+  g_return_if_fail (filled != NULL);
+  g_free (filled->locator);
+  filled->locator = g_strdup (locator);
+}
+
 static char *
 sha256_of (const void *data, gsize size)
 {
@@ -450,7 +463,8 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
       if (filled != NULL)
         {
-          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity);
+          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity,
+                                         filled->locator);
           continue;
         }
       source = vmp_sources_get_fd (sources, id, error);

@@ -3,7 +3,11 @@
  *
  * The file goes by in pieces. Each is read, searched for zeros, hashed and written in one go by one of
  * several lanes, while the thread that runs the copy walks over the extents ahead of them, and behind
- * them puts the digests together in the order of the file. */
+ * them puts the digests together in the order of the file.
+ *
+ * The file system alone says what is data, of a qcow2 file too. What an image counts as allocated is
+ * the data of its file, to within a cluster (measured on the disk of a guest), and a table that a stranger
+ * has written would decide what arrives. */
 #include "config.h"
 
 #include "vmp-copier.h"

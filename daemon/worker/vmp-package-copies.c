@@ -214,12 +214,11 @@ write_member (gpointer item, gpointer data, GError **error)
 }
 
 static gboolean
-sync_member (gpointer item, gpointer data, GError **error)
+sync_file (gpointer item, gpointer data, GError **error)
 {
   VmpPackageCopies *self = data;
-  VmpPackageFile *file = item;
 
-  return vmp_at_sync (self->staging, file->name, error);
+  return vmp_at_sync (self->staging, item, error);
 }
 
 static void
@@ -247,10 +246,18 @@ vmp_package_copies_run (VmpPackageCopies *self, guint64 *copied, guint64 *cloned
 /* After the last copy, so that the kernel has written most of it back by then; all at once, so that
  * the file system's journal is written for all of them together. */
 gboolean
-vmp_package_copies_sync (VmpPackageCopies *self, VmpPackage *package, GError **error)
+vmp_package_copies_sync (VmpPackageCopies *self, VmpPackage *package, gboolean with_sums,
+                         GError **error)
 {
+  GPtrArray *files = vmp_package_get_files (package);
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+
+  for (guint i = 0; i < files->len; i++)
+    g_ptr_array_add (names, ((VmpPackageFile *) g_ptr_array_index (files, i))->name);
+  if (with_sums)
+    g_ptr_array_add (names, (gpointer) VMP_PACKAGE_SHA256SUMS);
+  g_ptr_array_add (names, (gpointer) VMP_PACKAGE_DESCRIPTOR);
   vmp_pace_set_place (self->pace, "Syncing", "");
   return vmp_pace_step (0, self->pace, error)
-         && vmp_batch_run (vmp_package_get_files (package), VMP_BATCH_FILES, sync_member, self,
-                           stop_pace, self->pace, error);
+         && vmp_batch_run (names, VMP_BATCH_FILES, sync_file, self, stop_pace, self->pace, error);
 }

@@ -25,8 +25,10 @@ void vmp_package_copies_add_filled (VmpPackageCopies *self, VmpPackageFile *file
 /* Fills in what the files of the package come to. */
 gboolean vmp_package_copies_run (VmpPackageCopies *self, guint64 *copied, guint64 *cloned,
                                  GError **error);
-/* Flushes all files of the package, other members included. */
-gboolean vmp_package_copies_sync (VmpPackageCopies *self, VmpPackage *package, GError **error);
+/* Flushes all files of the package, other members included, and the descriptor, and @with_sums
+ * SHA256SUMS. */
+gboolean vmp_package_copies_sync (VmpPackageCopies *self, VmpPackage *package, gboolean with_sums,
+                                  GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpPackageCopies, vmp_package_copies_free)
 

@@ -301,7 +301,7 @@ write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpC
   gsize size = strlen (text);
   g_autoptr (GBytes) content = g_bytes_new (text, size);
 
-  if (!vmp_at_write (self->staging, file->name, content, 0600, error))
+  if (!vmp_at_write_unflushed (self->staging, file->name, content, 0600, error))
     return FALSE;
   file->size = file->allocated = size;
   if ((flags & VMP_COPIER_VERITY) != 0)
@@ -352,7 +352,7 @@ write_sums (VmpPackageWriter *self, VmpPackage *package, GError **error)
                               escaped);
     }
   content = g_bytes_new (sums->str, sums->len);
-  return vmp_at_write (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
+  return vmp_at_write_unflushed (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
 }
 
 static gboolean
@@ -473,15 +473,16 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
       if (!vmp_package_copies_add (copies, source, file, member_options, error))
         return FALSE;
     }
-  if (!vmp_package_copies_run (copies, &copied, &cloned, error)
-      || !vmp_package_copies_sync (copies, package, error))
+  if (!vmp_package_copies_run (copies, &copied, &cloned, error))
     return FALSE;
   if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
     return FALSE;
   limit_locators (package);
   xml = vmp_package_to_xml (package);
   descriptor = g_bytes_new (xml, strlen (xml));
-  if (!vmp_at_write (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+  /* Before the flush: none of it is a package until it is published. */
+  if (!vmp_at_write_unflushed (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+      || !vmp_package_copies_sync (copies, package, (flags & VMP_COPIER_SHA256) != 0, error)
       || !vmp_at_sync_folders (self->staging, ".", error) || !list_entries (self, result, error))
     return FALSE;
   g_variant_dict_insert (result, "Copied", "t", copied);

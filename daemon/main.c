@@ -307,6 +307,9 @@ on_bus_acquired (GDBusConnection *connection, const char *name, gpointer data)
 static void
 on_name_acquired (GDBusConnection *connection, const char *name, gpointer data)
 {
+  Daemon *self = data;
+
+  vmp_bus_tell_interruptions (self->bus);
   sd_notify (0, "READY=1");
   g_info ("Serving %s", name);
 }

@@ -231,7 +231,6 @@ parse_export (VmpRequest *request, GError **error)
   return request->settings != NULL && vmp_request_take_machine (request, path, error)
          && vmp_settings_fill (request->settings,
                                vmp_settings_defaults (VMP_SETTINGS_EXPORT, request->uuid), error)
-         && vmp_settings_check_supported (request->settings, error)
          && vmp_request_take_directory (request, directory, error);
 }
 
@@ -323,7 +322,6 @@ serve_export (VmpRequest *request)
 {
   g_autoptr (VmpExportRequest) taken = take_export (request);
   g_autoptr (VmpJob) job = NULL;
-  g_autofree char *path = NULL;
 
   if (taken == NULL)
     return;
@@ -336,8 +334,8 @@ serve_export (VmpRequest *request)
       return_in_use (request);
       return;
     }
-  path = vmp_bus_machine_path (request->machines, request->uuid);
-  vmp_job_set_detail (job, "VirtualMachine", g_variant_new_string (path));
+  vmp_job_set_detail (job, "VirtualMachine",
+                      g_variant_new_string (vmp_machine_get_name (request->machine)));
   submit (request, job, vmp_export_work, g_steal_pointer (&taken),
           (GDestroyNotify) vmp_export_request_free);
 }
@@ -429,7 +427,6 @@ parse_import (VmpRequest *request, GError **error)
   g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &directory, &given);
   request->settings = vmp_settings_new (VMP_SETTINGS_IMPORT, given, error);
   if (request->settings == NULL
-      || !vmp_settings_check_supported (request->settings, error)
       || !vmp_request_take_directory (request, directory, error))
     return FALSE;
   take_applicable (request);

@@ -44,6 +44,7 @@ struct _VmpJob
   gint64 last_emission;
   guint emission;
   gboolean finished;
+  gboolean interrupted; /* and nobody has been told */
 
   /* What the job's thread left for the main thread. */
   GMutex mutex;
@@ -229,7 +230,7 @@ vmp_job_get_cancellable (VmpJob *self)
 static VmpJobState
 shown_state (VmpJob *self)
 {
-  if (self->held && self->state == VMP_JOB_RUNNING)
+  if (self->held && (self->state == VMP_JOB_NEW || self->state == VMP_JOB_RUNNING))
     return VMP_JOB_SUSPENDED;
   return self->state;
 }
@@ -374,14 +375,18 @@ vmp_job_start (VmpJob *self)
   set_phase (self, "Reading", TRUE);
 }
 
-/* A job that is held in the queue starts and then waits. */
+/* A job that is held in the queue waits there, and when its turn has come. */
 void
 vmp_job_set_held (VmpJob *self, gboolean held)
 {
+  VmpJobState shown = shown_state (self);
+
   if (self->held == held)
     return;
   self->held = held;
-  note (self, "JobState", TRUE);
+  /* One that is being cancelled goes on saying so. */
+  if (shown_state (self) != shown)
+    note (self, "JobState", TRUE);
   g_signal_emit (self, signals[SIGNAL_CONTROL], 0);
 }
 
@@ -457,20 +462,36 @@ vmp_job_prepare_end (VmpJob *self, const GError *error, GVariant *result)
     }
 }
 
-void
-vmp_job_finish (VmpJob *self)
+static void
+tell_end (VmpJob *self)
 {
   static const char *const all[] = { "JobState", "PercentComplete", "Phase", "BytesDone",
                                      "BytesTotal", "EndTime", "Cancellable", "ErrorCode",
                                      "ErrorName" };
 
-  if (self->finished)
-    return;
   for (gsize i = 0; i < G_N_ELEMENTS (all); i++)
     g_hash_table_add (self->changed, (gpointer) all[i]);
   emit_now (self);
   self->finished = TRUE;
   g_signal_emit (self, signals[SIGNAL_FINISHED], 0);
+}
+
+void
+vmp_job_finish (VmpJob *self)
+{
+  if (!self->finished)
+    tell_end (self);
+}
+
+/* Of a job that an earlier daemon did not end: this one has, and those who listened then may still
+ * do so. Once. */
+void
+vmp_job_tell_interruption (VmpJob *self)
+{
+  if (!self->interrupted)
+    return;
+  self->interrupted = FALSE;
+  tell_end (self);
 }
 
 static void
@@ -646,6 +667,7 @@ vmp_job_new_from_record (guint number, GVariant *record, GError **error)
           _ ("vmportd ended while the job ran; nothing of it is left, start it again"));
 
       vmp_job_prepare_end (self, interrupted, NULL);
+      self->interrupted = TRUE;
     }
   self->cancellable_now = FALSE;
   self->finished = TRUE;

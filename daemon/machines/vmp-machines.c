@@ -105,7 +105,7 @@ vmp_machines_default_init (VmpMachinesInterface *iface)
   signals[SIGNAL_AVAILABLE] = g_signal_new ("available", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                             NULL, G_TYPE_NONE, 0);
   signals[SIGNAL_CHANGED] = g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                          G_TYPE_NONE, 1, G_TYPE_STRING);
+                                          G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRV);
 }
 
 const char *
@@ -340,6 +340,14 @@ vmp_machines_release (VmpMachines *self, guint job)
     vmp_machines_let_go (self, g_ptr_array_index (freed, i));
 }
 
+static void
+tell_active_job (VmpMachines *self, const char *uuid)
+{
+  static const char *const properties[] = { "ActiveJob", NULL };
+
+  vmp_machines_emit_changed (self, uuid, properties);
+}
+
 /* Takes a machine for one job (or, with VMP_MACHINES_NO_JOB, for a call). FALSE where another
  * has it. */
 gboolean
@@ -351,17 +359,23 @@ vmp_machines_hold (VmpMachines *self, const char *uuid, guint job)
     return FALSE;
   g_hash_table_insert (held, g_strdup (uuid), GUINT_TO_POINTER (job));
   tell_held (self, uuid, TRUE);
-  vmp_machines_emit_changed (self, uuid);
+  /* A call that has it is no job, and is not shown. */
+  if (job != VMP_MACHINES_NO_JOB)
+    tell_active_job (self, uuid);
   return TRUE;
 }
 
 void
 vmp_machines_let_go (VmpMachines *self, const char *uuid)
 {
-  if (!g_hash_table_remove (get_books (self)->held, uuid))
+  guint job = vmp_machines_get_holder (self, uuid);
+
+  if (job == 0)
     return;
+  g_hash_table_remove (get_books (self)->held, uuid);
   tell_held (self, uuid, FALSE);
-  vmp_machines_emit_changed (self, uuid);
+  if (job != VMP_MACHINES_NO_JOB)
+    tell_active_job (self, uuid);
 }
 
 /* The job that has the machine, or 0. */
@@ -383,10 +397,12 @@ vmp_machines_emit_removed (VmpMachines *self, const char *uuid)
   g_signal_emit (self, signals[SIGNAL_REMOVED], 0, uuid);
 }
 
+/* @properties: those of org.vmport.VirtualMachine that have another value now. */
 void
-vmp_machines_emit_changed (VmpMachines *self, const char *uuid)
+vmp_machines_emit_changed (VmpMachines *self, const char *uuid, const char *const *properties)
 {
-  g_signal_emit (self, signals[SIGNAL_CHANGED], 0, uuid);
+  if (properties[0] != NULL)
+    g_signal_emit (self, signals[SIGNAL_CHANGED], 0, uuid, properties);
 }
 
 /* The manager came or went. */

@@ -106,7 +106,8 @@ void vmp_machines_let_go (VmpMachines *self, const char *uuid);
 guint vmp_machines_get_holder (VmpMachines *self, const char *uuid);
 void vmp_machines_emit_added (VmpMachines *self, const char *uuid);
 void vmp_machines_emit_removed (VmpMachines *self, const char *uuid);
-void vmp_machines_emit_changed (VmpMachines *self, const char *uuid);
+void vmp_machines_emit_changed (VmpMachines *self, const char *uuid,
+                                const char *const *properties);
 void vmp_machines_emit_available (VmpMachines *self);
 gboolean vmp_machines_is_reserved (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_check_available (VmpMachines *self, GError **error);

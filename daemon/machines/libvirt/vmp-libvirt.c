@@ -159,8 +159,12 @@ take_reading (VmpLibvirt *self, const char *uuid, VmpMachine *machine)
     vmp_machines_emit_added (VMP_MACHINES (self), uuid);
   else if (before != NULL && machine == NULL)
     vmp_machines_emit_removed (VMP_MACHINES (self), uuid);
-  else if (before != NULL && !vmp_machine_equal (before, machine))
-    vmp_machines_emit_changed (VMP_MACHINES (self), uuid);
+  else if (before != NULL)
+    {
+      g_autofree const char **changes = vmp_machine_list_changes (before, machine);
+
+      vmp_machines_emit_changed (VMP_MACHINES (self), uuid, changes);
+    }
 }
 
 static void

@@ -45,6 +45,14 @@ struct _VmpJob
   guint emission;
   gboolean finished;
   gboolean interrupted; /* and nobody has been told */
+  /* What is shown while an end is prepared: whoever saw it could find that Wait knows of none. */
+  struct
+  {
+    VmpJobState state;
+    guint16 percent;
+    guint64 done;
+    char *phase;
+  } before;
 
   /* What the job's thread left for the main thread. */
   GMutex mutex;
@@ -74,6 +82,7 @@ vmp_job_finalize (GObject *object)
   g_free (self->manager);
   g_free (self->operation);
   g_free (self->phase);
+  g_free (self->before.phase);
   g_clear_error (&self->error);
   g_clear_pointer (&self->result, g_variant_unref);
   g_variant_dict_unref (self->details);
@@ -227,9 +236,17 @@ vmp_job_get_cancellable (VmpJob *self)
   return self->cancellable;
 }
 
+static gboolean
+is_end_untold (VmpJob *self)
+{
+  return self->end_time != 0 && !self->finished;
+}
+
 static VmpJobState
 shown_state (VmpJob *self)
 {
+  if (is_end_untold (self))
+    return self->before.state;
   if (self->held && (self->state == VMP_JOB_NEW || self->state == VMP_JOB_RUNNING))
     return VMP_JOB_SUSPENDED;
   return self->state;
@@ -241,6 +258,8 @@ GVariant *
 vmp_job_get_property_value (VmpJob *self, const char *name)
 {
   g_autofree char *error_name = NULL;
+  gboolean untold = is_end_untold (self);
+  const GError *error = untold ? NULL : self->error;
   GVariant *value = NULL;
 
   if (strcmp (name, "Operation") == 0)
@@ -250,11 +269,11 @@ vmp_job_get_property_value (VmpJob *self, const char *name)
   else if (strcmp (name, "JobState") == 0)
     value = g_variant_new_uint16 ((guint16) shown_state (self));
   else if (strcmp (name, "PercentComplete") == 0)
-    value = g_variant_new_uint16 (self->percent);
+    value = g_variant_new_uint16 (untold ? self->before.percent : self->percent);
   else if (strcmp (name, "Phase") == 0)
-    value = g_variant_new_string (self->phase);
+    value = g_variant_new_string (untold ? self->before.phase : self->phase);
   else if (strcmp (name, "BytesDone") == 0)
-    value = g_variant_new_uint64 (self->done);
+    value = g_variant_new_uint64 (untold ? self->before.done : self->done);
   else if (strcmp (name, "BytesTotal") == 0)
     value = g_variant_new_uint64 (self->total);
   else if (strcmp (name, "BandwidthLimit") == 0)
@@ -262,14 +281,14 @@ vmp_job_get_property_value (VmpJob *self, const char *name)
   else if (strcmp (name, "StartTime") == 0)
     value = g_variant_new_uint64 ((guint64) self->start_time);
   else if (strcmp (name, "EndTime") == 0)
-    value = g_variant_new_uint64 ((guint64) self->end_time);
+    value = g_variant_new_uint64 (untold ? 0 : (guint64) self->end_time);
   else if (strcmp (name, "Cancellable") == 0)
     value = g_variant_new_boolean (self->cancellable_now);
   else if (strcmp (name, "ErrorCode") == 0)
-    value = g_variant_new_uint16 (self->error != NULL ? vmport_error_get_number (self->error) : 0);
+    value = g_variant_new_uint16 (error != NULL ? vmport_error_get_number (error) : 0);
   else if (strcmp (name, "ErrorName") == 0)
     {
-      error_name = self->error != NULL ? vmport_error_get_name (self->error) : g_strdup ("");
+      error_name = error != NULL ? vmport_error_get_name (error) : g_strdup ("");
       value = g_variant_new_string (error_name);
     }
   return value != NULL ? g_variant_ref_sink (value) : NULL;
@@ -324,7 +343,8 @@ vmp_job_describe (VmpJob *self)
   if (!g_variant_dict_contains (&dict, "Leftovers"))
     g_variant_dict_insert_value (&dict, "Leftovers",
                                  g_variant_new_array (G_VARIANT_TYPE_STRING, NULL, 0));
-  g_variant_dict_insert (&dict, "Message", "s", self->error != NULL ? self->error->message : "");
+  g_variant_dict_insert (&dict, "Message", "s",
+                         self->error != NULL && !is_end_untold (self) ? self->error->message : "");
   return g_variant_ref_sink (g_variant_dict_end (&dict));
 }
 
@@ -434,6 +454,14 @@ has_warnings (GVariant *result)
 void
 vmp_job_prepare_end (VmpJob *self, const GError *error, GVariant *result)
 {
+  if (!is_end_untold (self))
+    {
+      self->before.state = shown_state (self);
+      self->before.percent = self->percent;
+      self->before.done = self->done;
+      g_free (self->before.phase);
+      self->before.phase = g_strdup (self->phase);
+    }
   self->end_time = g_get_real_time ();
   self->held = FALSE;
   self->cancellable_now = FALSE;
@@ -471,8 +499,8 @@ tell_end (VmpJob *self)
 
   for (gsize i = 0; i < G_N_ELEMENTS (all); i++)
     g_hash_table_add (self->changed, (gpointer) all[i]);
-  emit_now (self);
   self->finished = TRUE;
+  emit_now (self);
   g_signal_emit (self, signals[SIGNAL_FINISHED], 0);
 }
 

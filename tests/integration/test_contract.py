@@ -11,7 +11,7 @@ from rig.caller import (ACCESS_DENIED, DAEMON, ERROR, INTERACTIVE, JOB, MACHINE,
 from rig.jobs import Hold, failure
 from rig.loop import run_for
 from rig.machines import random_disk
-from rig.recorder import EXCEPTION, TERMINATED, Recorder
+from rig.recorder import EXCEPTION, TERMINAL, TERMINATED, Recorder
 
 NEW, SUSPENDED, SHUTTING_DOWN = 2, 5, 6
 PROPERTIES = 'org.freedesktop.DBus.Properties'
@@ -253,3 +253,16 @@ def test_an_interruption_is_told(daemon, alice, recorder, make_vm, area):
     daemon.restart()
     run_for(0.2)
     assert len(recorder.of(job, 'Finished')) == 1
+
+
+def test_whoever_polls_may_go_on(daemon, alice, make_vm, area):
+    """A final JobState is an end: Wait answers at once then, and Release forgets the job."""
+    package = area / 'alice/package'
+    alice.wait(alice.export(make_vm('web'), package))
+    for _ in range(10):
+        job = alice.call(STORE, MANAGER, 'Verify', '(sa{sv})', (str(package), {}))
+        while alice.get(job, JOB, 'JobState') not in TERMINAL:
+            pass
+        assert alice.job(job)['EndTime'] > 0 and alice.job(job)['PercentComplete'] == 100
+        assert alice.wait(job, 0)['Files'] == 2
+        alice.release(job)

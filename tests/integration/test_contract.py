@@ -58,8 +58,10 @@ def members(interface):
             arguments = [(arg.get('name'), arg.get('type'),
                           arg.get('direction', 'in' if member.tag == 'method' else 'out'))
                          for arg in member.iterfind('arg')]
+            # gdbus-codegen keeps those that are for it alone.
             notes = sorted((note.get('name'), note.get('value'))
-                           for note in member.iterfind('annotation'))
+                           for note in member.iterfind('annotation')
+                           if not note.get('name').startswith('org.gtk.GDBus.C.'))
             described[member.tag, member.get('name')] = (
                 member.get('type'), member.get('access'), arguments, notes)
     return described

@@ -309,7 +309,8 @@ on_name_acquired (GDBusConnection *connection, const char *name, gpointer data)
 {
   Daemon *self = data;
 
-  vmp_bus_tell_interruptions (self->bus);
+  if (self->bus != NULL)
+    vmp_bus_tell_interruptions (self->bus);
   sd_notify (0, "READY=1");
   g_info ("Serving %s", name);
 }

@@ -261,7 +261,7 @@ def test_whoever_polls_may_go_on(daemon, alice, make_vm, area):
     """A final JobState is an end: Wait answers at once then, and Release forgets the job."""
     package = area / 'alice/package'
     alice.wait(alice.export(make_vm('web'), package))
-    for _ in range(10):
+    for _ in range(5):
         job = alice.call(STORE, MANAGER, 'Verify', '(sa{sv})', (str(package), {}))
         while alice.get(job, JOB, 'JobState') not in TERMINAL:
             pass

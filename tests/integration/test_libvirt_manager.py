@@ -106,6 +106,10 @@ def test_the_inventory_follows_events(libvirt, daemon, root, recorder):
     domain.undefine()
     assert recorder.wait(QEMU, 'VirtualMachineRemoved').arguments == (machine,)
     assert root.machines(QEMU) == {}
+    told = {tuple(signal.arguments[2]) for signal in recorder.of(machine, 'PropertiesChanged')}
+    assert {('State',), ('Name',)} <= told
+    assert not {'ActiveJob', 'Snapshots', 'SecurityScope'} & set(sum(told, ())), \
+        'only what has another value now'
 
 
 def test_what_it_offers(libvirt, daemon, root, recorder):

@@ -140,6 +140,17 @@ settle_scopes (VmpLibvirt *self, GPtrArray *machines)
 }
 
 static void
+tell_changes (VmpLibvirt *self, VmpMachine *before, VmpMachine *now)
+{
+  /* What is no property is read by GetConfiguration: these, too, come from there. */
+  static const char *const configured[] = { "ResourcePaths", "NetworkConnections", NULL };
+  g_autofree const char **changes = vmp_machine_list_changes (before, now);
+
+  vmp_machines_emit_changed (VMP_MACHINES (self), vmp_machine_get_uuid (now),
+                             changes[0] != NULL ? (const char *const *) changes : configured);
+}
+
+static void
 take_reading (VmpLibvirt *self, const char *uuid, VmpMachine *machine)
 {
   g_autoptr (VmpMachine) before = g_hash_table_lookup (self->machines, uuid);
@@ -159,12 +170,8 @@ take_reading (VmpLibvirt *self, const char *uuid, VmpMachine *machine)
     vmp_machines_emit_added (VMP_MACHINES (self), uuid);
   else if (before != NULL && machine == NULL)
     vmp_machines_emit_removed (VMP_MACHINES (self), uuid);
-  else if (before != NULL)
-    {
-      g_autofree const char **changes = vmp_machine_list_changes (before, machine);
-
-      vmp_machines_emit_changed (VMP_MACHINES (self), uuid, changes);
-    }
+  else if (before != NULL && !vmp_machine_equal (before, machine))
+    tell_changes (self, before, machine);
 }
 
 static void

@@ -75,6 +75,7 @@ struct _VmpMachinesInterface
   gboolean (*undo) (VmpMachines *self, GVariant *description, GError **error);
 };
 
+void vmp_machines_hand_on (VmpMachines *self, VmpMachines *driver);
 const char *vmp_machines_get_id (VmpMachines *self);
 void vmp_machines_set_id (VmpMachines *self, const char *id);
 void vmp_machines_set_peers (VmpMachines *self, GPtrArray *managers);

@@ -10,11 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
+#include <gmodule.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "vmp-at.h"
+#include "vmp-awaited.h"
 #include "vmp-bridges.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
@@ -260,7 +262,7 @@ on_folder_changed (const char *name, gpointer owner)
 }
 
 /* Starts to connect at once. In the main thread. */
-VmpLibvirt *
+static VmpMachines *
 vmp_libvirt_new (const char *id, const char *uri)
 {
   static const VmpLibvirtLinkFuncs funcs = { on_up, on_down, on_host, on_machine, on_stirred };
@@ -275,7 +277,7 @@ vmp_libvirt_new (const char *id, const char *uri)
     self->watch = vmp_libvirt_watch_new (folders.configuration, folders.state, on_folder_changed,
                                          self);
   self->link = vmp_libvirt_link_new (uri, &funcs, self);
-  return self;
+  return VMP_MACHINES (self);
 }
 
 static const char *
@@ -308,10 +310,7 @@ vmp_libvirt_is_available (VmpMachines *machines)
 static const char *const *
 vmp_libvirt_get_features (VmpMachines *machines)
 {
-  static const char *const features[]
-      = { "snapshots", "saved-state", "in-place", "reflink", "scopes", NULL };
-
-  return features;
+  return vmp_awaited_features;
 }
 
 static GStrv
@@ -728,3 +727,5 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->end = vmp_libvirt_end;
   iface->undo = vmp_libvirt_undo;
 }
+
+G_MODULE_EXPORT const VmpDriver vmp_driver = { PACKAGE_VERSION, vmp_libvirt_new };

@@ -27,7 +27,8 @@ struct _VmpAwaited
   char *uri;
   guint delay;
   guint timeout;
-  char *complaint; /* the last, so that it is logged once */
+  char *complaint;         /* the last, so that it is logged once */
+  VmpInventory *inventory; /* empty */
 };
 
 static void vmp_awaited_machines_init (VmpMachinesInterface *iface);
@@ -42,6 +43,7 @@ vmp_awaited_finalize (GObject *object)
   VmpAwaited *self = VMP_AWAITED (object);
 
   g_clear_handle_id (&self->timeout, g_source_remove);
+  vmp_inventory_free (self->inventory);
   g_free (self->complaint);
   g_free (self->uri);
   G_OBJECT_CLASS (vmp_awaited_parent_class)->finalize (object);
@@ -56,6 +58,7 @@ vmp_awaited_class_init (VmpAwaitedClass *klass)
 static void
 vmp_awaited_init (VmpAwaited *self)
 {
+  self->inventory = vmp_inventory_new ();
   self->delay = FIRST_DELAY_MSEC;
 }
 
@@ -206,21 +209,10 @@ vmp_awaited_list_roots (VmpMachines *machines)
   return g_new0 (char *, 1);
 }
 
-static GPtrArray *
-vmp_awaited_list (VmpMachines *machines)
+static VmpInventory *
+vmp_awaited_get_inventory (VmpMachines *machines)
 {
-  return g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_machine_unref);
-}
-
-static VmpMachine *
-vmp_awaited_lookup (VmpMachines *machines, const char *uuid)
-{
-  return NULL;
-}
-
-static void
-vmp_awaited_forget (VmpMachines *machines, const char *uuid)
-{
+  return VMP_AWAITED (machines)->inventory;
 }
 
 static gboolean
@@ -292,9 +284,7 @@ vmp_awaited_machines_init (VmpMachinesInterface *iface)
   iface->get_features = vmp_awaited_get_features;
   iface->list_networks = vmp_awaited_list_networks;
   iface->list_roots = vmp_awaited_list_roots;
-  iface->list = vmp_awaited_list;
-  iface->lookup = vmp_awaited_lookup;
-  iface->forget = vmp_awaited_forget;
+  iface->get_inventory = vmp_awaited_get_inventory;
   iface->load = vmp_awaited_load;
   iface->has_remains = vmp_awaited_has_remains;
   iface->examine = vmp_awaited_examine;

@@ -112,6 +112,14 @@ driver_of (VmpMachines *self)
   return driver != NULL ? driver : self;
 }
 
+static VmpInventory *
+get_inventory (VmpMachines *self)
+{
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->get_inventory (driver);
+}
+
 /* From now on @self, which nobody could do anything with so far, is what @driver is; the books are
  * those of @self, and so are the signals. Takes @driver. In the main thread, once. */
 void
@@ -239,18 +247,12 @@ gboolean
 vmp_machines_is_name_taken (VmpMachines *self, const char *name)
 {
   GPtrArray *reservations = get_books (self)->reservations;
-  g_autoptr (GPtrArray) machines = vmp_machines_list (self);
 
-  for (guint i = 0; i < machines->len; i++)
-    if (strcmp (vmp_machine_get_name (g_ptr_array_index (machines, i)), name) == 0)
-      return TRUE;
+  if (vmp_inventory_has_name (get_inventory (self), name))
+    return TRUE;
   for (guint i = 0; i < reservations->len; i++)
-    {
-      Reservation *reservation = g_ptr_array_index (reservations, i);
-
-      if (strcmp (reservation->name, name) == 0)
-        return TRUE;
-    }
+    if (strcmp (((Reservation *) g_ptr_array_index (reservations, i))->name, name) == 0)
+      return TRUE;
   return FALSE;
 }
 
@@ -258,7 +260,7 @@ gboolean
 vmp_machines_is_mac_taken (VmpMachines *self, const char *mac)
 {
   GPtrArray *reservations = get_books (self)->reservations;
-  g_autoptr (GPtrArray) machines = vmp_machines_list (self);
+  g_autoptr (GPtrArray) machines = vmp_inventory_list (get_inventory (self));
 
   for (guint i = 0; i < machines->len; i++)
     {
@@ -551,26 +553,42 @@ vmp_machines_list_roots (VmpMachines *self)
   return VMP_MACHINES_GET_IFACE (driver)->list_roots (driver);
 }
 
+/* Takes @machines as the driver has them. */
+static GPtrArray *
+put_all_in_scope (VmpMachines *self, GPtrArray *machines)
+{
+  for (guint i = 0; i < machines->len; i++)
+    g_ptr_array_index (machines, i) = put_in_scope (self, g_ptr_array_index (machines, i));
+  return machines;
+}
+
 /* All machines, each a reference. */
 GPtrArray *
 vmp_machines_list (VmpMachines *self)
 {
-  VmpMachines *driver = driver_of (self);
-  GPtrArray *machines = VMP_MACHINES_GET_IFACE (driver)->list (driver);
-
-  for (guint i = 0; i < machines->len; i++)
-    g_ptr_array_index (machines, i) = put_in_scope (self, g_ptr_array_index (machines, i));
-  return machines;
+  return put_all_in_scope (self, vmp_inventory_list (get_inventory (self)));
 }
 
 /* A reference, or NULL. */
 VmpMachine *
 vmp_machines_lookup (VmpMachines *self, const char *uuid)
 {
-  VmpMachines *driver = driver_of (self);
-  VmpMachine *machine = VMP_MACHINES_GET_IFACE (driver)->lookup (driver, uuid);
+  VmpMachine *machine = vmp_inventory_peek (get_inventory (self), uuid);
 
-  return machine != NULL ? put_in_scope (self, machine) : NULL;
+  return machine != NULL ? put_in_scope (self, vmp_machine_ref (machine)) : NULL;
+}
+
+/* Those with that name, and the one with that id, in letters of either case; each a reference. */
+GPtrArray *
+vmp_machines_find (VmpMachines *self, const char *name_or_uuid)
+{
+  GPtrArray *found = vmp_inventory_list_named (get_inventory (self), name_or_uuid);
+  g_autofree char *uuid = g_ascii_strdown (name_or_uuid, -1);
+  VmpMachine *machine = vmp_inventory_peek (get_inventory (self), uuid);
+
+  if (machine != NULL && !g_ptr_array_find (found, machine, NULL))
+    g_ptr_array_add (found, vmp_machine_ref (machine));
+  return put_all_in_scope (self, found);
 }
 
 /* Takes a machine that was just defined into the inventory. */
@@ -586,9 +604,7 @@ vmp_machines_load (VmpMachines *self, const char *uuid, GError **error)
 void
 vmp_machines_forget (VmpMachines *self, const char *uuid)
 {
-  VmpMachines *driver = driver_of (self);
-
-  VMP_MACHINES_GET_IFACE (driver)->forget (driver, uuid);
+  vmp_inventory_drop (get_inventory (self), uuid);
 }
 
 /* Does @path, a file of a machine's configuration, lie in the manager's own place? Any other is

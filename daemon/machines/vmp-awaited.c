@@ -87,17 +87,18 @@ load_driver (GError **error)
   GModule *module = g_module_open (VMP_AWAITED_MODULE, G_MODULE_BIND_LOCAL);
   gpointer symbol = NULL;
 
-  if (module == NULL || !g_module_symbol (module, "vmp_driver", &symbol) || symbol == NULL)
+  if (module == NULL || !g_module_symbol (module, "vmp_driver", &symbol))
     {
       vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
                      _ ("The driver of libvirt's machines cannot be loaded: %s"), g_module_error ());
+      g_clear_pointer (&module, g_module_close);
       return NULL;
     }
   if (strcmp (((const VmpDriver *) symbol)->version, PACKAGE_VERSION) != 0)
     {
       vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                     _ ("“%s” is of vmport %s, and this vmportd of %s; restart vmportd"), VMP_AWAITED_MODULE,
-                     ((const VmpDriver *) symbol)->version, PACKAGE_VERSION);
+                     _ ("“%s” is of vmport %s, and this vmportd of %s; restart vmportd"),
+                     VMP_AWAITED_MODULE, ((const VmpDriver *) symbol)->version, PACKAGE_VERSION);
       g_module_close (module);
       return NULL;
     }
@@ -154,10 +155,11 @@ vmp_awaited_new (const char *id, const char *uri)
 }
 
 static gboolean
-not_available (GError **error)
+not_available (VmpMachines *machines, GError **error)
 {
   return vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
-                        _ ("libvirt is not there; start libvirtd"));
+                        _ ("There is no connection to libvirt (%s); start libvirtd"),
+                        VMP_AWAITED (machines)->uri);
 }
 
 /* The driver's face while there is none. */
@@ -218,7 +220,7 @@ vmp_awaited_get_inventory (VmpMachines *machines)
 static gboolean
 vmp_awaited_load (VmpMachines *machines, const char *uuid, GError **error)
 {
-  return not_available (error);
+  return not_available (machines, error);
 }
 
 static gboolean
@@ -230,20 +232,20 @@ vmp_awaited_has_remains (VmpMachines *machines, const char *uuid)
 static gboolean
 vmp_awaited_examine (VmpMachines *machines, VmpDomain *domain, GPtrArray *findings, GError **error)
 {
-  return not_available (error);
+  return not_available (machines, error);
 }
 
 static int
 vmp_awaited_open_file (VmpMachines *machines, const char *path, GError **error)
 {
-  not_available (error);
+  not_available (machines, error);
   return -1;
 }
 
 static gboolean
 vmp_awaited_check_target (VmpMachines *machines, const char *folder, GError **error)
 {
-  return not_available (error);
+  return not_available (machines, error);
 }
 
 static gboolean
@@ -256,21 +258,21 @@ static gboolean
 vmp_awaited_remove (VmpMachines *machines, VmpMachine *machine, gboolean delete_storage,
                     GPtrArray *spared, GError **error)
 {
-  return not_available (error);
+  return not_available (machines, error);
 }
 
 static VmpPlace *
 vmp_awaited_begin (VmpMachines *machines, const char *token, const char *uuid, const char *name,
                    GError **error)
 {
-  not_available (error);
+  not_available (machines, error);
   return NULL;
 }
 
 static gboolean
 vmp_awaited_undo (VmpMachines *machines, GVariant *description, GError **error)
 {
-  return not_available (error);
+  return not_available (machines, error);
 }
 
 /* What is done with a place is not here: there is none without vmp_awaited_begin(). */

@@ -424,15 +424,34 @@ vmp_fd_write_all (int fd, const void *data, gsize size, const char *what, GError
   return TRUE;
 }
 
-/* Makes a new file with @content, flushed; one that is there already is an error. */
-gboolean
-vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error)
+static int
+write_new (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error)
 {
   vmp_autofd int fd = vmp_at_open (dirfd, path, O_WRONLY | O_CREAT | O_EXCL, mode, error);
   gsize size;
   const void *data = g_bytes_get_data (content, &size);
 
   if (fd < 0 || !vmp_fd_write_all (fd, data, size, path, error))
+    return -1;
+  return vmp_fd_steal (&fd);
+}
+
+/* Makes a new file with @content, which somebody else flushes; one that is there already is an error. */
+gboolean
+vmp_at_write_unflushed (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error)
+{
+  vmp_autofd int fd = write_new (dirfd, path, content, mode, error);
+
+  return fd >= 0;
+}
+
+/* The same, flushed. */
+gboolean
+vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error)
+{
+  vmp_autofd int fd = write_new (dirfd, path, content, mode, error);
+
+  if (fd < 0)
     return FALSE;
   if (fsync (fd) < 0)
     return vmp_error_set_errno (error, errno, _ ("Cannot flush “%s”"), path);

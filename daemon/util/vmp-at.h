@@ -24,6 +24,8 @@ GPtrArray *vmp_at_list (int dirfd, const char *path, guint max, GError **error);
 GBytes *vmp_at_read (int dirfd, const char *path, gsize max, GError **error);
 GBytes *vmp_fd_read_all (int fd, gsize max, const char *what, GError **error);
 gboolean vmp_fd_write_all (int fd, const void *data, gsize size, const char *what, GError **error);
+gboolean vmp_at_write_unflushed (int dirfd, const char *path, GBytes *content, mode_t mode,
+                                 GError **error);
 gboolean vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error);
 gboolean vmp_at_replace (int dirfd, const char *name, GBytes *content, mode_t mode, GError **error);
 

@@ -41,7 +41,8 @@ struct _VmpPackageWriter
 typedef struct
 {
   guint64 copied;
-  char *verity; /* or NULL */
+  char *verity;  /* or NULL */
+  char *locator; /* the same */
 } Filled;
 
 static void
@@ -50,6 +51,7 @@ filled_free (gpointer data)
   Filled *filled = data;
 
   g_free (filled->verity);
+  g_free (filled->locator);
   g_free (filled);
 }
 
@@ -267,6 +269,17 @@ vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint6
   g_hash_table_replace (self->filled, g_strdup (name), filled);
 }
 
+/* …and this finds a damaged block of it; @locator may be NULL. */
+void
+vmp_package_writer_note_locator (VmpPackageWriter *self, const char *name, const char *locator)
+{
+  Filled *filled = g_hash_table_lookup (self->filled, name);
+
+  g_return_if_fail (filled != NULL);
+  g_free (filled->locator);
+  filled->locator = g_strdup (locator);
+}
+
 static char *
 sha256_of (const void *data, gsize size)
 {
@@ -288,7 +301,7 @@ write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpC
   gsize size = strlen (text);
   g_autoptr (GBytes) content = g_bytes_new (text, size);
 
-  if (!vmp_at_write (self->staging, file->name, content, 0600, error))
+  if (!vmp_at_write_unflushed (self->staging, file->name, content, 0600, error))
     return FALSE;
   file->size = file->allocated = size;
   if ((flags & VMP_COPIER_VERITY) != 0)
@@ -339,7 +352,7 @@ write_sums (VmpPackageWriter *self, VmpPackage *package, GError **error)
                               escaped);
     }
   content = g_bytes_new (sums->str, sums->len);
-  return vmp_at_write (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
+  return vmp_at_write_unflushed (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
 }
 
 static gboolean
@@ -450,7 +463,8 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
       if (filled != NULL)
         {
-          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity);
+          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity,
+                                         filled->locator);
           continue;
         }
       source = vmp_sources_get_fd (sources, id, error);
@@ -459,15 +473,16 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
       if (!vmp_package_copies_add (copies, source, file, member_options, error))
         return FALSE;
     }
-  if (!vmp_package_copies_run (copies, &copied, &cloned, error)
-      || !vmp_package_copies_sync (copies, package, error))
+  if (!vmp_package_copies_run (copies, &copied, &cloned, error))
     return FALSE;
   if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
     return FALSE;
   limit_locators (package);
   xml = vmp_package_to_xml (package);
   descriptor = g_bytes_new (xml, strlen (xml));
-  if (!vmp_at_write (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+  /* Before the flush: none of it is a package until it is published. */
+  if (!vmp_at_write_unflushed (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+      || !vmp_package_copies_sync (copies, package, (flags & VMP_COPIER_SHA256) != 0, error)
       || !vmp_at_sync_folders (self->staging, ".", error) || !list_entries (self, result, error))
     return FALSE;
   g_variant_dict_insert (result, "Copied", "t", copied);

@@ -710,7 +710,9 @@ vmp_libvirt_place_define (VmpPlace *self, virConnectPtr connection, GError **err
   if (domain == NULL)
     return NULL;
   refresh_pools (self, connection);
-  if (!vmp_libvirt_define_snapshots (domain, self->snapshots, error))
+  /* What belongs to the definition comes to the disk after it: nobody would find it without. */
+  if (!vmp_libvirt_host_sync (self->host, self->name, error)
+      || !vmp_libvirt_define_snapshots (domain, self->snapshots, error))
     return NULL;
   if (autostart && virDomainSetAutostart (domain, 1) < 0)
     {

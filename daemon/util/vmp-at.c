@@ -277,6 +277,16 @@ vmp_at_sync (int dirfd, const char *path, GError **error)
   return TRUE;
 }
 
+/* Flushes the folders that lead from @dirfd to @path, @dirfd among them: what was made on the way. */
+gboolean
+vmp_at_sync_way (int dirfd, const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+
+  return vmp_at_sync (dirfd, folder, error)
+         && (strcmp (folder, ".") == 0 || vmp_at_sync_way (dirfd, folder, error));
+}
+
 /* Flushes the folders of a tree, deepest first; whoever wrote a file in it has flushed that. */
 gboolean
 vmp_at_sync_folders (int dirfd, const char *path, GError **error)

@@ -19,6 +19,7 @@ gboolean vmp_at_unlink (int dirfd, const char *path, GError **error);
 gboolean vmp_at_remove_tree (int dirfd, const char *name, GError **error);
 gboolean vmp_at_remove_empty_tree (int dirfd, const char *name, GError **error);
 gboolean vmp_at_sync (int dirfd, const char *path, GError **error);
+gboolean vmp_at_sync_way (int dirfd, const char *path, GError **error);
 gboolean vmp_at_sync_folders (int dirfd, const char *path, GError **error);
 GPtrArray *vmp_at_list (int dirfd, const char *path, guint max, GError **error);
 GBytes *vmp_at_read (int dirfd, const char *path, gsize max, GError **error);

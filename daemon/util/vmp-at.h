@@ -9,6 +9,7 @@
 
 int vmp_at_open (int dirfd, const char *path, int flags, mode_t mode, GError **error);
 int vmp_at_open_absolute (const char *path, int flags, GError **error);
+int vmp_at_open_folder (int dirfd, const char *path, GError **error);
 char *vmp_at_find_path (int dirfd);
 gboolean vmp_at_mkdir (int dirfd, const char *name, mode_t mode, GError **error);
 gboolean vmp_at_mkdir_parents (int dirfd, const char *path, mode_t mode, GError **error);

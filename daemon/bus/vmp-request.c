@@ -244,6 +244,9 @@ refuse (VmpRequest *self, VmpAction action, VmpVerdict verdict)
           : "org.freedesktop.DBus.Error.AccessDenied",
       verdict == VMP_VERDICT_ASK
           ? _ ("This needs authentication; call again with interaction allowed")
+      : verdict == VMP_VERDICT_UNKNOWN
+          ? _ ("Nobody can say whether you are allowed to do this, since polkit does not answer; see "
+               "whether polkit.service runs")
           : _ ("You are not allowed to do this; ask the administrator for the right"));
   request_free (self);
 }
@@ -527,6 +530,7 @@ vmp_request_start (VmpBus *bus, GDBusMethodInvocation *invocation)
 
   self->bus = g_object_ref (bus);
   self->invocation = invocation;
+  vmp_callers_note_started (vmp_bus_get_callers (bus), invocation);
   get_policy_name (invocation, &interface, &member);
   self->row = vmp_policy_lookup (interface, member);
   self->handler = find_handler (interface, member);

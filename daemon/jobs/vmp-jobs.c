@@ -370,8 +370,9 @@ finish_in_main (gpointer data)
     note_unsettled (self, job);
   keep_for_a_while (self, job);
   self->running--;
-  count (self->running_of, vmp_job_get_owner (job), -1);
+  /* Whose job has just ended had their turn. */
   start_next (self);
+  count (self->running_of, vmp_job_get_owner (job), -1);
 }
 
 static void

@@ -484,6 +484,27 @@ vmp_worker_host_check_reading (GVariant *reading, GError **error)
 }
 
 static void
+wait_for_end (VmpWorkerHost *self, guint seconds)
+{
+  Wait wait = { NULL, FALSE };
+  g_autoptr (GSource) source = add_deadline (seconds * 1000, on_deadline, &wait);
+
+  while (!self->exited && !wait.expired)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  g_source_destroy (source);
+}
+
+/* A kernel that is out of memory kills like this, and only its log tells. */
+static gboolean
+was_killed (VmpWorkerHost *self)
+{
+  if (self->process != NULL && !self->exited)
+    wait_for_end (self, STOP_SECONDS);
+  return self->process != NULL && self->exited && g_subprocess_get_if_signaled (self->process)
+         && g_subprocess_get_term_sig (self->process) == SIGKILL;
+}
+
+static void
 take_remote_error (VmpWorkerHost *self, GError *remote, GError **error)
 {
   g_autofree char *name = NULL;
@@ -491,6 +512,12 @@ take_remote_error (VmpWorkerHost *self, GError *remote, GError **error)
   if (g_cancellable_is_cancelled (self->cancellable))
     {
       vmp_error_set (error, VMPORT_ERROR_CANCELLED, _ ("The job was cancelled"));
+      return;
+    }
+  if (!g_dbus_error_is_remote_error (remote) && was_killed (self))
+    {
+      vmp_error_set (error, VMPORT_ERROR_FAILED,
+                     _ ("The worker was killed; the kernel's log tells whether the memory ran out"));
       return;
     }
   if (!g_dbus_error_is_remote_error (remote))
@@ -582,17 +609,6 @@ kill_process (VmpWorkerHost *self)
     g_subprocess_force_exit (self->process);
   else
     pidfd_send_signal (self->pidfd, SIGKILL, NULL, 0);
-}
-
-static void
-wait_for_end (VmpWorkerHost *self, guint seconds)
-{
-  Wait wait = { NULL, FALSE };
-  g_autoptr (GSource) source = add_deadline (seconds * 1000, on_deadline, &wait);
-
-  while (!self->exited && !wait.expired)
-    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
-  g_source_destroy (source);
 }
 
 /* GLib goes on to look after a child. */

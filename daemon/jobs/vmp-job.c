@@ -177,23 +177,11 @@ vmp_job_get_operation (VmpJob *self)
   return self->operation;
 }
 
-VmpJobState
-vmp_job_get_state (VmpJob *self)
-{
-  return self->state;
-}
-
 /* Ended, and said so: vmp_job_prepare_end() alone is not the end yet. */
 gboolean
 vmp_job_is_ended (VmpJob *self)
 {
   return self->finished;
-}
-
-gboolean
-vmp_job_is_cancellable (VmpJob *self)
-{
-  return self->cancellable_now;
 }
 
 gint64
@@ -331,12 +319,6 @@ void
 vmp_job_set_detail (VmpJob *self, const char *key, GVariant *value)
 {
   g_variant_dict_insert_value (self->details, key, value);
-}
-
-void
-vmp_job_set_findings (VmpJob *self, GVariant *findings)
-{
-  vmp_job_set_detail (self, "Findings", findings);
 }
 
 void

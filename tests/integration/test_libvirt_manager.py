@@ -61,8 +61,7 @@ def test_it_comes_and_goes_with_libvirtd(libvirt, daemon, root, recorder):
     assert Qemu(root).find(root, 'web') == path_of(domain)
     libvirt.kill()
     wait_available(root, recorder, False)
-    changes = [signal.arguments[1]['Available'] for signal in recorder.of(QEMU, 'PropertiesChanged')]
-    assert changes[-1] is False
+    recorder.wait(QEMU, 'PropertiesChanged', lambda arguments: arguments[1].get('Available') is False)
     with pytest.raises(Refused) as refused:
         root.machines(QEMU)
     assert refused.value.name == ERROR + 'NotAvailable'

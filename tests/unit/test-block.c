@@ -445,7 +445,7 @@ test_cancel (Scratch *scratch, gconstpointer data)
   g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_CANCELLED);
   g_thread_join (thread);
   /* The rest would take most of a minute. */
-  g_assert_cmpint (g_get_monotonic_time () - stop.stopped, <, 5 * G_TIME_SPAN_SECOND);
+  g_assert_cmpint (g_get_monotonic_time () - stop.stopped, <, 20 * G_TIME_SPAN_SECOND);
 }
 
 /* A server that goes away is an error and no wait. */
@@ -468,16 +468,16 @@ test_dead_server (Scratch *scratch, gconstpointer data)
   g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_FAILED);
 }
 
-/* Answers to a line on QEMU's monitor. */
+/* What QEMU's monitor answers to lines, which a script may look at in "said" beside the disk. */
 static char *
 run_machine (const char *disk, const char *incoming, const char *commands)
 {
-  g_autofree char *drive = g_strdup_printf ("file=%s,format=qcow2,if=ide", disk);
+  g_autofree char *folder = g_path_get_dirname (disk);
   g_autofree char *script = g_strdup_printf (
-    "(%s) | %s -M pc-i440fx-7.2,accel=tcg -m 32 -nodefaults -display none -drive %s "
-    "-monitor stdio %s%s%s 2>&1",
-    commands, QEMU, drive, incoming != NULL ? "-incoming '" : "", incoming != NULL ? incoming : "",
-    incoming != NULL ? "'" : "");
+    "cd %s; : > said; (%s) | %s -M pc-i440fx-7.2,accel=tcg -m 32 -nodefaults -display none "
+    "-drive file=%s,format=qcow2,if=ide -monitor stdio %s%s%s 2>&1 | tee said",
+    folder, commands, QEMU, disk, incoming != NULL ? "-incoming '" : "",
+    incoming != NULL ? incoming : "", incoming != NULL ? "'" : "");
 
   return scratch_runl ("sh", "-c", script);
 }
@@ -509,7 +509,9 @@ test_memory (Scratch *scratch, gconstpointer data)
   g_assert_cmpstr (image.compression, ==, "none");
   g_assert_true (image.running);
   incoming = g_strdup_printf ("exec:tail -c +%" PRIu64 " %s", image.head_size + 1, result);
-  said = run_machine (path, incoming, "sleep 1; echo info status; echo quit");
+  said = run_machine (path, incoming,
+                      "for i in $(seq 600); do grep -q 'VM status: running' said && break;"
+                      " echo info status; sleep 0.1; done; echo quit");
   if (strstr (said, "VM status: running") == NULL)
     g_error ("the machine does not run: %s", said);
 }

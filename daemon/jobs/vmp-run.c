@@ -9,6 +9,10 @@
 #include "vmp-error.h"
 #include "vmp-scope-change.h"
 
+/* So often it is tried to take something back: with the default of LeftoverRetrySec= for a month, on any
+ * clock. A folder that its owner has removed since looks just like one that was moved away. */
+#define MAX_TRIES 10000
+
 struct _VmpRun
 {
   VmpJob *job;
@@ -501,6 +505,21 @@ name_of_left (GVariant *entry)
   return g_build_filename (directory, path, NULL);
 }
 
+/* What could not be taken back, as it is to be kept; NULL where it was tried often enough. */
+static GVariant *
+count_try (GVariant *entry)
+{
+  GVariantDict dict;
+  guint32 tries = 0;
+
+  g_variant_lookup (entry, "Tries", "u", &tries);
+  if (tries >= MAX_TRIES)
+    return NULL;
+  g_variant_dict_init (&dict, entry);
+  g_variant_dict_insert (&dict, "Tries", "u", tries + 1);
+  return g_variant_ref_sink (g_variant_dict_end (&dict));
+}
+
 /* The last first: all scopes, or all else. */
 static gboolean
 undo_entries (VmpRun *self, gboolean scopes, GStrvBuilder *left, GError **error)
@@ -512,6 +531,7 @@ undo_entries (VmpRun *self, gboolean scopes, GStrvBuilder *left, GError **error)
       GVariant *entry = g_ptr_array_index (self->undo, i - 1);
       g_autoptr (GError) local_error = NULL;
       g_autofree char *name = NULL;
+      GVariant *kept;
 
       if (is_of_kind (entry, VMP_UNDO_SCOPE) != scopes)
         continue;
@@ -521,6 +541,16 @@ undo_entries (VmpRun *self, gboolean scopes, GStrvBuilder *left, GError **error)
           continue;
         }
       name = name_of_left (entry);
+      kept = count_try (entry);
+      if (kept == NULL)
+        {
+          g_message ("Job %u: “%s” was not to be cleaned up for a long time, and is not tried again: %s",
+                     vmp_run_get_number (self), name, local_error->message);
+          g_ptr_array_remove_index (self->undo, i - 1);
+          continue;
+        }
+      g_variant_unref (entry);
+      g_ptr_array_index (self->undo, i - 1) = kept;
       g_log (G_LOG_DOMAIN, self->told ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_WARNING,
              "Job %u: cannot clean up “%s” now: %s", vmp_run_get_number (self), name,
              local_error->message);

@@ -245,38 +245,24 @@ may_interact (VmpRequest *self)
          != 0;
 }
 
+/* Not which right it was: of a scope, that tells whether it is defined. */
 static void
-refuse (VmpRequest *self, const Check *check, VmpVerdict verdict)
+refuse (VmpRequest *self, VmpAction action, VmpVerdict verdict)
 {
-  g_autofree char *id = NULL;
-  g_autofree char *message = NULL;
-
-  if (check->action == VMP_ACTION_VIEW)
+  if (action == VMP_ACTION_VIEW)
     {
       vmp_request_return_no_such_machine (self);
       return;
     }
-  id = vmp_policy_action_id (check->action, check->scope);
-  message = g_strdup_printf (
-      verdict == VMP_VERDICT_ASK
-          ? _ ("This needs authentication (%s); call again with interaction allowed")
-          : _ ("You are not allowed to do this; ask the administrator for the right %s"),
-      id);
   g_dbus_method_invocation_return_dbus_error (
       g_steal_pointer (&self->invocation),
       verdict == VMP_VERDICT_ASK
           ? "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
           : "org.freedesktop.DBus.Error.AccessDenied",
-      message);
+      verdict == VMP_VERDICT_ASK
+          ? _ ("This needs authentication; call again with interaction allowed")
+          : _ ("You are not allowed to do this; ask the administrator for the right"));
   request_free (self);
-}
-
-/* Nobody hears the answer. */
-static void
-end_for_nobody (VmpRequest *self)
-{
-  vmp_request_return_error (self, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_CANCELLED,
-                                                       _ ("The caller has left the bus")));
 }
 
 /* A prompt takes minutes: what was authorised must still be what there is. */
@@ -312,7 +298,7 @@ on_scopes_read (GObject *source, GAsyncResult *result, gpointer data)
   VmpRequest *self = data;
 
   if (vmp_caller_is_gone (self->caller))
-    end_for_nobody (self);
+    refuse (self, VMP_ACTION_NONE, VMP_VERDICT_DENIED);
   else if (read_again (self))
     self->handler->serve (self);
 }
@@ -322,12 +308,13 @@ on_verdict (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpRequest *self = data;
   VmpVerdict verdict = vmp_authority_check_finish (VMP_AUTHORITY (source), result);
+  VmpAction action = g_array_index (self->pending, Check, 0).action;
 
   if (vmp_caller_is_gone (self->caller))
     verdict = VMP_VERDICT_DENIED;
   if (verdict != VMP_VERDICT_GRANTED)
     {
-      refuse (self, &g_array_index (self->pending, Check, 0), verdict);
+      refuse (self, action, verdict);
       return;
     }
   g_array_remove_index (self->pending, 0);

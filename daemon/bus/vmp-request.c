@@ -245,7 +245,26 @@ may_interact (VmpRequest *self)
          != 0;
 }
 
-/* Not which right it was: of a scope, that tells whether it is defined. */
+static const char *
+get_refusal (VmpVerdict verdict)
+{
+  switch (verdict)
+    {
+    case VMP_VERDICT_ASK:
+      return _ ("This needs authentication; call again with interaction allowed");
+
+    case VMP_VERDICT_UNKNOWN:
+      return _ ("Nobody can say whether you are allowed to do this, since polkit does not answer; "
+                "see whether polkit.service runs");
+
+    case VMP_VERDICT_GRANTED:
+    case VMP_VERDICT_DENIED:
+    default:
+      return _ ("You are not allowed to do this; ask the administrator for the right");
+    }
+}
+
+/* Does not say which right it was: of a scope, that would tell whether it is defined. */
 static void
 refuse (VmpRequest *self, VmpAction action, VmpVerdict verdict)
 {
@@ -259,9 +278,7 @@ refuse (VmpRequest *self, VmpAction action, VmpVerdict verdict)
       verdict == VMP_VERDICT_ASK
           ? "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
           : "org.freedesktop.DBus.Error.AccessDenied",
-      verdict == VMP_VERDICT_ASK
-          ? _ ("This needs authentication; call again with interaction allowed")
-          : _ ("You are not allowed to do this; ask the administrator for the right"));
+      get_refusal (verdict));
   request_free (self);
 }
 
@@ -540,6 +557,7 @@ vmp_request_start (VmpBus *bus, GDBusMethodInvocation *invocation)
 
   self->bus = g_object_ref (bus);
   self->invocation = invocation;
+  vmp_callers_note_started (vmp_bus_get_callers (bus), invocation);
   get_policy_name (invocation, &interface, &member);
   self->row = vmp_policy_lookup (interface, member);
   self->handler = find_handler (interface, member);

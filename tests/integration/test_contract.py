@@ -6,8 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from gi.repository import Gio, GLib
 
-from rig.caller import (ACCESS_DENIED, DAEMON, ERROR, INTERACTIVE, JOB, MACHINE, MANAGER, SNAPSHOT,
-                        STORE, refused)
+from rig.caller import DAEMON, ERROR, JOB, MACHINE, MANAGER, SNAPSHOT, STORE, refused
 from rig.jobs import Hold, failure
 from rig.loop import run_for
 from rig.machines import random_disk
@@ -151,7 +150,7 @@ def test_describe_names_the_machine(daemon, alice, make_vm, area):
         assert alice.describe(job)['VirtualMachine'] == name
 
 
-def test_messages_name_what_is_wrong(daemon, alice, bob, dave, make_vm, area):
+def test_messages_name_what_is_wrong(daemon, alice, dave, make_vm, area):
     machine = make_vm('web')
     assert '“nowhere”' in refused(alice.find, 'nowhere').message
     assert NEVER in refused(alice.export_settings, NEVER).message
@@ -162,10 +161,6 @@ def test_messages_name_what_is_wrong(daemon, alice, bob, dave, make_vm, area):
                                (dave.configuration, machine, NEVER)):
         assert refused(ask, hidden).message.replace(hidden, 'IT') == \
             refused(ask, never).message.replace(never, 'IT')
-    error = refused(bob.export, machine, area / 'bob/package')
-    assert error.name == INTERACTIVE and 'org.vmport.export' in error.message
-    error = refused(bob.export, machine, area / 'bob/package', interactive=True)
-    assert error.name == ACCESS_DENIED and 'org.vmport.export' in error.message
     error = refused(alice.export, machine, area / 'alice/package', {'Checksum': 'md5'})
     assert 'fs-verity, sha256, none' in error.message
     assert 'control characters' in refused(alice.export, machine, '/a\nb').message

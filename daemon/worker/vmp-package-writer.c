@@ -41,7 +41,8 @@ struct _VmpPackageWriter
 typedef struct
 {
   guint64 copied;
-  char *verity; /* or NULL */
+  char *verity;  /* or NULL */
+  char *locator; /* the same */
 } Filled;
 
 static void
@@ -50,6 +51,7 @@ filled_free (gpointer data)
   Filled *filled = data;
 
   g_free (filled->verity);
+  g_free (filled->locator);
   g_free (filled);
 }
 
@@ -267,6 +269,17 @@ vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint6
   g_hash_table_replace (self->filled, g_strdup (name), filled);
 }
 
+/* …and this finds a damaged block of it; @locator may be NULL. */
+void
+vmp_package_writer_note_locator (VmpPackageWriter *self, const char *name, const char *locator)
+{
+  Filled *filled = g_hash_table_lookup (self->filled, name);
+
+  g_return_if_fail (filled != NULL);
+  g_free (filled->locator);
+  filled->locator = g_strdup (locator);
+}
+
 static char *
 sha256_of (const void *data, gsize size)
 {
@@ -288,7 +301,7 @@ write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpC
   gsize size = strlen (text);
   g_autoptr (GBytes) content = g_bytes_new (text, size);
 
-  if (!vmp_at_write (self->staging, file->name, content, 0600, error))
+  if (!vmp_at_write_unflushed (self->staging, file->name, content, 0600, error))
     return FALSE;
   file->size = file->allocated = size;
   if ((flags & VMP_COPIER_VERITY) != 0)
@@ -339,7 +352,7 @@ write_sums (VmpPackageWriter *self, VmpPackage *package, GError **error)
                               escaped);
     }
   content = g_bytes_new (sums->str, sums->len);
-  return vmp_at_write (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
+  return vmp_at_write_unflushed (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
 }
 
 static gboolean
@@ -450,7 +463,8 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
       if (filled != NULL)
         {
-          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity);
+          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity,
+                                         filled->locator);
           continue;
         }
       source = vmp_sources_get_fd (sources, id, error);
@@ -459,15 +473,16 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
       if (!vmp_package_copies_add (copies, source, file, member_options, error))
         return FALSE;
     }
-  if (!vmp_package_copies_run (copies, &copied, &cloned, error)
-      || !vmp_package_copies_sync (copies, package, error))
+  if (!vmp_package_copies_run (copies, &copied, &cloned, error))
     return FALSE;
   if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
     return FALSE;
   limit_locators (package);
   xml = vmp_package_to_xml (package);
   descriptor = g_bytes_new (xml, strlen (xml));
-  if (!vmp_at_write (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+  /* Before the flush: none of it is a package until it is published. */
+  if (!vmp_at_write_unflushed (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+      || !vmp_package_copies_sync (copies, package, (flags & VMP_COPIER_SHA256) != 0, error)
       || !vmp_at_sync_folders (self->staging, ".", error) || !list_entries (self, result, error))
     return FALSE;
   g_variant_dict_insert (result, "Copied", "t", copied);
@@ -492,6 +507,16 @@ vmp_package_writer_write (VmpPackageWriter *self, VmpSources *sources, VmpPace *
   return g_variant_dict_end (&result);
 }
 
+/* A folder that one may not read cannot be flushed (EBADF); its file system still journals what was
+ * done in it in order with what was flushed before. */
+static gboolean
+flush_folder (int dirfd, const char *path, GError **error)
+{
+  if (fsync (dirfd) < 0 && errno != EBADF)
+    return vmp_error_set_errno (error, errno, _ ("Cannot flush the folder of “%s”"), path);
+  return TRUE;
+}
+
 static gboolean
 publish_as_folder (VmpPackageWriter *self, GError **error)
 {
@@ -503,11 +528,7 @@ publish_as_folder (VmpPackageWriter *self, GError **error)
       || st.st_dev != self->staging_st.st_dev || st.st_ino != self->staging_st.st_ino)
     return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
                           _ ("“%s” was exchanged by someone else while it was written"), self->path);
-  /* EBADF: a parent that one may not read cannot be flushed; its file system still journals the
-   * rename in order with what was flushed before. */
-  if (fsync (self->parent) < 0 && errno != EBADF)
-    return vmp_error_set_errno (error, errno, _ ("Cannot flush the folder of “%s”"), self->path);
-  return TRUE;
+  return flush_folder (self->parent, self->path, error);
 }
 
 gboolean
@@ -545,24 +566,36 @@ is_inode (int dirfd, const char *name, guint64 device, guint64 inode)
          && st.st_ino == inode;
 }
 
-/* Only what the journal knows by inode: anything else in the folder is not ours. */
+/* The descriptor, or all else, of what @entries knows by inode: anything else in the folder is not
+ * ours. */
 static gboolean
-remove_entries (int package, GVariant *left, GError **error)
+remove_known (int package, GVariant *entries, gboolean descriptor, GError **error)
 {
-  g_autoptr (GVariant) entries = g_variant_lookup_value (left, "Entries",
-                                                         G_VARIANT_TYPE ("a(stt)"));
   GVariantIter iter;
   const char *name;
   guint64 device, inode;
 
-  if (entries == NULL)
-    return TRUE;
   g_variant_iter_init (&iter, entries);
   while (g_variant_iter_next (&iter, "(&stt)", &name, &device, &inode))
-    if (vmp_name_is_component (name) && is_inode (package, name, device, inode)
-        && !vmp_at_remove_tree (package, name, error))
+    if (vmp_name_is_component (name)
+        && (strcmp (name, VMP_PACKAGE_DESCRIPTOR) == 0) == descriptor
+        && is_inode (package, name, device, inode) && !vmp_at_remove_tree (package, name, error))
       return FALSE;
   return TRUE;
+}
+
+/* Without its descriptor a package is none, so that goes first, and for good: nobody may ever see one
+ * of which half is gone. */
+static gboolean
+remove_entries (VmpPackageWriter *self, GVariant *left, GError **error)
+{
+  g_autoptr (GVariant) entries = g_variant_lookup_value (left, "Entries",
+                                                         G_VARIANT_TYPE ("a(stt)"));
+
+  return entries == NULL
+         || (remove_known (self->package, entries, TRUE, error)
+             && flush_folder (self->package, self->path, error)
+             && remove_known (self->package, entries, FALSE, error));
 }
 
 /* A missing folder may be a share that is away, and then the file is still to be removed. Where the
@@ -601,13 +634,13 @@ remove_file (GVariant *left, int directory_fd, const char *path, GError **error)
       return FALSE;
     }
   if (!vmp_at_exists (dirfd, name))
-    return TRUE;
+    return flush_folder (dirfd, path, error);
   if (g_variant_lookup (left, "Device", "t", &device)
       && g_variant_lookup (left, "Inode", "t", &inode) && !is_inode (dirfd, name, device, inode))
     return TRUE;
   if (unlinkat (dirfd, name, 0) < 0 && errno != ENOENT)
     return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), path);
-  return TRUE;
+  return flush_folder (dirfd, path, error);
 }
 
 /* A folder that was made for a machine's files goes once they have, and so do the empty ones in
@@ -619,7 +652,8 @@ remove_folder (int directory_fd, const char *path, GError **error)
   g_autofree char *name = g_path_get_basename (path);
   vmp_autofd int dirfd = open_parent (path[0] != '/' ? directory_fd : -1, parent, error);
 
-  return dirfd >= 0 && vmp_at_remove_empty_tree (dirfd, name, error);
+  return dirfd >= 0 && vmp_at_remove_empty_tree (dirfd, name, error)
+         && flush_folder (dirfd, path, error);
 }
 
 /* The directory that a program held open, by the path that led to it then; what is there now must be
@@ -672,18 +706,22 @@ remove_package (GVariant *left, int directory_fd, GError **error)
     return FALSE;
   if (self->package >= 0)
     {
-      if (!remove_entries (self->package, left, error)
-          || !vmp_at_remove_tree (self->package, self->temporary, error))
+      if (!remove_entries (self, left, error)
+          || !vmp_at_remove_tree (self->package, self->temporary, error)
+          || !flush_folder (self->package, self->path, error))
         return FALSE;
       /* The folder that the export itself made goes too, unless someone has put something in. */
       if (self->parent >= 0 && inode != 0 && is_inode (self->parent, self->name, device, inode)
           && unlinkat (self->parent, self->name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY)
         return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), self->path);
     }
-  return self->parent < 0 || vmp_at_remove_tree (self->parent, self->temporary, error);
+  return self->parent < 0
+         || (vmp_at_remove_tree (self->parent, self->temporary, error)
+             && flush_folder (self->parent, self->path, error));
 }
 
-/* Takes back what an export or a target left, in any state of it; see org.vmport.Worker.xml. */
+/* Takes back what an export or a target left, in any state of it, and flushes that: the journal will
+ * know nothing of it any more. See org.vmport.Worker.xml. */
 gboolean
 vmp_package_writer_remove (GVariant *left, int directory_fd, GError **error)
 {

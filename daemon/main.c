@@ -245,6 +245,7 @@ prepare (Daemon *self, GError **error)
   jobs.max_running = self->config->max_jobs;
   jobs.max_per_user = self->config->max_jobs_per_user;
   jobs.retention_usec = (gint64) self->config->retention_seconds * G_USEC_PER_SEC;
+  jobs.leftover_retry_seconds = self->config->leftover_retry_seconds;
   jobs.worker.program = self->options.worker;
   jobs.worker.socket = self->options.worker_socket;
   jobs.worker.timeout_seconds = self->config->worker_timeout_seconds;

@@ -120,6 +120,7 @@ static gboolean
 read_main (VmpConfig *config, GKeyFile *file, GError **error)
 {
   static const char *const known[] = { "MaxJobs",   "MaxJobsPerUser", "JobRetentionSec",
+                                       "LeftoverRetrySec",
                                        "WorkerTimeoutSec", "StoreRoot", "Networks", "Scopes",
                                        "AuthorizationStore", NULL };
   char *store = g_key_file_get_string (file, GROUP, "AuthorizationStore", NULL);
@@ -146,6 +147,8 @@ read_main (VmpConfig *config, GKeyFile *file, GError **error)
          && read_number (file, "MaxJobs", 1, 256, &config->max_jobs, error)
          && read_number (file, "MaxJobsPerUser", 1, 10000, &config->max_jobs_per_user, error)
          && read_number (file, "JobRetentionSec", 0, 86400, &config->retention_seconds, error)
+         && read_number (file, "LeftoverRetrySec", 1, 86400, &config->leftover_retry_seconds,
+                         error)
          && read_number (file, "WorkerTimeoutSec", 1, 3600, &config->worker_timeout_seconds,
                          error);
 }
@@ -248,6 +251,7 @@ vmp_config_load (const char *file, const char *state_directory, GError **error)
   config->max_jobs = 4;
   config->max_jobs_per_user = 16;
   config->retention_seconds = 300;
+  config->leftover_retry_seconds = 300;
   config->worker_timeout_seconds = 30;
   config->store_root = g_build_filename (state_directory, "store", NULL);
   config->authorization_store = g_strdup (VMP_AUTHORIZATION_STORE);

@@ -257,11 +257,15 @@ refuse (VmpRequest *self, const Check *check, VmpVerdict verdict)
       return;
     }
   id = vmp_policy_action_id (check->action, check->scope);
-  message = g_strdup_printf (
-      verdict == VMP_VERDICT_ASK
-          ? _ ("This needs authentication (%s); call again with interaction allowed")
-          : _ ("You are not allowed to do this; ask the administrator for the right %s"),
-      id);
+  if (verdict == VMP_VERDICT_UNKNOWN)
+    message = g_strdup (_ ("Nobody can say whether you are allowed to do this, since polkit does not "
+                           "answer; see whether polkit.service runs"));
+  else
+    message = g_strdup_printf (
+        verdict == VMP_VERDICT_ASK
+            ? _ ("This needs authentication (%s); call again with interaction allowed")
+            : _ ("You are not allowed to do this; ask the administrator for the right %s"),
+        id);
   g_dbus_method_invocation_return_dbus_error (
       g_steal_pointer (&self->invocation),
       verdict == VMP_VERDICT_ASK
@@ -553,6 +557,7 @@ vmp_request_start (VmpBus *bus, GDBusMethodInvocation *invocation)
 
   self->bus = g_object_ref (bus);
   self->invocation = invocation;
+  vmp_callers_note_started (vmp_bus_get_callers (bus), invocation);
   get_policy_name (invocation, &interface, &member);
   self->row = vmp_policy_lookup (interface, member);
   self->handler = find_handler (interface, member);

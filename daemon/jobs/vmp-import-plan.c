@@ -114,6 +114,7 @@ vmp_import_plan_free (VmpImportPlan *self)
   for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
     import_file_free (self->files[i]);
   g_clear_pointer (&self->findings, g_ptr_array_unref);
+  g_clear_pointer (&self->places, g_hash_table_unref);
   g_free (self);
 }
 
@@ -537,6 +538,8 @@ vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, VmpFolder *folder, GEr
   self->adapters = g_ptr_array_new_with_free_func (adapter_free);
   self->macs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->findings = vmp_findings_new ();
+  self->places = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                        (GDestroyNotify) g_variant_unref);
   self->networks = vmp_machines_list_networks (vmp_run_get_machines (run));
   self->state_formats = vmp_machines_get_state_formats (vmp_run_get_machines (run));
   g_variant_dict_init (&options, NULL);

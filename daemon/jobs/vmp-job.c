@@ -444,7 +444,8 @@ vmp_job_prepare_end (VmpJob *self, const GError *error, GVariant *result)
       g_free (self->before.phase);
       self->before.phase = g_strdup (self->phase);
     }
-  self->end_time = g_get_real_time ();
+  /* The clock may have been set back meanwhile. */
+  self->end_time = MAX (g_get_real_time (), self->start_time);
   self->held = FALSE;
   self->cancellable_now = FALSE;
   if (error == NULL)

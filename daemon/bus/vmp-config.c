@@ -7,6 +7,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "vmp-awaited.h"
 #include "vmp-error.h"
 #include "vmp-name.h"
 
@@ -172,10 +173,17 @@ static gboolean
 check_driver (VmpConfigManager *manager, const char *group, GError **error)
 {
   if (g_strcmp0 (manager->driver, "libvirt") == 0)
-    return VMP_HAVE_LIBVIRT
-               ? check_uri (group, manager->uri, error)
-               : vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                                _ ("[%s]: this vmportd was built without libvirt"), group);
+    {
+      if (!VMP_HAVE_LIBVIRT)
+        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                              _ ("[%s]: this vmportd was built without libvirt"), group);
+      if (!vmp_awaited_is_installed ())
+        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                              _ ("[%s]: the driver of libvirt's machines is not installed; there is "
+                                 "no “%s”"),
+                              group, VMP_AWAITED_MODULE);
+      return check_uri (group, manager->uri, error);
+    }
   if (g_strcmp0 (manager->driver, "directory") != 0)
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                           _ ("[%s]: Driver= is “directory” or “libvirt”"), group);

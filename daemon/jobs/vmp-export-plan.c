@@ -687,11 +687,15 @@ report_unused (VmpExportPlan *self)
   for (guint i = 0; i < unused->len; i++)
     {
       const char *key = g_ptr_array_index (unused, i);
+      VmpFinding *finding
+          = strcmp (key, "CaptureLiveState") == 0
+                ? vmp_finding_new (VMP_FINDING_SETTING_UNUSED, key, -1,
+                                   _ ("%s has no use where the machine does not run"), key)
+                : vmp_finding_new (VMP_FINDING_SETTING_UNUSED, key, -1,
+                                   _ ("%s has no use with CopySnapshotConfiguration=%u"), key,
+                                   vmp_settings_get_byte (settings, "CopySnapshotConfiguration"));
 
-      vmp_export_plan_add_finding (self,
-                   vmp_finding_new (VMP_FINDING_SETTING_UNUSED, key, -1,
-                                    _ ("%s has no use with CopySnapshotConfiguration=%u"), key,
-                                    vmp_settings_get_byte (settings, "CopySnapshotConfiguration")));
+      vmp_export_plan_add_finding (self, finding);
     }
 }
 

@@ -505,6 +505,7 @@ prefill (VmpImportPlan *self)
 {
   g_autoptr (GVariant) defaults = g_variant_ref_sink (
       vmp_settings_defaults (VMP_SETTINGS_IMPORT, vmp_domain_get_uuid (self->domain)));
+  g_autoptr (GVariant) filled = NULL;
   GVariantDict dict;
 
   g_variant_dict_init (&dict, defaults);
@@ -512,7 +513,8 @@ prefill (VmpImportPlan *self)
   prefill_disks (self, &dict);
   prefill_networks (self, &dict);
   prefill_roots (self, &dict);
-  self->prefilled = g_variant_ref_sink (g_variant_dict_end (&dict));
+  filled = g_variant_ref_sink (g_variant_dict_end (&dict));
+  self->prefilled = g_variant_ref_sink (vmp_settings_sort (VMP_SETTINGS_IMPORT, filled));
 }
 
 /* Opens @folder through @worker and reads all that settings do not change. Blocking. */

@@ -129,6 +129,9 @@ make_plan (Import *self, GError **error)
   self->plan = vmp_import_plan_read (self->run, self->worker, self->request->folder, error);
   if (self->plan == NULL || !vmp_import_plan_settle (self->plan, self->request->settings, error))
     return FALSE;
+  vmp_run_set_detail (self->run, "VirtualMachine",
+                      g_variant_new_string (
+                          vmp_domain_get_name (vmp_import_plan_get_domain (self->plan))));
   findings = vmp_import_plan_get_findings (self->plan);
   vmp_run_set_detail (self->run, "Findings", vmp_findings_to_variant (findings));
   if (!vmp_findings_first_error (findings, error))
@@ -825,7 +828,6 @@ vmp_import_work (VmpRun *run, gpointer request, GError **error)
   if (!inspect (&self, error) || !define (&self, error))
     return NULL;
   self.path = object_path_of (&self);
-  vmp_run_set_detail (run, "VirtualMachine", g_variant_new_string (self.path));
   vmp_run_set_defined (run, vmp_domain_get_uuid (vmp_import_plan_get_domain (self.plan)));
   return make_result (&self, copied);
 }

@@ -17,6 +17,7 @@
 #include "vmp-fd.h"
 #include "vmp-mark.h"
 #include "vmp-name.h"
+#include "vmp-package.h"
 
 /* A folder in which something may be left. */
 typedef struct
@@ -88,29 +89,41 @@ set_unknown (const char *path, const char *name, GError **error)
   return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s/%s”"), path, name);
 }
 
-/* What an export moved out of its staging folder, each known by its mark. */
+/* The descriptor, or all else, of what @entries knows by its mark: anything else there is not ours. */
 static gboolean
-remove_entries (Place *place, GVariant *left, GError **error)
+remove_known (Place *place, GVariant *entries, gboolean descriptor, GError **error)
 {
-  g_autoptr (GVariant) entries = g_variant_lookup_value (left, "Entries",
-                                                         G_VARIANT_TYPE ("a(s" VMP_MARK_TYPE ")"));
   GVariantIter iter;
   const char *name;
   VmpMark mark;
 
-  if (entries == NULL)
-    return TRUE;
   g_variant_iter_init (&iter, entries);
   while (g_variant_iter_next (&iter, "(&s(ttt))", &name, &mark.inode, &mark.born, &mark.device))
     {
       Whose whose = vmp_name_is_component (name) ? find_whose (place, name, &mark) : IS_FOREIGN;
 
+      if ((strcmp (name, VMP_PACKAGE_DESCRIPTOR) == 0) != descriptor)
+        continue;
       if (whose == IS_UNKNOWN)
         return set_unknown (place->path, name, error);
       if (whose == IS_OURS && !vmp_at_remove_tree (place->fd, name, error))
         return FALSE;
     }
   return TRUE;
+}
+
+/* What an export moved out of its staging folder. Without its descriptor a package is none, so that
+ * goes first, and for good: nobody may ever see one of which half is gone. */
+static gboolean
+remove_entries (Place *place, GVariant *left, GError **error)
+{
+  g_autoptr (GVariant) entries = g_variant_lookup_value (left, "Entries",
+                                                         G_VARIANT_TYPE ("a(s" VMP_MARK_TYPE ")"));
+
+  return entries == NULL
+         || (remove_known (place, entries, TRUE, error)
+             && vmp_at_flush_folder (place->fd, place->path, error)
+             && remove_known (place, entries, FALSE, error));
 }
 
 static gboolean
@@ -174,7 +187,10 @@ remove_from_both (Place *parent, Place *package, GVariant *left, const char *sta
       && (!place_look (parent, left, error)
           || !remove_staging (parent, staging, is_known ? &mark : NULL, &found, error)))
     return FALSE;
-  return found || package->is_same || parent->is_same || set_not_the_place (package->path, error);
+  if (!found && !package->is_same && !parent->is_same)
+    return set_not_the_place (package->path, error);
+  return (package->fd < 0 || vmp_at_flush_folder (package->fd, package->path, error))
+         && (parent->fd < 0 || vmp_at_flush_folder (parent->fd, parent->path, error));
 }
 
 static gboolean
@@ -259,11 +275,11 @@ remove_file (Place *root, GVariant *left, const char *beneath, GError **error)
                      : IS_FOREIGN;
   if (whose == IS_UNKNOWN)
     return set_unknown (root->path, beneath, error);
-  if (whose != IS_OURS)
-    return root->is_same || set_not_the_place (root->path, error);
-  if (unlinkat (fd, name, 0) < 0 && errno != ENOENT)
+  if (whose != IS_OURS && !root->is_same)
+    return set_not_the_place (root->path, error);
+  if (whose == IS_OURS && unlinkat (fd, name, 0) < 0 && errno != ENOENT)
     return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), beneath);
-  return TRUE;
+  return missing || vmp_at_flush_folder (fd, root->path, error);
 }
 
 /* A folder that was made for a machine's files goes once they have, and so do the empty ones in
@@ -273,7 +289,8 @@ remove_folder (Place *root, const char *name, GError **error)
 {
   if (!root->is_same)
     return set_not_the_place (root->path, error);
-  return vmp_at_remove_empty_tree (root->fd, name, error);
+  return vmp_at_remove_empty_tree (root->fd, name, error)
+         && vmp_at_flush_folder (root->fd, root->path, error);
 }
 
 /* A relative root lies beneath @directory_fd. */
@@ -329,8 +346,8 @@ open_again (GVariant *left, GError **error)
   return vmp_fd_steal (&fd);
 }
 
-/* Takes back what an export or a target left, in any state of it; see org.vmport.Worker.xml. TRUE:
- * nothing of it is left. */
+/* Takes back what an export or a target left, in any state of it, and flushes that: the journal will
+ * know nothing of it any more. See org.vmport.Worker.xml. TRUE: nothing of it is left. */
 gboolean
 vmp_leftover_remove (GVariant *left, int directory_fd, GError **error)
 {
@@ -362,8 +379,11 @@ vmp_leftover_remove_path (const char *kind, const char *path, GError **error)
   if (fd < 0)
     return FALSE;
   if (strcmp (kind, "Folder") == 0)
-    return vmp_at_remove_empty_tree (fd, name, error);
-  if (unlinkat (fd, name, 0) < 0 && errno != ENOENT)
+    {
+      if (!vmp_at_remove_empty_tree (fd, name, error))
+        return FALSE;
+    }
+  else if (unlinkat (fd, name, 0) < 0 && errno != ENOENT)
     return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), path);
-  return TRUE;
+  return vmp_at_flush_folder (fd, folder, error);
 }

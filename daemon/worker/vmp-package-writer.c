@@ -43,7 +43,8 @@ struct _VmpPackageWriter
 typedef struct
 {
   guint64 copied;
-  char *verity; /* or NULL */
+  char *verity;  /* or NULL */
+  char *locator; /* the same */
 } Filled;
 
 static void
@@ -52,6 +53,7 @@ filled_free (gpointer data)
   Filled *filled = data;
 
   g_free (filled->verity);
+  g_free (filled->locator);
   g_free (filled);
 }
 
@@ -256,6 +258,17 @@ vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint6
   g_hash_table_replace (self->filled, g_strdup (name), filled);
 }
 
+/* …and this finds a damaged block of it; @locator may be NULL. */
+void
+vmp_package_writer_note_locator (VmpPackageWriter *self, const char *name, const char *locator)
+{
+  Filled *filled = g_hash_table_lookup (self->filled, name);
+
+  g_return_if_fail (filled != NULL);
+  g_free (filled->locator);
+  filled->locator = g_strdup (locator);
+}
+
 static char *
 sha256_of (const void *data, gsize size)
 {
@@ -277,7 +290,7 @@ write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpC
   gsize size = strlen (text);
   g_autoptr (GBytes) content = g_bytes_new (text, size);
 
-  if (!vmp_at_write (self->staging, file->name, content, 0600, error))
+  if (!vmp_at_write_unflushed (self->staging, file->name, content, 0600, error))
     return FALSE;
   file->size = file->allocated = size;
   if ((flags & VMP_COPIER_VERITY) != 0)
@@ -328,7 +341,7 @@ write_sums (VmpPackageWriter *self, VmpPackage *package, GError **error)
                               escaped);
     }
   content = g_bytes_new (sums->str, sums->len);
-  return vmp_at_write (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
+  return vmp_at_write_unflushed (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
 }
 
 static gboolean
@@ -439,7 +452,8 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
       if (filled != NULL)
         {
-          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity);
+          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity,
+                                         filled->locator);
           continue;
         }
       source = vmp_sources_get_fd (sources, id, error);
@@ -448,15 +462,16 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
       if (!vmp_package_copies_add (copies, source, file, member_options, error))
         return FALSE;
     }
-  if (!vmp_package_copies_run (copies, &copied, &cloned, error)
-      || !vmp_package_copies_sync (copies, package, error))
+  if (!vmp_package_copies_run (copies, &copied, &cloned, error))
     return FALSE;
   if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
     return FALSE;
   limit_locators (package);
   xml = vmp_package_to_xml (package);
   descriptor = g_bytes_new (xml, strlen (xml));
-  if (!vmp_at_write (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+  /* Before the flush: none of it is a package until it is published. */
+  if (!vmp_at_write_unflushed (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+      || !vmp_package_copies_sync (copies, package, (flags & VMP_COPIER_SHA256) != 0, error)
       || !vmp_at_sync_folders (self->staging, ".", error) || !list_entries (self, result, error))
     return FALSE;
   g_variant_dict_insert (result, "Copied", "t", copied);
@@ -491,11 +506,7 @@ publish_as_folder (VmpPackageWriter *self, GError **error)
   if (!vmp_mark_read_at (self->parent, self->name, &now) || !vmp_mark_equal (&now, &self->mark))
     return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
                           _ ("“%s” was exchanged by someone else while it was written"), self->path);
-  /* EBADF: a parent that one may not read cannot be flushed; its file system still journals the
-   * rename in order with what was flushed before. */
-  if (fsync (self->parent) < 0 && errno != EBADF)
-    return vmp_error_set_errno (error, errno, _ ("Cannot flush the folder of “%s”"), self->path);
-  return TRUE;
+  return vmp_at_flush_folder (self->parent, self->path, error);
 }
 
 gboolean

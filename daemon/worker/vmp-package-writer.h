@@ -24,6 +24,8 @@ GVariant *vmp_package_writer_write (VmpPackageWriter *self, VmpSources *sources,
 int vmp_package_writer_make_member (VmpPackageWriter *self, const char *name, GError **error);
 void vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint64 copied,
                                      const char *verity);
+void vmp_package_writer_note_locator (VmpPackageWriter *self, const char *name,
+                                      const char *locator);
 gboolean vmp_package_writer_publish (VmpPackageWriter *self, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpPackageWriter, vmp_package_writer_free)

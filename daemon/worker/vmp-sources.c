@@ -339,7 +339,8 @@ open_target_folder (int package_fd, const char *folder, const char *name, GError
 
   if (chosen < 0 || strcmp (beneath, ".") == 0)
     return vmp_fd_steal (&chosen);
-  if (!vmp_at_mkdir_parents (chosen, beneath, 0700, error))
+  if (!vmp_at_mkdir_parents (chosen, beneath, 0700, error)
+      || !vmp_at_sync_way (chosen, beneath, error))
     return -1;
   return vmp_at_open (chosen, beneath, O_RDONLY | O_DIRECTORY, 0, error);
 }

@@ -215,6 +215,7 @@ fill_member (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
   vmp_autofd int target = -1;
   vmp_autofd int member = vmp_fd_steal (&self->member_fd);
   g_autofree char *verity = NULL;
+  g_autofree char *locator = NULL;
   const char *name;
   guint64 copied;
 
@@ -229,9 +230,10 @@ fill_member (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
   if (!take_fd (options, "Source", fds, &source, error)
       || !take_fd (options, "Target", fds, &target, error)
       || !vmp_member_fill (member, name, vmp_fd_steal (&source), vmp_fd_steal (&target), options,
-                           self->pace, &copied, &verity, error))
+                           self->pace, &copied, &verity, &locator, error))
     return NULL;
   vmp_package_writer_note_filled (self->writer, name, copied, verity);
+  vmp_package_writer_note_locator (self->writer, name, locator);
   return g_variant_new ("(t)", copied);
 }
 

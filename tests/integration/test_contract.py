@@ -6,8 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from gi.repository import Gio, GLib
 
-from rig.caller import (ACCESS_DENIED, DAEMON, ERROR, INTERACTIVE, JOB, MACHINE, MANAGER, SNAPSHOT,
-                        STORE, refused)
+from rig.caller import DAEMON, ERROR, JOB, MACHINE, MANAGER, SNAPSHOT, STORE, refused
 from rig.jobs import HELD, Hold, failure
 from rig.loop import run_for
 from rig.machines import random_disk

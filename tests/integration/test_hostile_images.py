@@ -291,7 +291,7 @@ def test_loops(daemon, carol, area, users, what):
     memory, start = memory_of(daemon.process), time.monotonic()
     machine = carol.wait(carol.import_(evil.path))['ImportedVirtualMachine']
     assert time.monotonic() - start < SECONDS
-    for image_format in 'qcow2', 'raw':
+    for image_format in 'raw', 'vmdk':
         target = area / f'carol/{image_format}'
         start = time.monotonic()
         job = carol.export(machine, target, {'DiskFormat': image_format})

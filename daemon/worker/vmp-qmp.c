@@ -52,9 +52,7 @@ vmp_qmp_free (VmpQmp *self)
 static void
 prepare_child (gpointer data)
 {
-  const pid_t *parent = data;
-
-  if (!vmp_fence_enter (*parent))
+  if (!vmp_fence_enter (data))
     _exit (127);
 }
 
@@ -73,11 +71,13 @@ spawn (VmpQmp *self, const char *program, int child_end, GError **error)
   const char *const argv[] = { program, "-M", "none", "-accel", accelerator, "-nodefaults",
                                "-no-user-config", "-nographic", "-S", "-sandbox", sandbox,
                                "-chardev", monitor, "-mon", "chardev=monitor,mode=control", NULL };
-  pid_t self_pid = getpid ();
+  g_auto (VmpFence) fence = { 0, -1 };
 
   G_STATIC_ASSERT (MONITOR_FD == 3);
   g_subprocess_launcher_take_fd (launcher, child_end, MONITOR_FD);
-  g_subprocess_launcher_set_child_setup (launcher, prepare_child, &self_pid, NULL);
+  if (!vmp_fence_prepare (&fence, error))
+    return FALSE;
+  g_subprocess_launcher_set_child_setup (launcher, prepare_child, &fence, NULL);
   self->process = g_subprocess_launcher_spawnv (launcher, argv, error);
   if (self->process == NULL)
     g_prefix_error (error, _ ("Cannot start QEMU: "));
@@ -109,11 +109,13 @@ read_line (VmpQmp *self, gint64 deadline, GError **error)
 {
   for (;;)
     {
-      const guint8 *end = memchr (self->unread->data, '\n', self->unread->len);
+      const guint8 *end = self->unread->len > 0
+                              ? memchr (self->unread->data, '\n', self->unread->len)
+                              : NULL;
       guint8 buffer[4096];
       ssize_t n;
 
-      if (self->unread->len > 0 && end != NULL)
+      if (end != NULL)
         {
           gsize length = (gsize) (end - self->unread->data);
           char *line = g_strndup ((const char *) self->unread->data, length);

@@ -25,9 +25,9 @@ vmp_client_vardict (GVariant *dictionary)
   return dictionary;
 }
 
-/* On a connection without a bus there are no names. */
-static const char *
-get_destination (GDBusConnection *connection)
+/* Whom signals come from and calls go to: on a connection without a bus there are no names. */
+const char *
+vmp_client_get_bus_name (GDBusConnection *connection)
 {
   return g_dbus_connection_get_unique_name (connection) != NULL ? VMP_BUS_NAME : NULL;
 }
@@ -44,6 +44,17 @@ static int
 get_timeout (const VmpCall *call)
 {
   return call->kind == VMP_CALL_LONG ? G_MAXINT : -1;
+}
+
+/* Reads all properties of an object that has no proxy. */
+VmpCall
+vmp_client_get_all_call (const char *path, const char *interface)
+{
+  return (VmpCall){ .path = path,
+                    .interface = VMP_PROPERTIES_INTERFACE,
+                    .method = "GetAll",
+                    .parameters = g_variant_new ("(s)", interface),
+                    .reply_type = "(a{sv})" };
 }
 
 typedef struct
@@ -83,7 +94,7 @@ vmp_client_call (GTask *task, VmportClient *client, const VmpCall *call, VmpCall
   pending->next = next;
   pending->raw_errors = call->raw_errors;
   g_dbus_connection_call_with_unix_fd_list (
-    connection, get_destination (connection), call->path, call->interface, call->method,
+    connection, vmp_client_get_bus_name (connection), call->path, call->interface, call->method,
     call->parameters, G_VARIANT_TYPE (call->reply_type), get_flags (client, call),
     get_timeout (call), call->fd_list, g_task_get_cancellable (task), call_cb, pending);
 }
@@ -95,7 +106,7 @@ vmp_client_call_sync (VmportClient *client, const VmpCall *call, GCancellable *c
   GDBusConnection *connection = vmport_client_get_connection (client);
   GError *local = NULL;
   GVariant *reply = g_dbus_connection_call_with_unix_fd_list_sync (
-    connection, get_destination (connection), call->path, call->interface, call->method,
+    connection, vmp_client_get_bus_name (connection), call->path, call->interface, call->method,
     call->parameters, G_VARIANT_TYPE (call->reply_type), get_flags (client, call),
     get_timeout (call), call->fd_list, NULL, cancellable, &local);
 

@@ -68,15 +68,12 @@ vmp_client_error_take_remote (GError *error)
   return g_error_new (VMPORT_ERROR, VMPORT_ERROR_FAILED, "%s: %s", name, unknown->message);
 }
 
-/* Whether the object is not there. GDBus on the other side may say so as UnknownMethod; callers see
- * one code for it. */
+/* Whether an object whose properties were asked for is not there: GDBus on the other side may say so
+ * of its method or interface. */
 gboolean
-vmp_client_error_is_unknown (GError *error)
+vmp_client_error_is_unknown (const GError *error)
 {
-  if (!g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT)
-      && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD)
-      && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE))
-    return FALSE;
-  error->code = G_DBUS_ERROR_UNKNOWN_OBJECT;
-  return TRUE;
+  return g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT)
+         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD)
+         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE);
 }

@@ -52,12 +52,14 @@ GTask *vmp_client_task_new (gpointer source, gpointer tag, GCancellable *cancell
 void vmp_client_call (GTask *task, VmportClient *client, const VmpCall *call, VmpCallNext next);
 GVariant *vmp_client_call_sync (VmportClient *client, const VmpCall *call,
                                 GCancellable *cancellable, GError **error);
+VmpCall vmp_client_get_all_call (const char *path, const char *interface);
 GVariant *vmp_client_vardict (GVariant *dictionary);
+const char *vmp_client_get_bus_name (GDBusConnection *connection);
 
 void vmp_client_bind_text_domain (void);
 
 gboolean vmp_client_error_is_daemon_gone (const GError *error);
-gboolean vmp_client_error_is_unknown (GError *error);
+gboolean vmp_client_error_is_unknown (const GError *error);
 GError *vmp_client_error_take_remote (GError *error);
 
 void vmp_client_load_proxies (VmportClient *client, GType proxy_type, const char *interface,

@@ -44,9 +44,16 @@ load_new (VmportClient *client, GType proxy_type, const char *interface, const c
 static const char *
 get_name (VmportClient *client)
 {
-  return g_dbus_connection_get_unique_name (vmport_client_get_connection (client)) != NULL
-           ? VMP_BUS_NAME
-           : NULL;
+  return vmp_client_get_bus_name (vmport_client_get_connection (client));
+}
+
+/* Takes an error of loading, and gives the one to show: there is one code for what is not there. */
+static GError *
+take_error (GError *error)
+{
+  if (vmp_client_error_is_unknown (error))
+    error->code = G_DBUS_ERROR_UNKNOWN_OBJECT;
+  return error;
 }
 
 /* GDBusProxy keeps the error of its first GetAll to itself; without properties, it is asked for
@@ -85,7 +92,7 @@ get_all_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   reply = g_task_propagate_pointer (G_TASK (result), &error);
   if (reply == NULL && !(vmp_client_error_is_unknown (error) && load->skip_unknown))
     {
-      g_task_return_error (task, error);
+      g_task_return_error (task, take_error (error));
       return;
     }
   if (reply != NULL)
@@ -104,7 +111,7 @@ proxy_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GTask) task = user_data;
   Load *load = g_task_get_task_data (task);
   GError *error = NULL;
-  GTask *get_all;
+  VmpCall call;
 
   load->proxy = G_DBUS_PROXY (
     g_async_initable_new_finish (G_ASYNC_INITABLE (source), result, &error));
@@ -119,15 +126,10 @@ proxy_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       load_next (g_steal_pointer (&task));
       return;
     }
-  get_all = vmp_client_task_new (load->client, proxy_cb, g_task_get_cancellable (task),
-                                 get_all_cb, g_object_ref (task));
-  vmp_client_call (get_all, load->client,
-                   &(VmpCall){ .path = g_dbus_proxy_get_object_path (load->proxy),
-                               .interface = VMP_PROPERTIES_INTERFACE,
-                               .method = "GetAll",
-                               .parameters = g_variant_new ("(s)", load->interface),
-                               .reply_type = "(a{sv})" },
-                   NULL);
+  call = vmp_client_get_all_call (g_dbus_proxy_get_object_path (load->proxy), load->interface);
+  vmp_client_call (vmp_client_task_new (load->client, proxy_cb, g_task_get_cancellable (task),
+                                        get_all_cb, g_object_ref (task)),
+                   load->client, &call, NULL);
 }
 
 static void
@@ -178,6 +180,7 @@ load_one_sync (VmportClient *client, GType proxy_type, const char *interface, co
                GCancellable *cancellable, GError **error)
 {
   GError *local = NULL;
+  VmpCall call;
   g_autoptr (GVariant) reply = NULL;
   g_autoptr (GDBusProxy) proxy
     = g_initable_new (proxy_type, cancellable, &local, "g-flags", G_DBUS_PROXY_FLAGS_NONE,
@@ -192,13 +195,8 @@ load_one_sync (VmportClient *client, GType proxy_type, const char *interface, co
     }
   if (is_loaded (proxy))
     return g_steal_pointer (&proxy);
-  reply = vmp_client_call_sync (client,
-                                &(VmpCall){ .path = path,
-                                            .interface = VMP_PROPERTIES_INTERFACE,
-                                            .method = "GetAll",
-                                            .parameters = g_variant_new ("(s)", interface),
-                                            .reply_type = "(a{sv})" },
-                                cancellable, error);
+  call = vmp_client_get_all_call (path, interface);
+  reply = vmp_client_call_sync (client, &call, cancellable, error);
   if (reply == NULL)
     return NULL;
   set_properties (proxy, reply);
@@ -222,7 +220,7 @@ vmp_client_load_proxies_sync (VmportClient *client, GType proxy_type, const char
         g_ptr_array_add (proxies, proxy);
       else if (!vmp_client_error_is_unknown (local) || !skip_unknown)
         {
-          g_propagate_error (error, g_steal_pointer (&local));
+          g_propagate_error (error, take_error (g_steal_pointer (&local)));
           return NULL;
         }
     }

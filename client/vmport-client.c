@@ -238,20 +238,15 @@ proxy_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_task_return_pointer (task, g_object_ref (self), g_object_unref);
 }
 
-static const char *
-get_bus_name (GDBusConnection *connection)
-{
-  return g_dbus_connection_get_unique_name (connection) != NULL ? VMP_BUS_NAME : NULL;
-}
-
 static void
 start (GTask *task, GDBusConnection *connection)
 {
   VmportClient *self = g_object_new (VMPORT_TYPE_CLIENT, "connection", connection, NULL);
 
   g_task_set_task_data (task, self, g_object_unref);
-  vmport_dbus_daemon_proxy_new (connection, G_DBUS_PROXY_FLAGS_NONE, get_bus_name (connection),
-                                VMP_DAEMON_PATH, g_task_get_cancellable (task), proxy_cb, task);
+  vmport_dbus_daemon_proxy_new (connection, G_DBUS_PROXY_FLAGS_NONE,
+                                vmp_client_get_bus_name (connection), VMP_DAEMON_PATH,
+                                g_task_get_cancellable (task), proxy_cb, task);
 }
 
 static void
@@ -365,8 +360,8 @@ vmport_client_new_for_connection_sync (GDBusConnection *connection, GCancellable
 
   self = g_object_new (VMPORT_TYPE_CLIENT, "connection", connection, NULL);
   proxy = vmport_dbus_daemon_proxy_new_sync (connection, G_DBUS_PROXY_FLAGS_NONE,
-                                             get_bus_name (connection), VMP_DAEMON_PATH,
-                                             cancellable, &local);
+                                             vmp_client_get_bus_name (connection),
+                                             VMP_DAEMON_PATH, cancellable, &local);
   if (proxy == NULL)
     {
       g_propagate_error (error, vmp_client_error_take_remote (local));

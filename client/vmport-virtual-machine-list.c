@@ -221,15 +221,6 @@ load_free (gpointer data)
   g_free (load);
 }
 
-/* GDBus may say of an object that is not there that it has no such method or interface. */
-static gboolean
-is_unknown (const GError *error)
-{
-  return g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT)
-         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD)
-         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE);
-}
-
 static void load_path (VmportVirtualMachineList *self, const char *path);
 
 static void
@@ -251,7 +242,7 @@ load_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (!dropped && machine != NULL)
     put (self, machine);
-  else if (!dropped && is_unknown (error))
+  else if (!dropped && vmp_client_error_is_unknown (error))
     /* Gone, or no longer for the caller to view. */
     remove_path (self, path);
   if (again)
@@ -450,9 +441,8 @@ follow (VmportVirtualMachineList *self)
   self->prefix = get_prefix (self->manager);
   /* Virtual machines have no proxies: one match is enough for all of them. */
   self->subscription = g_dbus_connection_signal_subscribe (
-    connection, g_dbus_connection_get_unique_name (connection) != NULL ? VMP_BUS_NAME : NULL,
-    VMP_PROPERTIES_INTERFACE, "PropertiesChanged", NULL, VMP_VIRTUAL_MACHINE_INTERFACE,
-    G_DBUS_SIGNAL_FLAGS_NONE, changed_cb, weak, weak_ref_free);
+    connection, vmp_client_get_bus_name (connection), VMP_PROPERTIES_INTERFACE, "PropertiesChanged",
+    NULL, VMP_VIRTUAL_MACHINE_INTERFACE, G_DBUS_SIGNAL_FLAGS_NONE, changed_cb, weak, weak_ref_free);
   g_signal_connect_object (self->manager, "virtual-machine-added", G_CALLBACK (added_cb), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->manager, "virtual-machine-removed", G_CALLBACK (removed_cb), self,

@@ -20,16 +20,6 @@ load_free (Load *load)
   g_free (load);
 }
 
-static VmpCall
-get_all_call (const char *path)
-{
-  return (VmpCall){ .path = path,
-                    .interface = VMP_PROPERTIES_INTERFACE,
-                    .method = "GetAll",
-                    .parameters = g_variant_new ("(s)", VMP_SNAPSHOT_INTERFACE),
-                    .reply_type = "(a{sv})" };
-}
-
 static void
 add_snapshot (GPtrArray *snapshots, const char *path, GVariant *reply)
 {
@@ -78,7 +68,7 @@ load_next (GTask *task)
       return;
     }
   load->next++;
-  call = get_all_call (path);
+  call = vmp_client_get_all_call (path, VMP_SNAPSHOT_INTERFACE);
   vmp_client_call (vmp_client_task_new (self, load_next, g_task_get_cancellable (task), get_all_cb,
                                         task),
                    vmp_client_virtual_machine_get_client (self), &call, NULL);
@@ -155,7 +145,7 @@ vmport_virtual_machine_list_snapshots_sync (VmportVirtualMachine *self, GCancell
   paths = vmport_virtual_machine_get_snapshot_paths (self);
   for (gsize i = 0; paths[i] != NULL; i++)
     {
-      VmpCall call = get_all_call (paths[i]);
+      VmpCall call = vmp_client_get_all_call (paths[i], VMP_SNAPSHOT_INTERFACE);
       g_autoptr (GError) local = NULL;
       g_autoptr (GVariant) reply = vmp_client_call_sync (
         vmp_client_virtual_machine_get_client (self), &call, cancellable, &local);

@@ -396,16 +396,6 @@ vmport_virtual_machine_to_variant (VmportVirtualMachine *self)
   return g_variant_ref (self->properties);
 }
 
-static VmpCall
-get_all_call (const char *path)
-{
-  return (VmpCall){ .path = path,
-                    .interface = VMP_PROPERTIES_INTERFACE,
-                    .method = "GetAll",
-                    .parameters = g_variant_new ("(s)", VMP_VIRTUAL_MACHINE_INTERFACE),
-                    .reply_type = "(a{sv})" };
-}
-
 typedef struct
 {
   VmportClient *client;
@@ -435,7 +425,7 @@ load_next (GTask *task, GVariant *reply)
 void
 vmp_client_load_virtual_machine (GTask *task, VmportClient *client, const char *path)
 {
-  VmpCall call = get_all_call (path);
+  VmpCall call = vmp_client_get_all_call (path, VMP_VIRTUAL_MACHINE_INTERFACE);
   Load *load = g_new0 (Load, 1);
 
   load->client = g_object_ref (client);
@@ -448,7 +438,7 @@ VmportVirtualMachine *
 vmp_client_load_virtual_machine_sync (VmportClient *client, const char *path,
                                       GCancellable *cancellable, GError **error)
 {
-  VmpCall call = get_all_call (path);
+  VmpCall call = vmp_client_get_all_call (path, VMP_VIRTUAL_MACHINE_INTERFACE);
   g_autoptr (GVariant) dictionary = NULL;
   g_autoptr (GVariant) reply = vmp_client_call_sync (client, &call, cancellable, error);
 

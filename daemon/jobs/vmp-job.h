@@ -32,9 +32,7 @@ guint vmp_job_get_number (VmpJob *self);
 guint32 vmp_job_get_owner (VmpJob *self);
 const char *vmp_job_get_manager (VmpJob *self);
 const char *vmp_job_get_operation (VmpJob *self);
-VmpJobState vmp_job_get_state (VmpJob *self);
 gboolean vmp_job_is_ended (VmpJob *self);
-gboolean vmp_job_is_cancellable (VmpJob *self);
 gint64 vmp_job_get_end_time (VmpJob *self);
 guint64 vmp_job_get_limit (VmpJob *self);
 const GError *vmp_job_get_error (VmpJob *self);
@@ -46,7 +44,6 @@ GVariant *vmp_job_take_changes (VmpJob *self);
 
 void vmp_job_set_limit (VmpJob *self, guint64 limit);
 void vmp_job_set_detail (VmpJob *self, const char *key, GVariant *value);
-void vmp_job_set_findings (VmpJob *self, GVariant *findings);
 void vmp_job_start (VmpJob *self);
 void vmp_job_set_held (VmpJob *self, gboolean held);
 gboolean vmp_job_is_held (VmpJob *self);
@@ -54,6 +51,7 @@ gboolean vmp_job_enter_last_step (VmpJob *self);
 void vmp_job_cancel (VmpJob *self);
 void vmp_job_prepare_end (VmpJob *self, const GError *error, GVariant *result);
 void vmp_job_finish (VmpJob *self);
+void vmp_job_tell_interruption (VmpJob *self);
 
 void vmp_job_post_total (VmpJob *self, guint64 total);
 void vmp_job_post_progress (VmpJob *self, guint64 done, const char *phase, const char *file);

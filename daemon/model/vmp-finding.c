@@ -9,10 +9,6 @@
 #include "vmp-error.h"
 #include "vmp-name.h"
 
-/* Bounds on a list from a process that is not trusted. */
-#define MAX_FINDINGS 10000
-#define MAX_MESSAGE 2000
-
 static const struct
 {
   const char *name;
@@ -80,18 +76,6 @@ vmp_finding_new (VmpFindingCode code, const char *setting, int index, const char
   /* Names out of a package stand in it. */
   self->message = vmp_name_clean (message, VMP_MESSAGE_MAX_CHARS);
   return self;
-}
-
-VmpFinding *
-vmp_finding_copy (const VmpFinding *self)
-{
-  VmpFinding *copy = g_new0 (VmpFinding, 1);
-
-  *copy = *self;
-  copy->message = g_strdup (self->message);
-  copy->setting = g_strdup (self->setting);
-  copy->resolution = self->resolution != NULL ? g_variant_ref (self->resolution) : NULL;
-  return copy;
 }
 
 void
@@ -182,74 +166,6 @@ vmp_findings_warnings_to_variant (GPtrArray *findings)
         g_variant_builder_add_value (&builder, to_variant (finding));
     }
   return g_variant_builder_end (&builder);
-}
-
-static gboolean
-find_code (const char *name, VmpFindingCode *code)
-{
-  for (guint i = 0; i < VMP_N_FINDINGS; i++)
-    if (strcmp (codes[i].name, name) == 0)
-      {
-        *code = (VmpFindingCode) i;
-        return TRUE;
-      }
-  return FALSE;
-}
-
-static VmpFinding *
-new_from_variant (GVariant *variant)
-{
-  g_autoptr (GVariantDict) dict = g_variant_dict_new (variant);
-  g_autoptr (GVariant) resolution = NULL;
-  g_autofree char *clean = NULL;
-  const char *name, *severity, *message, *setting;
-  VmpFindingCode code;
-  VmpFinding *self;
-  gint32 index;
-
-  if (!g_variant_dict_lookup (dict, "Code", "&s", &name)
-      || !g_variant_dict_lookup (dict, "Severity", "&s", &severity)
-      || !g_variant_dict_lookup (dict, "Message", "&s", &message)
-      || !g_variant_dict_lookup (dict, "Setting", "&s", &setting)
-      || !g_variant_dict_lookup (dict, "Index", "i", &index) || index < -1)
-    return NULL;
-  if (!find_code (name, &code) || strcmp (severity, severities[codes[code].severity]) != 0)
-    return NULL;
-  clean = vmp_name_clean (message, MAX_MESSAGE);
-  self = vmp_finding_new (code, setting, index, "%s", clean);
-  g_variant_dict_lookup (dict, "Bytes", "t", &self->bytes);
-  resolution = g_variant_dict_lookup_value (dict, "Resolution", G_VARIANT_TYPE_VARDICT);
-  if (resolution != NULL && g_variant_n_children (resolution) > 0)
-    vmp_finding_set_resolution (self, resolution);
-  return self;
-}
-
-/* The way back, for a list from a process that is not trusted. */
-GPtrArray *
-vmp_findings_new_from_variant (GVariant *variant, GError **error)
-{
-  g_autoptr (GPtrArray) findings = vmp_findings_new ();
-
-  if (!g_variant_is_of_type (variant, G_VARIANT_TYPE ("aa{sv}"))
-      || g_variant_n_children (variant) > MAX_FINDINGS || !g_variant_is_normal_form (variant))
-    {
-      vmp_error_set (error, VMPORT_ERROR_CORRUPT, _ ("A list of findings is malformed"));
-      return NULL;
-    }
-  for (gsize i = 0; i < g_variant_n_children (variant); i++)
-    {
-      g_autoptr (GVariant) child = g_variant_get_child_value (variant, i);
-      VmpFinding *finding = new_from_variant (child);
-
-      if (finding == NULL)
-        {
-          vmp_error_set (error, VMPORT_ERROR_CORRUPT,
-                         _ ("Finding %zu of a list is malformed"), i);
-          return NULL;
-        }
-      g_ptr_array_add (findings, finding);
-    }
-  return g_steal_pointer (&findings);
 }
 
 /* FALSE where any finding stops the operation: @error then has the name and message of the first. */

@@ -57,7 +57,6 @@ typedef struct
 
 VmpFinding *vmp_finding_new (VmpFindingCode code, const char *setting, int index,
                              const char *format, ...) G_GNUC_PRINTF (4, 5);
-VmpFinding *vmp_finding_copy (const VmpFinding *self);
 void vmp_finding_free (VmpFinding *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpFinding, vmp_finding_free)
 
@@ -69,7 +68,6 @@ const char *vmp_severity_to_string (VmpSeverity severity);
 GPtrArray *vmp_findings_new (void);
 GVariant *vmp_findings_to_variant (GPtrArray *findings);
 GVariant *vmp_findings_warnings_to_variant (GPtrArray *findings);
-GPtrArray *vmp_findings_new_from_variant (GVariant *variant, GError **error);
 gboolean vmp_findings_first_error (GPtrArray *findings, GError **error);
 
 G_END_DECLS

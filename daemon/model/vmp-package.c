@@ -152,12 +152,6 @@ vmp_package_get_name (VmpPackage *self)
   return self->name;
 }
 
-const char *
-vmp_package_get_state (VmpPackage *self)
-{
-  return self->state;
-}
-
 /* The caller fills in size, allocated bytes and digests. */
 VmpPackageFile *
 vmp_package_add_file (VmpPackage *self, const char *name, VmpRole role)
@@ -285,19 +279,6 @@ GPtrArray *
 vmp_package_get_snapshots (VmpPackage *self)
 {
   return self->snapshots;
-}
-
-VmpPackageSnapshot *
-vmp_package_find_snapshot (VmpPackage *self, const char *name)
-{
-  for (guint i = 0; i < self->snapshots->len; i++)
-    {
-      VmpPackageSnapshot *snapshot = g_ptr_array_index (self->snapshots, i);
-
-      if (strcmp (snapshot->name, name) == 0)
-        return snapshot;
-    }
-  return NULL;
 }
 
 static const char *

@@ -97,7 +97,6 @@ void vmp_package_set_machine (VmpPackage *self, const char *uuid, const char *na
                               const char *state);
 const char *vmp_package_get_uuid (VmpPackage *self);
 const char *vmp_package_get_name (VmpPackage *self);
-const char *vmp_package_get_state (VmpPackage *self);
 
 VmpPackageFile *vmp_package_add_file (VmpPackage *self, const char *name, VmpRole role);
 GPtrArray *vmp_package_get_files (VmpPackage *self); /* of VmpPackageFile */
@@ -121,7 +120,6 @@ void vmp_package_snapshot_set_memory (VmpPackageSnapshot *snapshot, const char *
                                       const char *file);
 VmpPackageDisk *vmp_package_snapshot_add_disk (VmpPackageSnapshot *snapshot, const char *target);
 GPtrArray *vmp_package_get_snapshots (VmpPackage *self); /* of VmpPackageSnapshot, parents first */
-VmpPackageSnapshot *vmp_package_find_snapshot (VmpPackage *self, const char *name);
 
 /* What a snapshot's document (with ".xml") and its folder are called below the snapshots' folder, told
  * apart from those in @taken (casefolded names), to which both are added. */

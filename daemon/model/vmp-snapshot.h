@@ -79,9 +79,5 @@ char *vmp_snapshot_resolve_volumes (const char *xml, VmpVolumeFunc resolve, gpoi
 GPtrArray *vmp_snapshot_list_sort (GPtrArray *snapshots, GError **error);
 VmpSnapshot *vmp_snapshot_list_find (GPtrArray *snapshots, const char *name);
 gboolean vmp_snapshot_list_equal (GPtrArray *a, GPtrArray *b);
-#define VMP_SNAPSHOT_LIST_VARIANT_TYPE \
-  G_VARIANT_TYPE ("a(a(usa(ss)s)a(usa(ss)s)a(usa(ss)s))")
-GVariant *vmp_snapshot_list_to_variant (GPtrArray *snapshots);
-GPtrArray *vmp_snapshot_list_new_from_variant (GVariant *variant, GError **error);
 
 G_END_DECLS

@@ -65,12 +65,6 @@ vmp_image_info_clear (VmpImageInfo *info)
   memset (info, 0, sizeof *info);
 }
 
-gboolean
-vmp_image_format_is_known (const char *format)
-{
-  return vmp_image_format_extension (format) != NULL;
-}
-
 const char *
 vmp_image_format_extension (const char *format)
 {

@@ -20,7 +20,6 @@ void vmp_image_info_clear (VmpImageInfo *info);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VmpImageInfo, vmp_image_info_clear)
 
 /* Formats that vmport takes in a package: "qcow2", "raw", "vmdk", "vpc" (VHD), "vhdx". */
-gboolean vmp_image_format_is_known (const char *format);
 /* What names of such files end with, without a dot; NULL for a format that is not known. */
 const char *vmp_image_format_extension (const char *format);
 

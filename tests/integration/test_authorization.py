@@ -8,7 +8,7 @@ from gi.repository import GLib
 
 from rig.caller import (ACCESS_DENIED, ERROR, INTERACTIVE, JOB, MACHINE, MANAGER, STORE,
                         UNKNOWN_OBJECT, Refused, refused)
-from rig.jobs import Hold, job_failure, owned_by
+from rig.jobs import HELD, Hold, job_failure, owned_by
 from rig.machines import bare_directory, names, random_disk, tree
 from rig.users import SHARED_GROUP
 
@@ -195,9 +195,9 @@ def test_what_may_not_be_viewed_does_not_exist(daemon, alice, dave, make_vm, are
 
 @pytest.fixture
 def held_job(daemon, alice, recorder, make_vm, area):
-    machine = make_vm('big', [random_disk(192)])
+    machine = make_vm('big', [random_disk(2)])
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     yield job
     hold.release()

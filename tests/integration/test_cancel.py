@@ -3,14 +3,12 @@
 import pytest
 
 from rig.caller import ERROR, refused
-from rig.jobs import Gate, Hold, slow_sync
+from rig.jobs import HELD, Gate, Hold
 from rig.loop import wait_on_disk
-from rig.machines import names, random_disk
+from rig.machines import block_disk, names, random_disk
 from rig.recorder import COMPLETED, TERMINAL, TERMINATED, WITH_WARNINGS, Recorder
 
 pytestmark = pytest.mark.modes('system', 'session')
-
-MIB = 160   # long enough on disk that a phase can be caught
 
 
 def assert_cancelled(caller, job, recorder):
@@ -35,40 +33,28 @@ def assert_export_clean(caller, machine, area):
 
 @pytest.fixture
 def machine(make_vm):
-    return make_vm('big', [random_disk(MIB)])
-
-
-def cancel(caller, job, hold=None):
-    """Cancel() may reply before or after the clean-up; a stopped worker must not keep it."""
-    reply = caller.start(job, 'org.vmport.Job', 'Cancel', '(a{sv})', ({},))
-    reply.result()
-    if hold:
-        hold.release()
+    return make_vm('web', [random_disk(2)])
 
 
 @pytest.mark.parametrize('phase', ['Copying', 'Syncing'])
-def test_export_held(daemon, alice, root, machine, area, phase):
-    if phase == 'Syncing':
-        slow_sync(daemon)
-    recorder = Recorder(root)
+def test_export_held(daemon, alice, recorder, make_vm, area, phase):
+    machine = make_vm('web', [block_disk() if phase == 'Syncing' else random_disk(2)])
     hold = Hold(daemon, recorder, phase)
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
-    if alice.job(job)['Phase'] == phase:
-        assert alice.job(job)['Cancellable']
-    cancel(alice, job)
+    assert alice.job(job)['Phase'] == phase and alice.job(job)['Cancellable']
+    alice.cancel(job)   # a stopped worker must not keep it
     assert_cancelled(alice, job, recorder)
     assert_export_clean(alice, machine, area)
 
 
-@pytest.mark.parametrize('phase', ['Copying'])
-def test_import_held(daemon, alice, recorder, machine, area, phase):
+def test_import_held(daemon, alice, recorder, machine, area):
     alice.wait(alice.export(machine, area / 'alice/package'))
     before = names(daemon.store)
-    hold = Hold(daemon, recorder, phase)
-    job = alice.import_(area / 'alice/package', {'Name': 'copy'})
+    hold = Hold(daemon, recorder, 'Copying')
+    job = alice.import_(area / 'alice/package', {'Name': 'copy', **HELD})
     hold.wait()
-    cancel(alice, job)
+    alice.cancel(job)
     assert_cancelled(alice, job, recorder)
     assert names(daemon.store) == before, 'nothing is left in the store'
     assert list(alice.machines()) == [machine]
@@ -86,7 +72,7 @@ def test_before_the_worker_has_begun(make_daemon, area, prefix, connect, alice, 
     job = alice.export(machine, area / 'alice/package')
     gate.wait()
     assert alice.job(job)['JobState'] not in TERMINAL
-    cancel(alice, job)
+    alice.cancel(job)
     assert_cancelled(alice, job, recorder)
     daemon.worker = None
     daemon.restart()
@@ -96,15 +82,15 @@ def test_before_the_worker_has_begun(make_daemon, area, prefix, connect, alice, 
 def test_queued(make_daemon, alice, root, make_vm, area):
     """With MaxJobs=1 the second job waits, and is cancelled without having started."""
     daemon = make_daemon(MaxJobs=1)
-    first, second = make_vm('first', [random_disk(MIB)]), make_vm('second')
+    first, second = make_vm('first', [random_disk(2)]), make_vm('second')
     recorder = Recorder(root)
     hold = Hold(daemon, recorder, 'Copying')
-    running = alice.export(first, area / 'alice/first')
+    running = alice.export(first, area / 'alice/first', HELD)
     hold.wait()
     queued = alice.export(second, area / 'alice/second')
     properties = alice.job(queued)
     assert properties['Phase'] == 'Queued' and properties['StartTime'] == 0, properties
-    cancel(alice, queued)
+    alice.cancel(queued)
     assert_cancelled(alice, queued, recorder)
     assert not (area / 'alice/second').exists()
     hold.release()

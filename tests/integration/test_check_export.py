@@ -10,7 +10,7 @@ from gi.repository import GLib
 
 from rig import stored
 from rig.caller import ACCESS_DENIED, ERROR, INTERACTIVE, MANAGER, STORE, refused, variants
-from rig.jobs import Hold, job_failure
+from rig.jobs import HELD, Hold, job_failure
 from rig.machines import Disk, names, random_disk
 from rig.recorder import WITH_WARNINGS
 
@@ -316,8 +316,7 @@ def test_sources_without_right(daemon, make_vm, alice, area):
 def test_machine_that_a_job_has(daemon, recorder, machine, alice, area):
     """While an export has the machine another would be refused, so the check says that."""
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package',
-                       {'BandwidthLimit': GLib.Variant('t', 1 << 20)})
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     error = refused(check, alice, machine, area / 'alice/second')
     again = refused(alice.export, machine, area / 'alice/second')

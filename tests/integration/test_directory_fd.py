@@ -13,9 +13,10 @@ from gi.repository import Gio, GLib
 
 from rig.caller import ACCESS_DENIED, ERROR, JOB, MANAGER, STORE, refused, variants
 from rig.folder import DIRECTORY, ask, errors, export, import_, verify
-from rig.jobs import Hold, findings, job_failure, owned_by, slow_sync
+from rig.jobs import HELD, Hold, findings, job_failure, owned_by
 from rig.loop import wait_on_disk
-from rig.machines import MIB, Disk, bare_directory, names, random_disk, same_content, tree
+from rig.machines import (MIB, Disk, bare_directory, block_disk, names, random_disk, same_content,
+                          tree)
 from rig.recorder import Recorder
 
 pytestmark = pytest.mark.modes('system', 'session')
@@ -90,10 +91,10 @@ def test_everything_after_it_was_moved(machine, alice, area, opened, users):
 
 @pytest.mark.parametrize('subdirectory', [False, True])
 def test_moved_while_it_is_written(daemon, alice, root, make_vm, area, opened, subdirectory):
-    machine = make_vm('big', [random_disk(96)])
+    machine = make_vm('big', [random_disk(2)])
     held = opened(area / 'alice')
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
-    job = export(alice, machine, held, CreateVmExportSubdirectory=subdirectory)
+    job = export(alice, machine, held, CreateVmExportSubdirectory=subdirectory, **HELD)
     hold_copy.wait()
     (area / 'alice').rename(area / 'bob/moved')
     hold_copy.release()
@@ -346,9 +347,9 @@ def test_the_daemon_keeps_no_descriptor(machine, daemon, alice, lent, opened):
 
 def test_a_call_that_waits_keeps_no_descriptor(daemon, alice, root, make_vm, area, opened):
     """A message may bring sixteen, and there are a thousand calls that wait."""
-    machine = make_vm('big', [random_disk(96)])
+    machine = make_vm('big', [random_disk(2)])
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold_copy.wait()
     other = area / 'alice/other'
     other.mkdir()
@@ -364,12 +365,10 @@ def test_a_call_that_waits_keeps_no_descriptor(daemon, alice, root, make_vm, are
 @pytest.mark.parametrize('subdirectory', [False, True])
 @pytest.mark.parametrize('phase', ['Copying', 'Syncing'])
 def test_cancelled(daemon, alice, root, make_vm, lent, opened, phase, subdirectory):
-    if phase == 'Syncing':
-        slow_sync(daemon)
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [block_disk() if phase == 'Syncing' else random_disk(2)])
     held = opened(lent)
     hold_copy = Hold(daemon, Recorder(root), phase)
-    job = export(alice, machine, held, CreateVmExportSubdirectory=subdirectory)
+    job = export(alice, machine, held, CreateVmExportSubdirectory=subdirectory, **HELD)
     hold_copy.wait()
     alice.cancel(job)
     hold_copy.release()
@@ -379,13 +378,13 @@ def test_cancelled(daemon, alice, root, make_vm, lent, opened, phase, subdirecto
 
 
 def test_cancelled_after_it_was_moved(daemon, alice, root, make_vm, area, users, opened):
-    machine = make_vm('big', [random_disk(96)])
+    machine = make_vm('big', [random_disk(2)])
     folder = area / 'alice/folder'
     folder.mkdir()
     users['alice'].own(folder)
     held = opened(folder)
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
-    job = export(alice, machine, held)
+    job = export(alice, machine, held, **HELD)
     hold_copy.wait()
     folder.rename(area / 'bob/folder')
     alice.cancel(job)
@@ -408,7 +407,7 @@ def test_full_disk(daemon, alice, make_vm, area, users, opened, subdirectory):
     # Another has the rest by the time that it is needed: the check beforehand sees enough.
     machine = make_vm('web', [random_disk(8)])
     held = opened(mount)
-    recorder_root = Recorder(alice)
+    recorder = Recorder(alice)
     filled = []
 
     def fill(signal):
@@ -421,26 +420,27 @@ def test_full_disk(daemon, alice, make_vm, area, users, opened, subdirectory):
                         file.flush()
                 except OSError:
                     pass
+            alice.start(signal.path, JOB, 'SetBandwidthLimit', '(ta{sv})', (0, {}))
 
-    recorder_root.on(fill)
-    job = export(alice, machine, held, CreateVmExportSubdirectory=subdirectory,
-                 BandwidthLimit=GLib.Variant('t', 4 * MIB))
+    recorder.on(fill)
+    job = export(alice, machine, held, CreateVmExportSubdirectory=subdirectory, **HELD)
     error = refused(alice.wait, job)
     assert error.name == f'{ERROR}NoSpace', error
     assert names(mount) == ['fill'], 'a failed export leaves nothing'
     assert alice.describe(job)['Leftovers'] == []
-    recorder_root.close()
+    recorder.close()
 
 
 @pytest.mark.parametrize('by', ['descriptor', 'path'])
 def test_something_in_the_way_at_the_end(daemon, alice, root, make_vm, area, opened, by):
     """A file of the package's name that came while it was written stays, and nothing else."""
-    machine = make_vm('big', [random_disk(96)])
+    machine = make_vm('big', [random_disk(2)])
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
     if by == 'path':
-        job = alice.export(machine, area / 'alice', {'CreateVmExportSubdirectory': True})
+        job = alice.export(machine, area / 'alice', {'CreateVmExportSubdirectory': True, **HELD})
     else:
-        job = export(alice, machine, opened(area / 'alice'), CreateVmExportSubdirectory=True)
+        job = export(alice, machine, opened(area / 'alice'), CreateVmExportSubdirectory=True,
+                     **HELD)
     hold_copy.wait()
     (area / 'alice/big').write_text('mine')
     hold_copy.release()
@@ -452,7 +452,7 @@ def test_something_in_the_way_at_the_end(daemon, alice, root, make_vm, area, ope
 def killed_in_the_middle(daemon, alice, root, machine, held, **settings):
     """An export whose daemon is killed while it copies, and a new daemon; its job."""
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
-    job = export(alice, machine, held, **settings)
+    job = export(alice, machine, held, **settings, **HELD)
     hold_copy.wait()
     daemon.fatal = 'fatal-criticals'   # it warns of what is left
     daemon.kill()
@@ -463,7 +463,7 @@ def killed_in_the_middle(daemon, alice, root, machine, held, **settings):
 def test_killed_where_the_path_is_known(daemon, alice, root, make_vm, area, opened, subdirectory):
     """The descriptor is gone with the daemon, but alice has a way to the folder."""
     held = opened(area / 'alice')
-    job = killed_in_the_middle(daemon, alice, root, make_vm('big', [random_disk(96)]), held,
+    job = killed_in_the_middle(daemon, alice, root, make_vm('big', [random_disk(2)]), held,
                                CreateVmExportSubdirectory=subdirectory)
     assert list((area / 'alice').rglob('.vmport-*'))
     daemon.start()
@@ -474,7 +474,7 @@ def test_killed_where_the_path_is_known(daemon, alice, root, make_vm, area, open
 @pytest.mark.parametrize('subdirectory', [False, True])
 def test_killed_where_no_path_leads(daemon, alice, root, make_vm, area, lent, opened, subdirectory):
     """Until a job is about the same folder, Describe tells what is left."""
-    machine = make_vm('big', [random_disk(96)])
+    machine = make_vm('big', [random_disk(2)])
     held = opened(lent)
     job = killed_in_the_middle(daemon, alice, root, machine, held,
                                CreateVmExportSubdirectory=subdirectory)
@@ -503,7 +503,7 @@ def test_killed_and_moved(daemon, alice, root, make_vm, area, users, opened):
     folder, moved = area / 'alice/folder', area / 'alice/moved'
     folder.mkdir()
     users['alice'].own(folder)
-    job = killed_in_the_middle(daemon, alice, root, make_vm('big', [random_disk(96)]),
+    job = killed_in_the_middle(daemon, alice, root, make_vm('big', [random_disk(2)]),
                                opened(folder))
     staging, = folder.rglob('.vmport-*')
     folder.rename(moved)
@@ -524,10 +524,10 @@ def test_rolled_back_when_the_folder_can_be_written_again(daemon, alice, root, m
     """While the daemon lives: the folder was made unwritable in the middle."""
     daemon.fatal = 'fatal-criticals'
     daemon.restart()
-    machine = make_vm('big', [random_disk(96)])
+    machine = make_vm('big', [random_disk(2)])
     held = opened(lent)
     hold_copy = Hold(daemon, Recorder(root), 'Copying')
-    job = export(alice, machine, held)
+    job = export(alice, machine, held, **HELD)
     hold_copy.wait()
     lent.chmod(0o500)
     alice.cancel(job)

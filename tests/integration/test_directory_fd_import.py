@@ -6,11 +6,10 @@ A machine has its files by path, so there the directory must have one that its c
 import subprocess
 
 import pytest
-from gi.repository import GLib
 
 from rig.caller import ERROR, refused
 from rig.folder import ask, errors, import_
-from rig.jobs import Hold, job_failure
+from rig.jobs import HELD, Hold, job_failure
 from rig.machines import Disk, bare_directory, domain_xml, names, random_disk, same_content, tree
 from rig.recorder import Recorder
 
@@ -152,7 +151,7 @@ def test_in_place_with_a_chain(daemon, operator, home, opened):
 
 @pytest.fixture
 def big(daemon, home, operator):
-    folder = bare_directory(home / 'big', 'old', [random_disk(96)], owner=operator.user)
+    folder = bare_directory(home / 'big', 'old', [random_disk(2)], owner=operator.user)
     (folder / 'disks').mkdir()
     operator.user.own(folder / 'disks')
     return folder
@@ -163,7 +162,7 @@ def test_nothing_of_a_target_is_left(big, daemon, operator, root, opened, area, 
     held = opened(big)
     before = names(big)
     hold = Hold(daemon, Recorder(root), 'Copying')
-    job = import_(operator, held, TargetVhdDataRoot='disks')
+    job = import_(operator, held, TargetVhdDataRoot='disks', **HELD)
     hold.wait()
     assert list((big / 'disks').glob('.vmport-*'))
     if end == 'cancelled':
@@ -185,7 +184,7 @@ def test_a_target_of_a_killed_daemon_that_was_moved(big, daemon, operator, root,
     held = opened(big)
     before = names(big)
     hold = Hold(daemon, Recorder(root), 'Copying')
-    job = import_(operator, held, TargetVhdDataRoot='disks')
+    job = import_(operator, held, TargetVhdDataRoot='disks', **HELD)
     hold.wait()
     daemon.fatal = 'fatal-criticals'   # it warns of what is left
     daemon.kill()
@@ -193,5 +192,5 @@ def test_a_target_of_a_killed_daemon_that_was_moved(big, daemon, operator, root,
     daemon.start()
     left, = (away / 'disks').glob('.vmport-*')
     assert any(path.endswith(left.name) for path in operator.describe(job)['Leftovers'])
-    operator.wait(import_(operator, held, BandwidthLimit=GLib.Variant('t', 0)))
+    operator.wait(import_(operator, held))
     assert names(away) == before and operator.describe(job)['Leftovers'] == []

@@ -11,10 +11,9 @@ import shutil
 import pytest
 
 from rig.caller import ERROR, Refused, refused
-from rig.jobs import Hold
+from rig.jobs import HELD, Hold
 from rig.machines import bare_directory, names, random_disk
-from rig.steps import StepFault
-from test_crash_matrix import FULL
+from rig.steps import FULL, StepFault
 from test_units import Starter
 
 # What a disk that is full or broken lets fail; and not what a rollback needs.
@@ -98,12 +97,12 @@ def test_a_disk_fails(bench, record_property, operation, fault):
 
 def test_the_target_becomes_a_link(daemon, alice, recorder, make_vm, area, users):
     """While it is written into: what the worker holds open is where the package goes."""
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     target = area / 'alice/target'
     target.mkdir()
     users['alice'].own(target)
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, target / 'package')
+    job = alice.export(machine, target / 'package', HELD)
     hold.wait()
     target.rename(area / 'alice/moved')
     target.symlink_to(area / 'bob')
@@ -115,12 +114,12 @@ def test_the_target_becomes_a_link(daemon, alice, recorder, make_vm, area, users
 
 def test_the_source_is_changed(daemon, alice, recorder, make_vm, area):
     """While it is copied: it is seen to be in use, or what was copied is held against the digests."""
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     package = area / 'alice/package'
     alice.wait(alice.export(machine, package))
     before = names(daemon.store)
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.import_(package, {'Name': 'copy'})
+    job = alice.import_(package, {'Name': 'copy', **HELD})
     hold.wait()
     disk, = (package / 'Virtual Hard Disks').iterdir()
     with open(disk, 'r+b') as file:

@@ -8,19 +8,19 @@ import shutil
 import pytest
 
 from rig.caller import ACCESS_DENIED, ERROR, refused
-from rig.jobs import Hold
+from rig.jobs import HELD, Hold
 from rig.machines import bare_directory, random_disk
 
 
 @pytest.fixture
 def machine(make_vm):
-    return make_vm('big', [random_disk(160)])
+    return make_vm('big', [random_disk(8)])
 
 
 def test_status(daemon, alice, recorder, machine, area):
     """In an export and in an import: new privileges given up, a filter in each thread, lower limits."""
-    for start, arguments in ((alice.export, (machine, area / 'alice/package')),
-                             (alice.import_, (area / 'alice/package', {'Name': 'copy'}))):
+    for start, arguments in ((alice.export, (machine, area / 'alice/package', HELD)),
+                             (alice.import_, (area / 'alice/package', {'Name': 'copy', **HELD}))):
         hold = Hold(daemon, recorder, 'Copying')
         job = start(*arguments)
         hold.wait()

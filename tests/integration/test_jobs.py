@@ -4,8 +4,8 @@ import pytest
 from gi.repository import GLib
 
 from rig.caller import DAEMON, ERROR, JOB, MACHINE, MANAGER, STORE, UNKNOWN_OBJECT, refused
-from rig.jobs import Gate, Hold, failure
-from rig.loop import wait_for, wait_on_disk
+from rig.jobs import HELD, Gate, Hold, failure
+from rig.loop import wait_asking, wait_for, wait_on_disk
 from rig.machines import names, random_disk
 from rig.recorder import COMPLETED, EXCEPTION, TERMINAL, Recorder
 
@@ -26,7 +26,7 @@ def test_readable_before_the_method_replies(daemon, alice, recorder, make_vm, ar
     assert recorder.wait(STORE, 'JobAdded', lambda arguments: arguments == (job,))
     alice.wait(job)
     description = alice.describe(job)
-    assert description['VirtualMachine'] == machine or description['VirtualMachine'] == 'web'
+    assert description['VirtualMachine'] == 'web'
     assert description['Directory'] == str(area / 'alice/package')
     assert set(description) >= {'VirtualMachine', 'Directory', 'CurrentFile', 'Message',
                                 'Findings', 'Leftovers'}
@@ -34,9 +34,9 @@ def test_readable_before_the_method_replies(daemon, alice, recorder, make_vm, ar
 
 
 def test_wait_looks_and_returns(daemon, alice, recorder, make_vm, area):
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     for usec in (0, 1000):
         assert refused(alice.wait, job, usec).name == f'{ERROR}Timeout', \
@@ -61,10 +61,10 @@ def test_wait_after_the_end_by_another_client(daemon, connect, recorder, make_vm
 
 
 def test_client_leaves_in_the_middle(daemon, connect, recorder, make_vm, area):
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     alice = connect('alice')
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     alice.close()
     hold.release()
@@ -85,6 +85,8 @@ def test_client_leaves_before_its_job_is_made(daemon, connect, root, area, make_
                     (machine, f'{area}/alice/package{number}', {}))
         alice.connection.flush_sync(None)
         alice.close()
+        wait_on_disk(lambda: daemon.bus.owner(alice.unique_name) is None, 'the bus to notice')
+    # The daemon has heard of that before the next call, so no job is made any more.
     for job in root.jobs():
         root.wait(job)
     for name in (area / 'alice').iterdir():
@@ -143,9 +145,9 @@ def test_release(daemon, alice, recorder, make_vm, area):
 
 def test_release_of_a_running_job(daemon, alice, recorder, make_vm, area):
     """The owner forgets an *ended* job early."""
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     assert refused(alice.release, job).name == f'{ERROR}InvalidState'
     hold.release()
@@ -166,9 +168,9 @@ def interrupted(daemon, caller, job):
 
 
 def test_export_interrupted(daemon, alice, root, make_vm, area):
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     hold = Hold(daemon, Recorder(root), 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     assert list((area / 'alice').rglob('.vmport-*')), \
         'everything is written under .vmport-<token>/'
@@ -178,11 +180,11 @@ def test_export_interrupted(daemon, alice, root, make_vm, area):
 
 
 def test_import_interrupted(daemon, alice, root, make_vm, area):
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     alice.wait(alice.export(machine, area / 'alice/package'))
     before = names(daemon.store)
     hold = Hold(daemon, Recorder(root), 'Copying')
-    job = alice.import_(area / 'alice/package', {'Name': 'copy'})
+    job = alice.import_(area / 'alice/package', {'Name': 'copy', **HELD})
     hold.wait()
     interrupted(daemon, alice, job)
     assert names(daemon.store) == before
@@ -214,7 +216,7 @@ def test_killed_as_the_phase_is_told(daemon, alice, root, make_vm, area, operati
     daemon.start()
     del pending
     job = seen[0]
-    wait_for(lambda: alice.job(job)['JobState'] in TERMINAL, 'the rollback')
+    wait_asking(lambda: alice.job(job)['JobState'] in TERMINAL, 'the rollback')
     whole = alice.job(job)['JobState'] == COMPLETED
     if not whole:
         assert alice.job(job)['ErrorName'] == f'{ERROR}Interrupted'
@@ -229,9 +231,9 @@ def test_killed_as_the_phase_is_told(daemon, alice, root, make_vm, area, operati
 def test_rolled_back_when_the_place_is_back(daemon, alice, root, make_vm, area, users):
     """Where the place is out of reach after a restart, Describe tells what is left, and it is
     tried again whenever a job names the place."""
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     hold = Hold(daemon, Recorder(root), 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     daemon.fatal = 'fatal-criticals'   # it warns of what is left
     daemon.kill()
@@ -246,9 +248,9 @@ def test_rolled_back_when_the_place_is_back(daemon, alice, root, make_vm, area, 
 
 def test_one_machine_one_job(daemon, alice, recorder, make_vm, area):
     """Two jobs that need one VM exclusively: the second gets InUse."""
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     assert alice.get(machine, MACHINE, 'ActiveJob') == job
     assert refused(alice.delete, machine).name == f'{ERROR}InUse'
@@ -291,10 +293,10 @@ def test_side_by_side(make_daemon, alice, root, make_vm, area, prefix):
 def test_limit_for_one_user(make_daemon, alice, carol, root, make_vm, area):
     """Limits fail the call; other people are not concerned."""
     daemon = make_daemon(MaxJobs=1, MaxJobsPerUser=2)
-    machines = [make_vm('big', [random_disk(160)])] + [make_vm(f'vm{n}') for n in range(3)]
+    machines = [make_vm('big', [random_disk(2)])] + [make_vm(f'vm{n}') for n in range(3)]
     hold = Hold(daemon, Recorder(root), 'Copying')
-    jobs = [alice.export(machine, area / f'alice/{number}')
-            for number, machine in enumerate(machines[:2])]
+    jobs = [alice.export(machine, area / f'alice/{number}', settings)
+            for number, (machine, settings) in enumerate(zip(machines, (HELD, {})))]
     hold.wait()
     error = refused(alice.export, machines[2], area / 'alice/2')
     assert error.name in (f'{ERROR}InUse', f'{ERROR}NotAvailable', f'{ERROR}Failed',
@@ -307,11 +309,38 @@ def test_limit_for_one_user(make_daemon, alice, carol, root, make_vm, area):
     alice.wait(alice.export(machines[2], area / 'alice/2'))
 
 
+@pytest.mark.modes('system')
+def test_users_take_turns(make_daemon, alice, carol, root, make_vm, area, prefix):
+    """Who comes later with one job does not wait for all of somebody else's."""
+    daemon = make_daemon(MaxJobs=1)
+    machines = [make_vm(f'vm{number}') for number in range(4)]
+    gate = Gate(area, prefix)
+    daemon.worker = gate.program
+    daemon.restart()
+    recorder = Recorder(root)
+    jobs = [alice.export(machine, area / f'alice/{number}')
+            for number, machine in enumerate(machines[:3])]
+    gate.wait()
+    late = carol.export(machines[3], area / 'carol/package')
+
+    def done():
+        gate.open()
+        return len(recorder.of(name='Finished')) == 4
+
+    tick = GLib.timeout_add(20, lambda: GLib.SOURCE_CONTINUE)
+    try:
+        wait_for(done, 'all four jobs')
+    finally:
+        GLib.source_remove(tick)
+    assert [signal.path for signal in recorder.of(name='Finished')] == [jobs[0], late, *jobs[1:]]
+    recorder.close()
+
+
 def test_daemon_ends_while_a_job_runs(daemon, alice, root, make_vm, area):
     """SIGTERM is no crash: the job is rolled back, and reads Interrupted afterwards."""
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     hold = Hold(daemon, Recorder(root), 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     daemon.restart()
     assert refused(alice.wait, job).name == f'{ERROR}Interrupted'

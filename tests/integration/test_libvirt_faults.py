@@ -2,11 +2,10 @@
 back."""
 
 import pytest
-from gi.repository import GLib
 
 from rig import packages
 from rig.caller import ERROR, QEMU, Refused
-from rig.jobs import Hold
+from rig.jobs import HELD, Hold
 from rig.libvirt import IMAGES
 from rig.loop import wait_on_disk
 from rig.machines import make_image, names, random_disk
@@ -14,30 +13,31 @@ from rig.qemu import wait_asking
 from rig.shapes import shape
 
 WHAT = 'q35, BIOS, virtio, network, SPICE'
-# So slow that each phase is told.
-SLOWLY = {'BandwidthLimit': GLib.Variant('t', 32 << 20)}
 # What a job says of it.
 GONE = f'{ERROR}NotAvailable'
 
 
 @pytest.fixture
 def web(libvirt, daemon, qemu, alice):
-    """A machine with 16 MiB that have to be copied; its path."""
+    """A machine with 2 MiB that have to be copied; its path."""
     # An administrator is warned of what cannot be taken back while libvirt is away.
     daemon.fatal = 'fatal-criticals'
     daemon.restart()
     qemu.wait()
-    disk = random_disk(16, 'web-0.qcow2', 'qcow2')
+    disk = random_disk(2, 'web-0.qcow2', 'qcow2')
     make_image(IMAGES / disk.name, disk)
     libvirt.define(shape(WHAT, 'web'))
     return qemu.find(alice, 'web')
 
 
 class Killer:
-    """Kills libvirtd when a job tells a phase; its worker does not move until that is done."""
+    """Kills libvirtd when a job tells a phase; its worker does not move until that is done. settings
+    are those that the job needs for that."""
 
     def __init__(self, libvirt, daemon, recorder, phase):
         self.libvirt, self.phase, self.killed = libvirt, phase, False
+        # What comes after the copying would not be reached.
+        self.settings = HELD if phase in ('Reading', 'Copying') else {}
         self.hold = Hold(daemon, recorder, phase)
         recorder.on(self._heard)
 
@@ -46,6 +46,7 @@ class Killer:
             self.killed = True
             self.libvirt.kill()
             self.hold.recorder.handlers.remove(self.hold._heard)
+            self.hold.job = signal.path
             self.hold.release()
 
 
@@ -62,7 +63,7 @@ def outcome(caller, job):
 def test_export(libvirt, qemu, daemon, web, alice, area, recorder, phase):
     before = libvirt.traces()
     killer = Killer(libvirt, daemon, recorder, phase)
-    job = alice.export(web, area / 'alice/package', SLOWLY, QEMU)
+    job = alice.export(web, area / 'alice/package', killer.settings, QEMU)
     error = outcome(alice, job)
     if not killer.killed and phase == 'Syncing':
         assert error is None, 'all was on the disk already'
@@ -85,7 +86,7 @@ def test_import(libvirt, qemu, daemon, web, alice, area, recorder, phase):
     alice.wait(alice.export(web, package, manager=QEMU))
     before = libvirt.traces()
     killer = Killer(libvirt, daemon, recorder, phase)
-    job = alice.import_(package, {'Name': 'new', **SLOWLY}, QEMU)
+    job = alice.import_(package, {'Name': 'new', **killer.settings}, QEMU)
     error = outcome(alice, job)
     if not killer.killed and phase == 'Syncing':
         assert error is None, 'all was on the disk already'
@@ -114,7 +115,7 @@ def test_daemon_dies_while_it_imports(libvirt, qemu, daemon, web, alice, area, r
     alice.wait(alice.export(web, package, manager=QEMU))
     before = libvirt.traces()
     hold = Hold(daemon, recorder, 'Copying')
-    alice.import_(package, {'Name': 'new', **SLOWLY}, QEMU)
+    alice.import_(package, {'Name': 'new', **HELD}, QEMU)
     hold.wait()
     assert libvirt.traces() != before, 'files were made already'
     daemon.kill()
@@ -131,7 +132,7 @@ def test_cancelled(libvirt, qemu, daemon, web, alice, area, recorder):
     alice.wait(alice.export(web, package, manager=QEMU))
     before = libvirt.traces()
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.import_(package, {'Name': 'new', **SLOWLY}, QEMU)
+    job = alice.import_(package, {'Name': 'new', **HELD}, QEMU)
     hold.wait()
     alice.cancel(job)
     hold.release()

@@ -7,7 +7,7 @@ import pytest
 
 from rig import packages
 from rig.caller import QEMU
-from rig.guests import (count, guest, read_nv_index, read_variable, write_nv_index,
+from rig.guests import (count, guest, last_count, read_nv_index, read_variable, write_nv_index,
                         write_variable)
 from rig.libvirt import IMAGES, NVRAM, TPM
 from rig.loop import DEADLINE
@@ -92,7 +92,7 @@ def test_a_guest_that_counts_goes_on_counting(libvirt, qemu, alice, area):
     console.wait('COUNT 5')
     libvirt.domain('web').managedSave(0)
     console.read(0.1)
-    last = int(console.text.rpartition('COUNT ')[2].split()[0])
+    last = last_count(console)
     qemu.wait_state(alice, machine, 'saved')
     uuid = libvirt.domain('web').UUIDString()
 

@@ -7,11 +7,10 @@ import subprocess
 
 import libvirt as binding
 import pytest
-from gi.repository import GLib
 
 from rig import packages
 from rig.caller import ERROR, MANAGER, QEMU, STORE, Refused, refused
-from rig.jobs import Hold, findings, job_failure
+from rig.jobs import HELD, Hold, findings, job_failure
 from rig.libvirt import IMAGES, NVRAM, TPM, USER
 from rig.loop import wait_on_disk
 from rig.machines import MIB, Disk, bare_directory, make_image, names, random_disk, same_content
@@ -63,11 +62,10 @@ def test_starting_a_machine_that_is_being_exported(libvirt, daemon, make, alice,
     """Libvirt cannot start it meanwhile, or the export fails; it can be started afterwards. (An
     attempt gives the image to QEMU's user and takes it back, which an export may take for more.)"""
     machine = make()
-    disk = random_disk(16, 'web-0.qcow2', 'qcow2')
+    disk = random_disk(2, 'web-0.qcow2', 'qcow2')
     make_image(IMAGES / disk.name, disk)
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package',
-                       {'BandwidthLimit': GLib.Variant('t', 32 * MIB)}, QEMU)
+    job = alice.export(machine, area / 'alice/package', HELD, QEMU)
     hold.wait()
     started = True
     try:
@@ -92,13 +90,12 @@ def test_starting_a_machine_whose_disk_is_in_no_pool(libvirt, daemon, qemu, caro
     folder = area / 'place'
     folder.mkdir()
     folder.chmod(0o755)
-    make_image(folder / 'web-0.qcow2', random_disk(16, 'web-0.qcow2', 'qcow2'))
+    make_image(folder / 'web-0.qcow2', random_disk(2, 'web-0.qcow2', 'qcow2'))
     (folder / 'web-0.qcow2').chmod(0o666)
     libvirt.define(shape(PLAIN, 'web').replace(str(IMAGES), str(folder)))
     machine = qemu.find(carol, 'web')
     hold = Hold(daemon, recorder, 'Copying')
-    job = carol.export(machine, area / 'carol/package',
-                       {'BandwidthLimit': GLib.Variant('t', 32 * MIB)}, QEMU)
+    job = carol.export(machine, area / 'carol/package', HELD, QEMU)
     hold.wait()
     with pytest.raises(binding.libvirtError) as error:
         libvirt.domain('web').create()
@@ -154,15 +151,14 @@ def test_the_first_is_never_overwritten(libvirt, package, alice):
 def test_a_name_and_an_id_that_are_taken_meanwhile(libvirt, daemon, make, alice, area, recorder):
     """Pitfall 11: looked at once more when all is copied."""
     machine = make()
-    disk = random_disk(16, 'web-0.qcow2', 'qcow2')
+    disk = random_disk(2, 'web-0.qcow2', 'qcow2')
     make_image(IMAGES / disk.name, disk)
     alice.wait(alice.export(machine, area / 'alice/package', manager=QEMU))
     text = libvirt.xml('web')
     libvirt.undefine('web')
     before = libvirt.traces()
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.import_(area / 'alice/package', {
-        'GenerateNewId': False, 'BandwidthLimit': GLib.Variant('t', 32 * MIB)}, QEMU)
+    job = alice.import_(area / 'alice/package', {'GenerateNewId': False, **HELD}, QEMU)
     hold.wait()
     libvirt.define(text)
     theirs = libvirt.xml('web')

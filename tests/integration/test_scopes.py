@@ -6,8 +6,8 @@ from gi.repository import GLib
 from rig.agent import Agent
 from rig.caller import (ACCESS_DENIED, ERROR, INTERACTIVE, MACHINE, MANAGER, STORE, UNKNOWN_OBJECT,
                         Refused, refused, variants)
-from rig.jobs import Hold
-from rig.loop import run_for, wait_for, wait_on_disk
+from rig.jobs import HELD, Hold
+from rig.loop import wait_for, wait_on_disk
 from rig.machines import bare_directory, names, random_disk
 from rig.recorder import Recorder, overheard
 # pylint: disable=unused-import
@@ -122,7 +122,7 @@ def test_signals_carry_no_scope(daemon, bob, root, make_vm, bare):
         root.set_scope(machine, scope)
     import_(root, bare[0], SecurityScope='lab', Name='othername')
     recorder.wait(STORE, 'JobAdded', lambda arguments: True)
-    run_for(0.1)
+    bob.jobs()   # what was said before this reply has been heard
     for signal in recorder.signals:
         text = repr(signal.arguments)
         assert not any(word in text for word in ("'lab'", "'prod'", 'secretname', 'othername')), \
@@ -367,9 +367,9 @@ def test_changed_while_asked(daemon, agent, bob, root, make_vm, area, call):
 
 
 def test_held_by_a_job(daemon, alice, root, recorder, make_vm, area):
-    machine = make_vm('big', [random_disk(160)])
+    machine = make_vm('big', [random_disk(2)])
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     assert refused(root.set_scope, machine, 'lab').name == f'{ERROR}InUse'
     assert scope_of(root, machine) == ''

@@ -13,7 +13,7 @@ import pytest
 from rig import stored
 from rig.caller import ERROR, MANAGER, QEMU, Refused, refused
 from rig.daemon import WORKER, processes
-from rig.jobs import Hold
+from rig.jobs import HELD, Hold
 from rig.loop import DEADLINE, wait_gone, wait_on_disk
 from rig.machines import bare_directory, names, random_disk
 
@@ -72,7 +72,7 @@ class Starter:
 def started(area, prefix, make_daemon):
     """A daemon that starts no worker by itself, and may fork no process that would be one."""
     starter = Starter(area, prefix)
-    daemon = make_daemon(WorkerTimeoutSec=2)
+    daemon = make_daemon()
     daemon.options = (f'--worker-socket={starter.path}',)
     daemon.worker = area / 'there-is-no-such-program'
     daemon.restart()
@@ -81,9 +81,9 @@ def started(area, prefix, make_daemon):
 
 
 def test_by_a_socket(started, alice, recorder, make_vm, area, users):
-    machine = make_vm('web', [random_disk(160)])
+    machine = make_vm('web', [random_disk(2)])
     hold = Hold(started, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     worker, = [one for one in started.workers() if one.uids[1] == users['alice'].uid]
     status = dict(line.split(':', 1) for line in worker.status.splitlines())
@@ -98,9 +98,11 @@ def test_by_a_socket(started, alice, recorder, make_vm, area, users):
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGSTOP])
 def test_a_worker_that_is_no_child_dies_or_hangs(started, alice, recorder, make_vm, area, number):
     """The daemon notices, and where it has to ends it, by a descriptor of the process."""
-    machine = make_vm('web', [random_disk(160)])
+    started.configure(WorkerTimeoutSec=2)
+    started.restart()
+    machine = make_vm('web', [random_disk(2)])
     hold = Hold(started, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     for worker in hold.stopped:
         worker.kill(number)
@@ -111,9 +113,9 @@ def test_a_worker_that_is_no_child_dies_or_hangs(started, alice, recorder, make_
 
 
 def test_workers_go_with_a_killed_daemon(started, alice, recorder, make_vm, area):
-    machine = make_vm('web', [random_disk(160)])
+    machine = make_vm('web', [random_disk(2)])
     hold = Hold(started, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     started.kill()
     for worker in hold.stopped:
@@ -254,15 +256,17 @@ def test_each_capability_is_needed(request, started, carol, make_vm, area, prefi
 
 
 def test_kill_is_needed(started, alice, recorder, make_vm, area, prefix):
-    machine = make_vm('web', [random_disk(160)])
+    machine = make_vm('web', [random_disk(2)])
+    started.configure(WorkerTimeoutSec=2)
     for number, wanted in enumerate((CAPABILITIES, ('chown', 'dac_override', 'lease'))):
         with_capabilities(started, prefix, area, wanted)
         hold = Hold(started, recorder, 'Copying')
-        job = alice.export(machine, area / f'alice/package{number}')
+        job = alice.export(machine, area / f'alice/package{number}', HELD)
         hold.wait()
         try:
-            error = refused(alice.wait, job, timeout_usec=4000000)
-            assert error.name == f'{ERROR}{"Failed" if "kill" in wanted else "Timeout"}', error
+            can = 'kill' in wanted
+            error = refused(alice.wait, job, timeout_usec=None if can else 4000000)
+            assert error.name == f'{ERROR}{"Failed" if can else "Timeout"}', error
         finally:
             for worker in hold.stopped:
                 worker.kill(signal.SIGKILL)

@@ -100,6 +100,7 @@ set_up (Host *host, gconstpointer data)
     .max_running = 1,
     .max_per_user = 10,
     .retention_usec = 60 * G_USEC_PER_SEC,
+    .leftover_retry_seconds = 60,
     .worker = { .timeout_seconds = 30 },
   };
 
@@ -347,6 +348,7 @@ test_same_identity (Host *host, gconstpointer data)
   g_autoptr (GError) error = NULL;
   g_auto (VmpSaveImage) image = { 0 };
   g_autoptr (VmpDomain) domain = NULL;
+  g_autoptr (GVariant) job_state = NULL;
   g_autoptr (GPtrArray) spared = g_ptr_array_new ();
   VmpJob *job;
 
@@ -358,7 +360,8 @@ test_same_identity (Host *host, gconstpointer data)
   vmp_machines_forget (host->machines, UUID);
   job = import (host, setting ("GenerateNewId", g_variant_new_boolean (FALSE)));
   assert_ended_well (job);
-  g_assert_cmpint (vmp_job_get_state (job), ==, VMP_JOB_COMPLETED);
+  job_state = vmp_job_get_property_value (job, "JobState");
+  g_assert_cmpuint (g_variant_get_uint16 (job_state), ==, VMP_JOB_COMPLETED);
   read_state (host, UUID, &image);
   domain = vmp_domain_new_from_xml (image.xml, strlen (image.xml), NULL, &error);
   g_assert_no_error (error);

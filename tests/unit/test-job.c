@@ -77,6 +77,14 @@ get_uint (VmpJob *job, const char *name)
                                                              : g_variant_get_uint32 (value);
 }
 
+static void
+assert_not_cancellable (VmpJob *job)
+{
+  g_autoptr (GVariant) value = vmp_job_get_property_value (job, "Cancellable");
+
+  g_assert_false (g_variant_get_boolean (value));
+}
+
 static guint64
 get_uint64 (VmpJob *job, const char *name)
 {
@@ -256,6 +264,11 @@ test_end_is_told_once (Watch *watch, gconstpointer data)
   vmp_job_prepare_end (watch->job, NULL, success ());
   g_assert_false (vmp_job_is_ended (watch->job));
   g_assert_cmpuint (watch->finished, ==, 0);
+  /* Whoever looks at the state instead must not know better than Wait. */
+  g_assert_cmpuint (get_uint (watch->job, "JobState"), ==, VMP_JOB_RUNNING);
+  g_assert_cmpuint (get_uint (watch->job, "PercentComplete"), ==, 0);
+  g_assert_cmpuint (get_uint64 (watch->job, "EndTime"), ==, 0);
+  assert_text (watch->job, "Phase", "Reading");
   vmp_job_finish (watch->job);
   vmp_job_finish (watch->job);
   g_assert_true (vmp_job_is_ended (watch->job));
@@ -337,7 +350,7 @@ test_last_step (Watch *watch, gconstpointer data)
 {
   vmp_job_start (watch->job);
   g_assert_true (vmp_job_enter_last_step (watch->job));
-  g_assert_false (vmp_job_is_cancellable (watch->job));
+  assert_not_cancellable (watch->job);
   assert_text (watch->job, "Phase", "Defining");
   vmp_job_cancel (watch->job);
   g_assert_false (g_cancellable_is_cancelled (vmp_job_get_cancellable (watch->job)));
@@ -421,7 +434,8 @@ test_record_of_success (Watch *watch, gconstpointer data)
   vmp_job_post_total (watch->job, 100);
   post (watch->job, 100, "Copying", "a ‘b’ \"c\" \\ \n");
   vmp_job_set_detail (watch->job, "Directory", g_variant_new_string ("/backup/‘web’"));
-  vmp_job_set_findings (watch->job, g_variant_new_parsed ("[{'Code': <'PackageSize'>}]"));
+  vmp_job_set_detail (watch->job, "Findings",
+                      g_variant_new_parsed ("[{'Code': <'PackageSize'>}]"));
   vmp_job_prepare_end (watch->job, NULL, success ());
   vmp_job_finish (watch->job);
   again = round_trip (watch->job);
@@ -445,6 +459,23 @@ test_record_of_failure (Watch *watch, gconstpointer data)
   g_assert_cmpuint (get_uint (again, "ErrorCode"), ==, 32769);
 }
 
+/* The success was prepared, and could not be recorded. */
+static void
+test_end_turns_bad (Watch *watch, gconstpointer data)
+{
+  g_autoptr (GError) error = g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_NO_SPACE, "full");
+
+  vmp_job_start (watch->job);
+  vmp_job_prepare_end (watch->job, NULL, success ());
+  vmp_job_prepare_end (watch->job, error, NULL);
+  g_assert_cmpuint (get_uint (watch->job, "JobState"), ==, VMP_JOB_RUNNING);
+  g_assert_cmpuint (get_uint (watch->job, "ErrorCode"), ==, 0);
+  assert_text (watch->job, "ErrorName", "");
+  vmp_job_finish (watch->job);
+  g_assert_cmpuint (get_uint (watch->job, "JobState"), ==, VMP_JOB_EXCEPTION);
+  assert_text (watch->job, "ErrorName", "org.vmport.Error.NoSpace");
+}
+
 /* A job that was running, or waited, when the daemon died. */
 static void
 test_interrupted (Watch *watch, gconstpointer data)
@@ -464,7 +495,7 @@ test_interrupted (Watch *watch, gconstpointer data)
   assert_text (running, "ErrorName", "org.vmport.Error.Interrupted");
   g_assert_cmpuint (get_uint (running, "PercentComplete"), ==, 30);
   g_assert_true (vmp_job_is_ended (running));
-  g_assert_false (vmp_job_is_cancellable (running));
+  assert_not_cancellable (running);
   /* Its five minutes start now. */
   g_assert_cmpint (vmp_job_get_end_time (running), >=, now);
   vmp_job_cancel (running);
@@ -515,6 +546,7 @@ main (int argc, char **argv)
   ADD ("hold-and-limit", test_hold_and_limit);
   ADD ("record-of-success", test_record_of_success);
   ADD ("record-of-failure", test_record_of_failure);
+  ADD ("end-turns-bad", test_end_turns_bad);
   ADD ("interrupted", test_interrupted);
   g_test_add_func ("/job/broken-records", test_broken_records);
   return g_test_run ();

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import struct
 import sys
@@ -71,6 +72,17 @@ def guest(name, disks, uefi=False, tpm=False, extra='', memory=160):
 def count(console):
     """The guest counts on its console from now on: COUNT 1, COUNT 2, and so on."""
     console.send('i=0; while :; do i=$((i+1)); echo COU""NT $i; sleep 0.2; done')
+
+
+def counted(console, number=1):
+    """Waits until it has counted so far; how far it is then, by what it said in whole lines."""
+    console.wait(f'COUNT {number}')
+    return last_count(console)
+
+
+def last_count(console):
+    """The last number that was read of it."""
+    return int(re.findall(r'COUNT (\d+)\n', console.text)[-1])
 
 
 # UEFI variables, as the guest's kernel shows them

@@ -5,7 +5,9 @@ import pathlib
 import signal
 import stat
 
-from .caller import Refused
+from gi.repository import GLib
+
+from .caller import JOB, Refused
 from .loop import DEADLINE, deadline, wait_for
 from .recorder import TERMINAL
 
@@ -44,8 +46,15 @@ def findings(caller, job):
     return {finding['Code']: finding for finding in caller.describe(job)['Findings']}
 
 
+# Among the settings of a job that is to be held: it moves one block of 4096 bytes and then waits, so
+# that a phase lasts until Hold.release(), however fast the disk is and however late it is heard of.
+# Where that block is all that there is to copy, the job waits before it flushes.
+HELD = {'BandwidthLimit': GLib.Variant('t', 1)}
+
+
 class Hold:
-    """Stops the workers of a daemon when a job's Progress tells a phase, until released."""
+    """Stops the workers of a daemon when a job's Progress tells a phase, until released. The job has
+    HELD among its settings, or it may be over before it is heard of."""
 
     def __init__(self, daemon, recorder, phase):
         self.daemon, self.phase, self.stopped, self.job = daemon, phase, [], None
@@ -68,6 +77,8 @@ class Hold:
     def release(self):
         for worker in self.stopped:
             worker.resume()
+        # Nobody waits for the reply: the job may have ended.
+        self.recorder.caller.start(self.job, JOB, 'SetBandwidthLimit', '(ta{sv})', (0, {}))
 
 
 def slow_sync(daemon, milliseconds=300):

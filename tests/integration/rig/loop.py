@@ -34,6 +34,16 @@ def wait_for(predicate, what, timeout=DEADLINE):
         source.destroy()
 
 
+def wait_asking(predicate, what, timeout=DEADLINE):
+    """As wait_for(), for a predicate that calls the daemon: a signal that tells of the change may
+    arrive while it waits for its reply, so it is asked again after a while."""
+    tick = GLib.timeout_add(50, lambda: GLib.SOURCE_CONTINUE)
+    try:
+        return wait_for(predicate, what, timeout)
+    finally:
+        GLib.source_remove(tick)
+
+
 def wait_on_disk(predicate, what, timeout=DEADLINE):
     """As wait_for(), for what is told by no event of the main loop's: it is looked at again and again.
 

@@ -26,6 +26,11 @@ def random_disk(mib, name='disk.raw', image_format='raw'):
                 extents=[(i * MIB, os.urandom(MIB)) for i in range(mib)])
 
 
+def block_disk(name='disk.raw'):
+    """The smallest disk: one block."""
+    return Disk(name=name, size=4096, format='raw', extents=[(0, os.urandom(4096))])
+
+
 def make_image(path, disk):
     raw = path if disk.format == 'raw' else path.with_name(path.name + '.tmp-raw')
     with open(raw, 'wb') as file:

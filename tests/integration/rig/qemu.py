@@ -1,19 +1,7 @@
 """The daemon's manager of libvirt's machines, and waiting for what it learns of them."""
 
-from gi.repository import GLib
-
 from .caller import MANAGER, QEMU
-from .loop import DEADLINE, wait_for
-
-
-def wait_asking(predicate, what, timeout=DEADLINE):
-    """As wait_for(), for a predicate that calls the daemon: a signal that tells of the change may
-    arrive while it waits for its reply, so it is asked again after a while."""
-    tick = GLib.timeout_add(50, lambda: GLib.SOURCE_CONTINUE)
-    try:
-        return wait_for(predicate, what, timeout)
-    finally:
-        GLib.source_remove(tick)
+from .loop import DEADLINE, wait_asking
 
 
 class Qemu:

@@ -28,7 +28,7 @@ class Recorder:
     signal. Handlers given to on() run as the signal arrives."""
 
     def __init__(self, caller):
-        self.connection = caller.connection
+        self.caller, self.connection = caller, caller.connection
         self.signals = []
         self.handlers = []
         self.watch = self.connection.signal_subscribe(NAME, None, None, None, None,

@@ -89,17 +89,17 @@ GVariant *
 vmp_machine_face_get_all (VmpMachines *machines, VmpMachine *machine)
 {
   GDBusInterfaceInfo *interface = vmport_dbus_virtual_machine_interface_info ();
-  GVariantDict all;
+  GVariantBuilder all;
 
-  g_variant_dict_init (&all, NULL);
+  g_variant_builder_init (&all, G_VARIANT_TYPE_VARDICT);
   for (guint i = 0; interface->properties[i] != NULL; i++)
     {
       const char *name = interface->properties[i]->name;
       g_autoptr (GVariant) value = vmp_machine_face_get_property (machines, machine, name);
 
-      g_variant_dict_insert_value (&all, name, value);
+      g_variant_builder_add (&all, "{sv}", name, value);
     }
-  return g_variant_dict_end (&all);
+  return g_variant_builder_end (&all);
 }
 
 static GVariant *
@@ -160,6 +160,7 @@ on_scope_set (GObject *source, GAsyncResult *result, gpointer data)
   VmpRequest *request = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = vmp_jobs_run_aside_finish (VMP_JOBS (source), result, &error);
+  static const char *const properties[] = { "SecurityScope", NULL };
   const char *uuid = vmp_machine_get_uuid (request->machine);
 
   /* Some have lost sight of it, others may see it now. */
@@ -167,6 +168,7 @@ on_scope_set (GObject *source, GAsyncResult *result, gpointer data)
     {
       vmp_machines_emit_removed (request->machines, uuid);
       vmp_machines_emit_added (request->machines, uuid);
+      vmp_machines_emit_changed (request->machines, uuid, properties);
     }
   vmp_machines_let_go (request->machines, uuid);
   if (reply == NULL)

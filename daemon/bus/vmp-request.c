@@ -67,16 +67,31 @@ vmp_request_return_error (VmpRequest *self, GError *error)
   request_free (self);
 }
 
-/* The same words for a machine that is not there and for one that the caller may not view. */
+static void
+return_no_such_object (VmpRequest *self)
+{
+  const char *path = g_dbus_method_invocation_get_object_path (self->invocation);
+
+  vmp_request_return_error (self, g_error_new (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
+                                               _ ("There is no object “%s”"), path));
+}
+
+/* The same words for a machine that is not there and for one that the caller may not view. What it is
+ * that is not there is the first argument, a name or a path. */
 void
 vmp_request_return_no_such_machine (VmpRequest *self)
 {
+  g_autoptr (GVariant) wanted = NULL;
+
   if (self->own_object)
-    vmp_request_return_error (self, g_error_new_literal (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
-                                                         _ ("There is no such object")));
-  else
-    vmp_request_return_error (self, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND,
-                                                         _ ("There is no such virtual machine")));
+    {
+      return_no_such_object (self);
+      return;
+    }
+  wanted = g_variant_get_child_value (vmp_request_get_parameters (self), 0);
+  vmp_request_return_error (self, g_error_new (VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND,
+                                               _ ("There is no virtual machine “%s”"),
+                                               g_variant_get_string (wanted, NULL)));
 }
 
 GVariant *
@@ -176,8 +191,9 @@ vmp_request_take_directory (VmpRequest *self, const char *directory, GError **er
     }
   if (!vmp_name_is_absolute (directory))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                          _ ("The directory must be an absolute path without “.”, “..” and empty "
-                             "components"));
+                          _ ("The directory must be an absolute path without “.”, “..”, empty "
+                             "components and control characters, and no longer than a path can "
+                             "be"));
   self->folder = vmp_folder_new (directory);
   return TRUE;
 }
@@ -229,6 +245,26 @@ may_interact (VmpRequest *self)
          != 0;
 }
 
+static const char *
+get_refusal (VmpVerdict verdict)
+{
+  switch (verdict)
+    {
+    case VMP_VERDICT_ASK:
+      return _ ("This needs authentication; call again with interaction allowed");
+
+    case VMP_VERDICT_UNKNOWN:
+      return _ ("Nobody can say whether you are allowed to do this, since polkit does not answer; "
+                "see whether polkit.service runs");
+
+    case VMP_VERDICT_GRANTED:
+    case VMP_VERDICT_DENIED:
+    default:
+      return _ ("You are not allowed to do this; ask the administrator for the right");
+    }
+}
+
+/* Does not say which right it was: of a scope, that would tell whether it is defined. */
 static void
 refuse (VmpRequest *self, VmpAction action, VmpVerdict verdict)
 {
@@ -242,9 +278,7 @@ refuse (VmpRequest *self, VmpAction action, VmpVerdict verdict)
       verdict == VMP_VERDICT_ASK
           ? "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
           : "org.freedesktop.DBus.Error.AccessDenied",
-      verdict == VMP_VERDICT_ASK
-          ? _ ("This needs authentication; call again with interaction allowed")
-          : _ ("You are not allowed to do this; ask the administrator for the right"));
+      get_refusal (verdict));
   request_free (self);
 }
 
@@ -388,9 +422,7 @@ authorize (VmpRequest *self)
     case VMP_SUBJECT_JOB:
       if (self->job == NULL)
         {
-          vmp_request_return_error (self,
-                                    g_error_new_literal (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
-                                                         _ ("There is no such object")));
+          return_no_such_object (self);
           return;
         }
       if (vmp_job_get_owner (self->job) != vmp_caller_get_uid (self->caller))
@@ -400,9 +432,7 @@ authorize (VmpRequest *self)
     case VMP_SUBJECT_ANY_JOB:
       if (self->job == NULL)
         {
-          vmp_request_return_error (self,
-                                    g_error_new_literal (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
-                                                         _ ("There is no such object")));
+          return_no_such_object (self);
           return;
         }
       break;
@@ -527,6 +557,7 @@ vmp_request_start (VmpBus *bus, GDBusMethodInvocation *invocation)
 
   self->bus = g_object_ref (bus);
   self->invocation = invocation;
+  vmp_callers_note_started (vmp_bus_get_callers (bus), invocation);
   get_policy_name (invocation, &interface, &member);
   self->row = vmp_policy_lookup (interface, member);
   self->handler = find_handler (interface, member);

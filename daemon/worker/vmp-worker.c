@@ -13,6 +13,7 @@
 #include "vmp-dbus-worker.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-leftover.h"
 #include "vmp-member.h"
 #include "vmp-pace.h"
 #include "vmp-package-reader.h"
@@ -341,9 +342,19 @@ remove_left (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
   vmp_autofd int directory_fd = -1;
 
   if (!take_fd (left, "DirectoryFd", fds, &directory_fd, error)
-      || !vmp_package_writer_remove (left, directory_fd, error))
+      || !vmp_leftover_remove (left, directory_fd, error))
     return NULL;
   return g_variant_new ("()");
+}
+
+static GVariant *
+remove_path (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+             GError **error)
+{
+  const char *kind, *path;
+
+  g_variant_get (parameters, "(&s&s)", &kind, &path);
+  return vmp_leftover_remove_path (kind, path, error) ? g_variant_new ("()") : NULL;
 }
 
 static const struct
@@ -364,6 +375,7 @@ static const struct
   { "WritePackage", write_package },
   { "Publish", publish },
   { "Remove", remove_left },
+  { "RemovePath", remove_path },
   { "StartBlock", start_block },
   { "AddBlockImages", add_block_images },
   { "OpenBlock", open_block },

@@ -13,7 +13,6 @@ read_all (VmpSettings *settings, VmpSettingsKind kind, GVariant *defaults)
   for (guint i = 0; i < keys->len; i++)
     vmp_settings_is_given (settings, g_ptr_array_index (keys, i));
   vmp_settings_lookup_handle (settings, &handle);
-  vmp_settings_check_supported (settings, NULL);
   return vmp_settings_fill (settings, defaults, NULL) ? g_variant_ref (defaults) : NULL;
 }
 
@@ -27,7 +26,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autoptr (VmpSettings) settings = NULL;
   g_autoptr (VmpSettings) again = NULL;
 
-  if (size == 0)
+  if (size == 0 || !g_utf8_validate ((const char *) data, (gssize) size, NULL))
     return 0;
   given = g_variant_parse (G_VARIANT_TYPE_VARDICT, (const char *) data + 1,
                            (const char *) data + size, NULL, NULL);

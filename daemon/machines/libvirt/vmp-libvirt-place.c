@@ -41,11 +41,41 @@
 #define MAX_MEMORY_NAME 240 /* with the ending and a number, still a name for a file */
 #define TPM_FOLDER_MODE 0711 /* libvirt's own */
 
+/* Paths that the places of jobs under way move their files to in the end. Two imports of one package
+ * at a time would choose the same free names. */
+static GMutex promised_lock;
+static GHashTable *promised;
+
+static gboolean
+promise (VmpRoom *room, const char *name)
+{
+  gboolean is_new;
+
+  g_mutex_lock (&promised_lock);
+  if (promised == NULL)
+    promised = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  is_new = g_hash_table_add (promised, g_build_filename (room->path, name, NULL));
+  g_mutex_unlock (&promised_lock);
+  return is_new;
+}
+
+static void
+forget_promise (VmpPlaceItem *item)
+{
+  g_autofree char *path = g_build_filename (item->room->path, item->final, NULL);
+
+  g_mutex_lock (&promised_lock);
+  g_hash_table_remove (promised, path);
+  g_mutex_unlock (&promised_lock);
+}
+
 static void
 item_free (gpointer data)
 {
   VmpPlaceItem *item = data;
 
+  if (item->is_promised)
+    forget_promise (item);
   g_free (item->member);
   g_free (item->staged);
   g_free (item->final);
@@ -59,6 +89,7 @@ vmp_libvirt_place_free (VmpPlace *self)
   g_free (self->uuid);
   g_free (self->name);
   g_free (self->staging);
+  /* They name their rooms. */
   g_ptr_array_unref (self->items);
   g_ptr_array_unref (self->rooms);
   g_ptr_array_unref (self->snapshots);
@@ -86,7 +117,7 @@ dup_room (VmpRoom *room, GError **error)
 static VmpRoom *
 make_tpm_room (VmpLibvirtHost *host, GError **error)
 {
-  g_autofree char *parent = host->tpm_folder != NULL ? g_path_get_dirname (host->tpm_folder) : NULL;
+  g_autofree char *parent = host->folders.tpm != NULL ? g_path_get_dirname (host->folders.tpm) : NULL;
   vmp_autofd int fd = -1;
   g_autofree char *base = NULL;
 
@@ -97,15 +128,15 @@ make_tpm_room (VmpLibvirtHost *host, GError **error)
       return NULL;
     }
   fd = vmp_at_open_absolute (parent, O_RDONLY | O_DIRECTORY, error);
-  base = g_path_get_basename (host->tpm_folder);
+  base = g_path_get_basename (host->folders.tpm);
   if (fd < 0 || (!vmp_at_exists (fd, base) && !vmp_at_mkdir (fd, base, TPM_FOLDER_MODE, error)))
     return NULL;
   if (fchmodat (fd, base, TPM_FOLDER_MODE, 0) < 0)
     {
-      vmp_error_set_errno (error, errno, _ ("Cannot set the mode of “%s”"), host->tpm_folder);
+      vmp_error_set_errno (error, errno, _ ("Cannot set the mode of “%s”"), host->folders.tpm);
       return NULL;
     }
-  return vmp_room_new (VMP_ROOM_TPM, host->tpm_folder, (const uid_t *) host->users->data,
+  return vmp_room_new (VMP_ROOM_TPM, host->folders.tpm, (const uid_t *) host->users->data,
                        host->users->len, error);
 }
 
@@ -202,13 +233,13 @@ is_taken (VmpPlace *self, VmpRoom *room, const char *name)
   return FALSE;
 }
 
-/* @name, or "…-2" and so on before its last dot, whichever is free. */
+/* @name, or "…-2" and so on before its last dot, whichever is free; it is promised. */
 static char *
 find_free_name (VmpPlace *self, VmpRoom *room, const char *name)
 {
   char *found = g_strdup (name);
 
-  for (guint n = 2; is_taken (self, room, found); n++)
+  for (guint n = 2; is_taken (self, room, found) || !promise (room, found); n++)
     {
       g_free (found);
       found = vmp_name_number (name, n);
@@ -338,7 +369,9 @@ add_member (VmpPlace *self, const char *member, GError **error)
   if (room == NULL)
     return NULL;
   final = find_free_name (self, room, wanted);
-  return add_item (self, room, member, final);
+  item = add_item (self, room, member, final);
+  item->is_promised = TRUE;
+  return item;
 }
 
 int
@@ -520,8 +553,8 @@ vmp_libvirt_place_describe (VmpPlace *self)
       g_variant_builder_add (&rooms, "(us)", (guint32) room->kind, room->path);
     }
   /* swtpm's folder may be made on the way. */
-  if (self->host->tpm_folder != NULL)
-    g_variant_builder_add (&rooms, "(us)", (guint32) VMP_ROOM_TPM, self->host->tpm_folder);
+  if (self->host->folders.tpm != NULL)
+    g_variant_builder_add (&rooms, "(us)", (guint32) VMP_ROOM_TPM, self->host->folders.tpm);
   g_variant_builder_init (&snapshots, G_VARIANT_TYPE_STRING_ARRAY);
   for (guint i = 0; i < self->snapshots->len; i++)
     g_variant_builder_add (&snapshots, "s",
@@ -710,12 +743,16 @@ vmp_libvirt_place_define (VmpPlace *self, virConnectPtr connection, GError **err
   if (domain == NULL)
     return NULL;
   refresh_pools (self, connection);
-  if (!vmp_libvirt_define_snapshots (domain, self->snapshots, error))
+  /* What belongs to the definition comes to the disk after it: nobody would find it without. */
+  if (!vmp_libvirt_host_sync (self->host, self->name, error)
+      || !vmp_libvirt_define_snapshots (domain, self->snapshots, error))
     return NULL;
   if (autostart && virDomainSetAutostart (domain, 1) < 0)
     {
       vmp_libvirt_error_set (error, _ ("The machine cannot be made to start with its host"));
       return NULL;
     }
+  if (!vmp_libvirt_host_sync (self->host, self->name, error))
+    return NULL;
   return vmp_libvirt_read_machine (domain, self->host, error);
 }

@@ -56,8 +56,8 @@ prepare_child (gpointer data)
     _exit (127);
 }
 
-static gboolean
-spawn (VmpQmp *self, const char *program, int child_end, GError **error)
+static GSubprocess *
+spawn (const char *program, int child_end, GError **error)
 {
   g_autoptr (GSubprocessLauncher) launcher
       = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
@@ -72,16 +72,17 @@ spawn (VmpQmp *self, const char *program, int child_end, GError **error)
                                "-no-user-config", "-nographic", "-S", "-sandbox", sandbox,
                                "-chardev", monitor, "-mon", "chardev=monitor,mode=control", NULL };
   g_auto (VmpFence) fence = { 0, -1 };
+  GSubprocess *process;
 
   G_STATIC_ASSERT (MONITOR_FD == 3);
   g_subprocess_launcher_take_fd (launcher, child_end, MONITOR_FD);
   if (!vmp_fence_prepare (&fence, error))
-    return FALSE;
+    return NULL;
   g_subprocess_launcher_set_child_setup (launcher, prepare_child, &fence, NULL);
-  self->process = g_subprocess_launcher_spawnv (launcher, argv, error);
-  if (self->process == NULL)
+  process = g_subprocess_launcher_spawnv (launcher, argv, error);
+  if (process == NULL)
     g_prefix_error (error, _ ("Cannot start QEMU: "));
-  return self->process != NULL;
+  return process;
 }
 
 static gboolean
@@ -151,7 +152,7 @@ read_answer (VmpQmp *self, GError **error)
     {
       g_autoptr (GError) local_error = NULL;
       g_autofree char *line = read_line (self, deadline, &local_error);
-      g_autoptr (JsonNode) node = NULL;
+      g_autoptr (JsonObject) said = NULL;
 
       if (line == NULL)
         {
@@ -161,14 +162,11 @@ read_answer (VmpQmp *self, GError **error)
             vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU ended unexpectedly"));
           return NULL;
         }
-      node = json_from_string (line, &local_error);
-      if (node == NULL || !JSON_NODE_HOLDS_OBJECT (node))
-        {
-          vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU answers what makes no sense"));
-          return NULL;
-        }
-      if (!json_object_has_member (json_node_get_object (node), "event"))
-        return json_object_ref (json_node_get_object (node));
+      said = vmp_qmp_parse (line, error);
+      if (said == NULL)
+        return NULL;
+      if (!json_object_has_member (said, "event"))
+        return g_steal_pointer (&said);
     }
 }
 
@@ -244,7 +242,7 @@ vmp_qmp_execute (VmpQmp *self, const char *command, GVariant *arguments, int fd,
   said = json_object_get_member (answer, "error");
   clean = vmp_name_clean (
       said != NULL && JSON_NODE_HOLDS_OBJECT (said)
-          ? json_object_get_string_member_with_default (json_node_get_object (said), "desc", "")
+          ? vmp_qmp_get_text (json_node_get_object (said), "desc", "")
           : "",
       MAX_MESSAGE_CHARS);
   vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU refuses: %s"), clean);
@@ -260,26 +258,38 @@ vmp_qmp_do (VmpQmp *self, const char *command, GVariant *arguments, GError **err
 }
 
 VmpQmp *
-vmp_qmp_start (const char *program, GError **error)
+vmp_qmp_new (int socket, GSubprocess *process, GError **error)
 {
   g_autoptr (VmpQmp) self = g_new0 (VmpQmp, 1);
   g_autoptr (JsonObject) greeting = NULL;
-  int ends[2];
 
   self->unread = g_byte_array_new ();
-  self->socket = -1;
+  self->socket = socket;
+  self->process = process;
+  greeting = read_answer (self, error);
+  if (greeting == NULL || !vmp_qmp_do (self, "qmp_capabilities", NULL, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+VmpQmp *
+vmp_qmp_start (const char *program, GError **error)
+{
+  GSubprocess *process;
+  int ends[2];
+
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     {
       vmp_error_set_errno (error, errno, _ ("Cannot make a socket pair"));
       return NULL;
     }
-  self->socket = ends[0];
-  if (!spawn (self, program, ends[1], error))
-    return NULL;
-  greeting = read_answer (self, error);
-  if (greeting == NULL || !vmp_qmp_do (self, "qmp_capabilities", NULL, error))
-    return NULL;
-  return g_steal_pointer (&self);
+  process = spawn (program, ends[1], error);
+  if (process == NULL)
+    {
+      close (ends[0]);
+      return NULL;
+    }
+  return vmp_qmp_new (ends[0], process, error);
 }
 
 gboolean

@@ -14,15 +14,13 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "vmp-awaited.h"
 #include "vmp-bus.h"
 #include "vmp-config.h"
 #include "vmp-directory.h"
 #include "vmp-error.h"
 #include "vmp-idle.h"
 #include "vmp-landlock.h"
-#if VMP_HAVE_LIBVIRT
-#include "vmp-libvirt.h"
-#endif
 #include "vmp-scopes.h"
 
 #define BUS_NAME "org.vmport"
@@ -159,9 +157,7 @@ add_directory (Daemon *self, const char *id, const char *root, GError **error)
 static void
 add_libvirt (Daemon *self, const char *id, const char *uri)
 {
-#if VMP_HAVE_LIBVIRT
-  take_manager (self, VMP_MACHINES (vmp_libvirt_new (id, uri)));
-#endif
+  take_manager (self, VMP_MACHINES (vmp_awaited_new (id, uri)));
 }
 
 static gboolean
@@ -170,7 +166,8 @@ add_managers (Daemon *self, GError **error)
   self->managers = g_ptr_array_new_with_free_func (g_object_unref);
   if (!add_directory (self, "store", self->config->store_root, error))
     return FALSE;
-  add_libvirt (self, "qemu", self->options.session ? "qemu:///session" : "qemu:///system");
+  if (vmp_awaited_is_installed ())
+    add_libvirt (self, "qemu", self->options.session ? "qemu:///session" : "qemu:///system");
   for (guint i = 0; i < self->config->managers->len; i++)
     {
       VmpConfigManager *manager = g_ptr_array_index (self->config->managers, i);
@@ -248,6 +245,7 @@ prepare (Daemon *self, GError **error)
   jobs.max_running = self->config->max_jobs;
   jobs.max_per_user = self->config->max_jobs_per_user;
   jobs.retention_usec = (gint64) self->config->retention_seconds * G_USEC_PER_SEC;
+  jobs.leftover_retry_seconds = self->config->leftover_retry_seconds;
   jobs.worker.program = self->options.worker;
   jobs.worker.socket = self->options.worker_socket;
   jobs.worker.timeout_seconds = self->config->worker_timeout_seconds;
@@ -307,6 +305,10 @@ on_bus_acquired (GDBusConnection *connection, const char *name, gpointer data)
 static void
 on_name_acquired (GDBusConnection *connection, const char *name, gpointer data)
 {
+  Daemon *self = data;
+
+  if (self->bus != NULL)
+    vmp_bus_tell_interruptions (self->bus);
   sd_notify (0, "READY=1");
   g_info ("Serving %s", name);
 }

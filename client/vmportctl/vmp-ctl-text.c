@@ -129,6 +129,9 @@ vmp_ctl_text_value (GVariant *value)
   if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING)
       || g_variant_is_of_type (value, G_VARIANT_TYPE_OBJECT_PATH))
     return vmp_ctl_text_clean (g_variant_get_string (value, NULL));
+  /* GVariant would write it in hexadecimal. */
+  if (g_variant_is_of_type (value, G_VARIANT_TYPE_BYTE))
+    return g_strdup_printf ("%u", g_variant_get_byte (value));
   text = g_variant_print (value, FALSE);
   return vmp_ctl_text_clean (text);
 }

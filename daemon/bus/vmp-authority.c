@@ -13,12 +13,25 @@
 
 #define MAX_DETAIL_CHARS 256
 
+/* Questions of one user that polkitd has at a time, which answers one after the other; the next ones
+ * wait here, so that those of others come in between. A prompt stays open for minutes. */
+#define MAX_CHECKS_PER_USER 4
+#define MAX_PROMPTS_PER_USER 32
+
 struct _VmpAuthority
 {
   GObject parent_instance;
   gboolean session;
   PolkitAuthority *polkit;
+  GHashTable *shares; /* uid → Share, of those who have asked for something */
 };
+
+/* One user's part of polkitd's time: the checks of which nobody is asked, and those with prompts. */
+typedef struct
+{
+  guint running[2];
+  GQueue waiting[2]; /* of GTask */
+} Share;
 
 G_DEFINE_FINAL_TYPE (VmpAuthority, vmp_authority, G_TYPE_OBJECT)
 
@@ -47,6 +60,7 @@ vmp_authority_finalize (GObject *object)
   VmpAuthority *self = VMP_AUTHORITY (object);
 
   g_clear_object (&self->polkit);
+  g_hash_table_unref (self->shares);
   G_OBJECT_CLASS (vmp_authority_parent_class)->finalize (object);
 }
 
@@ -59,6 +73,7 @@ vmp_authority_class_init (VmpAuthorityClass *klass)
 static void
 vmp_authority_init (VmpAuthority *self)
 {
+  self->shares = g_hash_table_new_full (NULL, NULL, NULL, g_free);
 }
 
 VmpAuthority *
@@ -94,10 +109,47 @@ make_details (const VmpAuthorityDetails *details, const char *message)
   return made;
 }
 
+static void start_check (VmpAuthority *self, GTask *task);
+
+static Share *
+get_share (VmpAuthority *self, Check *check)
+{
+  gpointer uid = GUINT_TO_POINTER (vmp_caller_get_uid (check->caller));
+  Share *share = g_hash_table_lookup (self->shares, uid);
+
+  if (share == NULL)
+    {
+      share = g_new0 (Share, 1);
+      g_queue_init (&share->waiting[FALSE]);
+      g_queue_init (&share->waiting[TRUE]);
+      g_hash_table_insert (self->shares, uid, share);
+    }
+  return share;
+}
+
+/* Takes @task, which has a turn. */
+static void
+answer (GTask *task, VmpVerdict verdict)
+{
+  g_autoptr (GTask) owned = task;
+  VmpAuthority *self = g_task_get_source_object (task);
+  Check *check = g_task_get_task_data (task);
+  Share *share = get_share (self, check);
+  GTask *next = g_queue_pop_head (&share->waiting[check->interactive]);
+
+  if (next == NULL)
+    share->running[check->interactive]--;
+  if (share->running[FALSE] == 0 && share->running[TRUE] == 0)
+    g_hash_table_remove (self->shares, GUINT_TO_POINTER (vmp_caller_get_uid (check->caller)));
+  g_task_return_int (task, verdict);
+  if (next != NULL)
+    start_check (self, next);
+}
+
 static void
 on_checked (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (GTask) task = data;
+  GTask *task = data;
   Check *check = g_task_get_task_data (task);
   g_autoptr (GError) error = NULL;
   g_autoptr (PolkitAuthorizationResult) verdict = polkit_authority_check_authorization_finish (
@@ -107,14 +159,14 @@ on_checked (GObject *source, GAsyncResult *result, gpointer data)
     {
       if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
         g_message ("polkit gives no answer about %s: %s", check->action, error->message);
-      g_task_return_int (task, VMP_VERDICT_DENIED);
+      answer (task, VMP_VERDICT_UNKNOWN);
     }
   else if (polkit_authorization_result_get_is_authorized (verdict))
-    g_task_return_int (task, VMP_VERDICT_GRANTED);
+    answer (task, VMP_VERDICT_GRANTED);
   else if (polkit_authorization_result_get_is_challenge (verdict) && !check->interactive)
-    g_task_return_int (task, VMP_VERDICT_ASK);
+    answer (task, VMP_VERDICT_ASK);
   else
-    g_task_return_int (task, VMP_VERDICT_DENIED);
+    answer (task, VMP_VERDICT_DENIED);
 }
 
 /* Nothing is cancelled from here: polkitd takes a prompt down by itself when its subject leaves the
@@ -144,13 +196,25 @@ on_polkit (GObject *source, GAsyncResult *result, gpointer data)
   if (polkit == NULL)
     {
       g_message ("polkit is not there: %s", error->message);
-      g_task_return_int (task, VMP_VERDICT_DENIED);
-      g_object_unref (task);
+      answer (task, VMP_VERDICT_UNKNOWN);
       return;
     }
   g_clear_object (&self->polkit);
   self->polkit = polkit;
   ask_polkit (self, task);
+}
+
+static void
+start_check (VmpAuthority *self, GTask *task)
+{
+  Check *check = g_task_get_task_data (task);
+
+  if (vmp_caller_is_gone (check->caller))
+    answer (task, VMP_VERDICT_DENIED);
+  else if (self->polkit == NULL)
+    polkit_authority_get_async (NULL, on_polkit, task);
+  else
+    ask_polkit (self, task);
 }
 
 /* May @caller do @action? @message is what a prompt says, untranslated, in polkit's `$(…)` form.
@@ -162,7 +226,9 @@ vmp_authority_check_async (VmpAuthority *self, VmpCaller *caller, const char *ac
 {
   GTask *task = g_task_new (self, NULL, callback, user_data);
   Check *check = g_new0 (Check, 1);
+  Share *share;
 
+  interactive = !!interactive;
   g_task_set_source_tag (task, vmp_authority_check_async);
   check->caller = g_object_ref (caller);
   check->action = g_strdup (action);
@@ -175,10 +241,14 @@ vmp_authority_check_async (VmpAuthority *self, VmpCaller *caller, const char *ac
       g_object_unref (task);
       return;
     }
-  if (self->polkit == NULL)
-    polkit_authority_get_async (NULL, on_polkit, task);
-  else
-    ask_polkit (self, task);
+  share = get_share (self, check);
+  if (share->running[interactive] >= (interactive ? MAX_PROMPTS_PER_USER : MAX_CHECKS_PER_USER))
+    {
+      g_queue_push_tail (&share->waiting[interactive], task);
+      return;
+    }
+  share->running[interactive]++;
+  start_check (self, task);
 }
 
 VmpVerdict

@@ -12,6 +12,7 @@ typedef enum
   VMP_VERDICT_DENIED,
   VMP_VERDICT_GRANTED,
   VMP_VERDICT_ASK, /* granted, had it been allowed to ask somebody */
+  VMP_VERDICT_UNKNOWN, /* there is nobody to judge, which is a refusal */
 } VmpVerdict;
 
 /* What a rule can look up, and a prompt can name. Strings may be NULL. */

@@ -350,16 +350,14 @@ on_machine_removed (VmpMachines *machines, const char *uuid, gpointer data)
 
 /* Invalidated, not told: the signal goes to everyone, and values are for those who may view. */
 static void
-on_machine_changed (VmpMachines *machines, const char *uuid, gpointer data)
+on_machine_changed (VmpMachines *machines, const char *uuid, const char *const *properties,
+                    gpointer data)
 {
-  static const char *const invalidated[] = { "Name", "State", "SecurityScope", "ResourcePaths",
-                                             "NetworkConnections", "Snapshots", "ActiveJob",
-                                             NULL };
   g_autofree char *path = vmp_bus_machine_path (machines, uuid);
 
   emit (data, path, "org.freedesktop.DBus.Properties", "PropertiesChanged",
         g_variant_new ("(s@a{sv}^as)", "org.vmport.VirtualMachine",
-                       g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0), invalidated));
+                       g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0), properties));
 }
 
 static void
@@ -418,13 +416,19 @@ manager_of_job (VmpBus *self, VmpJob *job)
 }
 
 static void
+follow_job (VmpBus *self, VmpJob *job)
+{
+  g_signal_connect_object (job, "progress", G_CALLBACK (on_job_progress), self, 0);
+  g_signal_connect_object (job, "finished", G_CALLBACK (on_job_finished), self, 0);
+}
+
+static void
 on_job_added (VmpJobs *jobs, VmpJob *job, gpointer data)
 {
   g_autofree char *path = vmp_bus_job_path (vmp_job_get_number (job));
   VmpMachines *machines = manager_of_job (data, job);
 
-  g_signal_connect_object (job, "progress", G_CALLBACK (on_job_progress), data, 0);
-  g_signal_connect_object (job, "finished", G_CALLBACK (on_job_finished), data, 0);
+  follow_job (data, job);
   if (machines != NULL)
     emit_of_manager (data, machines, "JobAdded", path);
 }
@@ -464,6 +468,7 @@ vmp_bus_new (GDBusConnection *connection, VmpJobs *jobs, GPtrArray *managers, gb
              GError **error)
 {
   g_autoptr (VmpBus) self = g_object_new (VMP_TYPE_BUS, NULL);
+  g_autoptr (GPtrArray) restored = vmp_jobs_list (jobs);
 
   self->connection = g_object_ref (connection);
   self->authority = vmp_authority_new (session);
@@ -472,6 +477,8 @@ vmp_bus_new (GDBusConnection *connection, VmpJobs *jobs, GPtrArray *managers, gb
   self->managers = g_ptr_array_ref (managers);
   if (!register_all (self, error))
     return NULL;
+  for (guint i = 0; i < restored->len; i++)
+    follow_job (self, g_ptr_array_index (restored, i));
   g_signal_connect_object (jobs, "added", G_CALLBACK (on_job_added), self, 0);
   g_signal_connect_object (jobs, "removed", G_CALLBACK (on_job_removed), self, 0);
   for (guint i = 0; i < managers->len; i++)
@@ -484,6 +491,17 @@ vmp_bus_new (GDBusConnection *connection, VmpJobs *jobs, GPtrArray *managers, gb
       g_signal_connect_object (machines, "available", G_CALLBACK (on_available), self, 0);
     }
   return g_steal_pointer (&self);
+}
+
+/* Ends the jobs of an earlier daemon for those who listen. They do so by the name, so not before this
+ * daemon has it. */
+void
+vmp_bus_tell_interruptions (VmpBus *self)
+{
+  g_autoptr (GPtrArray) jobs = vmp_jobs_list (self->jobs);
+
+  for (guint i = 0; i < jobs->len; i++)
+    vmp_job_tell_interruption (g_ptr_array_index (jobs, i));
 }
 
 void

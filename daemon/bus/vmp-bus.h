@@ -18,6 +18,8 @@ G_DECLARE_FINAL_TYPE (VmpBus, vmp_bus, VMP, BUS, GObject)
 VmpBus *vmp_bus_new (GDBusConnection *connection, VmpJobs *jobs, GPtrArray *managers,
                      gboolean session, GError **error);
 
+void vmp_bus_tell_interruptions (VmpBus *self);
+
 VmpAuthority *vmp_bus_get_authority (VmpBus *self);
 VmpCallers *vmp_bus_get_callers (VmpBus *self);
 VmpJobs *vmp_bus_get_jobs (VmpBus *self);

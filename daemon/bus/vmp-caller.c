@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vmp-error.h"
+#include "vmp-gate.h"
 
 struct _VmpCaller
 {
@@ -31,6 +32,7 @@ struct _VmpCallers
   GHashTable *lookups; /* Lookups under way */
   GHashTable *pending; /* uid → guint */
   guint subscription;
+  VmpGate *gate;
 };
 
 G_DEFINE_FINAL_TYPE (VmpCallers, vmp_callers, G_TYPE_OBJECT)
@@ -136,6 +138,7 @@ vmp_callers_finalize (GObject *object)
   VmpCallers *self = VMP_CALLERS (object);
 
   g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
+  vmp_gate_free (self->gate);
   g_object_unref (self->connection);
   g_hash_table_unref (self->callers);
   g_hash_table_unref (self->lookups);
@@ -173,6 +176,7 @@ on_name_owner_changed (GDBusConnection *connection, const char *sender, const ch
   g_variant_get (parameters, "(&s&s&s)", &name, NULL, &new_owner);
   if (name[0] != ':' || new_owner[0] != '\0')
     return;
+  vmp_gate_note_gone (self->gate, name);
   g_hash_table_iter_init (&iter, self->lookups);
   while (g_hash_table_iter_next (&iter, &lookup, NULL))
     if (g_str_equal (((Lookup *) lookup)->sender, name))
@@ -193,6 +197,7 @@ vmp_callers_new (GDBusConnection *connection, gboolean session)
 
   self->connection = g_object_ref (connection);
   self->session = session;
+  self->gate = vmp_gate_new (connection);
   self->subscription = g_dbus_connection_signal_subscribe (
       connection, "org.freedesktop.DBus", "org.freedesktop.DBus", "NameOwnerChanged",
       "/org/freedesktop/DBus", NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_name_owner_changed, self, NULL);
@@ -253,6 +258,7 @@ on_groups (GObject *source, GAsyncResult *result, gpointer data)
       g_hash_table_insert (self->pending, GUINT_TO_POINTER (lookup->uid), caller->pending);
     }
   g_hash_table_insert (self->callers, g_strdup (lookup->sender), caller);
+  vmp_gate_note_user (self->gate, caller->name, caller->uid);
   g_task_return_pointer (task, g_object_ref (caller), g_object_unref);
 }
 
@@ -319,6 +325,13 @@ VmpCaller *
 vmp_callers_get_finish (VmpCallers *self, GAsyncResult *result, GError **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* The call is looked at from now on, and stands in no queue any more. */
+void
+vmp_callers_note_started (VmpCallers *self, GDBusMethodInvocation *invocation)
+{
+  vmp_gate_note_started (self->gate, invocation);
 }
 
 gboolean

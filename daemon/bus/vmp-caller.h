@@ -29,6 +29,7 @@ void vmp_callers_get_async (VmpCallers *self, const char *sender, GAsyncReadyCal
 VmpCaller *vmp_callers_get_finish (VmpCallers *self, GAsyncResult *result, GError **error);
 
 /* Is no connection on the bus that has called? */
+void vmp_callers_note_started (VmpCallers *self, GDBusMethodInvocation *invocation);
 gboolean vmp_callers_is_empty (VmpCallers *self);
 
 G_END_DECLS

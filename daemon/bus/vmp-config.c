@@ -7,6 +7,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "vmp-awaited.h"
 #include "vmp-error.h"
 #include "vmp-name.h"
 
@@ -119,6 +120,7 @@ static gboolean
 read_main (VmpConfig *config, GKeyFile *file, GError **error)
 {
   static const char *const known[] = { "MaxJobs",   "MaxJobsPerUser", "JobRetentionSec",
+                                       "LeftoverRetrySec",
                                        "WorkerTimeoutSec", "StoreRoot", "Networks", "Scopes",
                                        "AuthorizationStore", NULL };
   char *store = g_key_file_get_string (file, GROUP, "AuthorizationStore", NULL);
@@ -145,6 +147,8 @@ read_main (VmpConfig *config, GKeyFile *file, GError **error)
          && read_number (file, "MaxJobs", 1, 256, &config->max_jobs, error)
          && read_number (file, "MaxJobsPerUser", 1, 10000, &config->max_jobs_per_user, error)
          && read_number (file, "JobRetentionSec", 0, 86400, &config->retention_seconds, error)
+         && read_number (file, "LeftoverRetrySec", 1, 86400, &config->leftover_retry_seconds,
+                         error)
          && read_number (file, "WorkerTimeoutSec", 1, 3600, &config->worker_timeout_seconds,
                          error);
 }
@@ -169,10 +173,17 @@ static gboolean
 check_driver (VmpConfigManager *manager, const char *group, GError **error)
 {
   if (g_strcmp0 (manager->driver, "libvirt") == 0)
-    return VMP_HAVE_LIBVIRT
-               ? check_uri (group, manager->uri, error)
-               : vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                                _ ("[%s]: this vmportd was built without libvirt"), group);
+    {
+      if (!VMP_HAVE_LIBVIRT)
+        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                              _ ("[%s]: this vmportd was built without libvirt"), group);
+      if (!vmp_awaited_is_installed ())
+        return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
+                              _ ("[%s]: the driver of libvirt's machines is not installed; there is "
+                                 "no “%s”"),
+                              group, VMP_AWAITED_MODULE);
+      return check_uri (group, manager->uri, error);
+    }
   if (g_strcmp0 (manager->driver, "directory") != 0)
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
                           _ ("[%s]: Driver= is “directory” or “libvirt”"), group);
@@ -240,6 +251,7 @@ vmp_config_load (const char *file, const char *state_directory, GError **error)
   config->max_jobs = 4;
   config->max_jobs_per_user = 16;
   config->retention_seconds = 300;
+  config->leftover_retry_seconds = 300;
   config->worker_timeout_seconds = 30;
   config->store_root = g_build_filename (state_directory, "store", NULL);
   config->authorization_store = g_strdup (VMP_AUTHORIZATION_STORE);

@@ -20,6 +20,7 @@ typedef struct
   guint max_jobs;
   guint max_jobs_per_user;
   guint retention_seconds;
+  guint leftover_retry_seconds;
   guint worker_timeout_seconds;
   char *store_root;
   char *authorization_store;

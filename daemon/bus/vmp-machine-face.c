@@ -160,6 +160,7 @@ on_scope_set (GObject *source, GAsyncResult *result, gpointer data)
   VmpRequest *request = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = vmp_jobs_run_aside_finish (VMP_JOBS (source), result, &error);
+  static const char *const properties[] = { "SecurityScope", NULL };
   const char *uuid = vmp_machine_get_uuid (request->machine);
 
   /* Some have lost sight of it, others may see it now. */
@@ -167,6 +168,7 @@ on_scope_set (GObject *source, GAsyncResult *result, gpointer data)
     {
       vmp_machines_emit_removed (request->machines, uuid);
       vmp_machines_emit_added (request->machines, uuid);
+      vmp_machines_emit_changed (request->machines, uuid, properties);
     }
   vmp_machines_let_go (request->machines, uuid);
   if (reply == NULL)

@@ -75,10 +75,10 @@ serve_properties (VmpRequest *request)
   vmp_bus_return_properties (request, vmport_dbus_manager_interface_info (), get_property);
 }
 
+/* Asks whether the caller may view @machines, scope by scope. */
 static void
-check_machines (VmpRequest *request, VmpScopesFunc func)
+check_machines (VmpRequest *request, GPtrArray *machines, VmpScopesFunc func)
 {
-  g_autoptr (GPtrArray) machines = vmp_machines_list (request->machines);
   g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
   GPtrArray *scopes = g_ptr_array_new_with_free_func (g_free);
 
@@ -127,27 +127,31 @@ return_list (VmpRequest *request, GHashTable *granted)
 static void
 serve_list (VmpRequest *request)
 {
-  check_machines (request, return_list);
+  g_autoptr (GPtrArray) machines = vmp_machines_list (request->machines);
+
+  check_machines (request, machines, return_list);
+}
+
+static GPtrArray *
+find_wanted (VmpRequest *request, const char **wanted)
+{
+  g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", wanted, NULL);
+  return vmp_machines_find (request->machines, *wanted);
 }
 
 static void
 return_found (VmpRequest *request, GHashTable *granted)
 {
-  g_autoptr (GPtrArray) machines = vmp_machines_list (request->machines);
+  const char *wanted;
+  g_autoptr (GPtrArray) machines = find_wanted (request, &wanted);
   VmpMachine *found = NULL;
   g_autofree char *path = NULL;
-  g_autofree char *lower = NULL;
-  const char *wanted;
 
-  g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &wanted, NULL);
-  lower = g_ascii_strdown (wanted, -1);
   for (guint i = 0; i < machines->len; i++)
     {
       VmpMachine *machine = g_ptr_array_index (machines, i);
 
-      if (!g_hash_table_contains (granted, vmp_machine_get_scope (machine))
-          || (strcmp (vmp_machine_get_name (machine), wanted) != 0
-              && strcmp (vmp_machine_get_uuid (machine), lower) != 0))
+      if (!g_hash_table_contains (granted, vmp_machine_get_scope (machine)))
         continue;
       if (found != NULL)
         {
@@ -168,10 +172,23 @@ return_found (VmpRequest *request, GHashTable *granted)
   vmp_request_return (request, g_variant_new ("(o)", path));
 }
 
+/* Where nothing is found polkit is asked all the same: how long it takes is not to tell of machines
+ * that the caller may not view. */
 static void
 serve_find (VmpRequest *request)
 {
-  check_machines (request, return_found);
+  const char *wanted;
+  g_autoptr (GPtrArray) machines = find_wanted (request, &wanted);
+  GPtrArray *scopes;
+
+  if (machines->len > 0)
+    {
+      check_machines (request, machines, return_found);
+      return;
+    }
+  scopes = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (scopes, g_strdup (""));
+  vmp_request_check_each_scope (request, VMP_ACTION_VIEW, scopes, return_found);
 }
 
 static void
@@ -231,7 +248,6 @@ parse_export (VmpRequest *request, GError **error)
   return request->settings != NULL && vmp_request_take_machine (request, path, error)
          && vmp_settings_fill (request->settings,
                                vmp_settings_defaults (VMP_SETTINGS_EXPORT, request->uuid), error)
-         && vmp_settings_check_supported (request->settings, error)
          && vmp_request_take_directory (request, directory, error);
 }
 
@@ -323,7 +339,6 @@ serve_export (VmpRequest *request)
 {
   g_autoptr (VmpExportRequest) taken = take_export (request);
   g_autoptr (VmpJob) job = NULL;
-  g_autofree char *path = NULL;
 
   if (taken == NULL)
     return;
@@ -336,8 +351,8 @@ serve_export (VmpRequest *request)
       return_in_use (request);
       return;
     }
-  path = vmp_bus_machine_path (request->machines, request->uuid);
-  vmp_job_set_detail (job, "VirtualMachine", g_variant_new_string (path));
+  vmp_job_set_detail (job, "VirtualMachine",
+                      g_variant_new_string (vmp_machine_get_name (request->machine)));
   submit (request, job, vmp_export_work, g_steal_pointer (&taken),
           (GDestroyNotify) vmp_export_request_free);
 }
@@ -429,7 +444,6 @@ parse_import (VmpRequest *request, GError **error)
   g_variant_get (vmp_request_get_parameters (request), "(&s@a{sv})", &directory, &given);
   request->settings = vmp_settings_new (VMP_SETTINGS_IMPORT, given, error);
   if (request->settings == NULL
-      || !vmp_settings_check_supported (request->settings, error)
       || !vmp_request_take_directory (request, directory, error))
     return FALSE;
   take_applicable (request);

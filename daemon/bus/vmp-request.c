@@ -67,16 +67,31 @@ vmp_request_return_error (VmpRequest *self, GError *error)
   request_free (self);
 }
 
-/* The same words for a machine that is not there and for one that the caller may not view. */
+static void
+return_no_such_object (VmpRequest *self)
+{
+  const char *path = g_dbus_method_invocation_get_object_path (self->invocation);
+
+  vmp_request_return_error (self, g_error_new (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
+                                               _ ("There is no object “%s”"), path));
+}
+
+/* The same words for a machine that is not there and for one that the caller may not view. What it is
+ * that is not there is the first argument, a name or a path. */
 void
 vmp_request_return_no_such_machine (VmpRequest *self)
 {
+  g_autoptr (GVariant) wanted = NULL;
+
   if (self->own_object)
-    vmp_request_return_error (self, g_error_new_literal (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
-                                                         _ ("There is no such object")));
-  else
-    vmp_request_return_error (self, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND,
-                                                         _ ("There is no such virtual machine")));
+    {
+      return_no_such_object (self);
+      return;
+    }
+  wanted = g_variant_get_child_value (vmp_request_get_parameters (self), 0);
+  vmp_request_return_error (self, g_error_new (VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND,
+                                               _ ("There is no virtual machine “%s”"),
+                                               g_variant_get_string (wanted, NULL)));
 }
 
 GVariant *
@@ -176,8 +191,9 @@ vmp_request_take_directory (VmpRequest *self, const char *directory, GError **er
     }
   if (!vmp_name_is_absolute (directory))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                          _ ("The directory must be an absolute path without “.”, “..” and empty "
-                             "components"));
+                          _ ("The directory must be an absolute path without “.”, “..”, empty "
+                             "components and control characters, and no longer than a path can "
+                             "be"));
   self->folder = vmp_folder_new (directory);
   return TRUE;
 }
@@ -230,22 +246,41 @@ may_interact (VmpRequest *self)
 }
 
 static void
-refuse (VmpRequest *self, VmpAction action, VmpVerdict verdict)
+refuse (VmpRequest *self, const Check *check, VmpVerdict verdict)
 {
-  if (action == VMP_ACTION_VIEW)
+  g_autofree char *id = NULL;
+  g_autofree char *message = NULL;
+
+  if (check->action == VMP_ACTION_VIEW)
     {
       vmp_request_return_no_such_machine (self);
       return;
     }
+  id = vmp_policy_action_id (check->action, check->scope);
+  if (verdict == VMP_VERDICT_UNKNOWN)
+    message = g_strdup (_ ("Nobody can say whether you are allowed to do this, since polkit does not "
+                           "answer; see whether polkit.service runs"));
+  else
+    message = g_strdup_printf (
+        verdict == VMP_VERDICT_ASK
+            ? _ ("This needs authentication (%s); call again with interaction allowed")
+            : _ ("You are not allowed to do this; ask the administrator for the right %s"),
+        id);
   g_dbus_method_invocation_return_dbus_error (
       g_steal_pointer (&self->invocation),
       verdict == VMP_VERDICT_ASK
           ? "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
           : "org.freedesktop.DBus.Error.AccessDenied",
-      verdict == VMP_VERDICT_ASK
-          ? _ ("This needs authentication; call again with interaction allowed")
-          : _ ("You are not allowed to do this; ask the administrator for the right"));
+      message);
   request_free (self);
+}
+
+/* Nobody hears the answer. */
+static void
+end_for_nobody (VmpRequest *self)
+{
+  vmp_request_return_error (self, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_CANCELLED,
+                                                       _ ("The caller has left the bus")));
 }
 
 /* A prompt takes minutes: what was authorised must still be what there is. */
@@ -281,7 +316,7 @@ on_scopes_read (GObject *source, GAsyncResult *result, gpointer data)
   VmpRequest *self = data;
 
   if (vmp_caller_is_gone (self->caller))
-    refuse (self, VMP_ACTION_NONE, VMP_VERDICT_DENIED);
+    end_for_nobody (self);
   else if (read_again (self))
     self->handler->serve (self);
 }
@@ -291,13 +326,12 @@ on_verdict (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpRequest *self = data;
   VmpVerdict verdict = vmp_authority_check_finish (VMP_AUTHORITY (source), result);
-  VmpAction action = g_array_index (self->pending, Check, 0).action;
 
   if (vmp_caller_is_gone (self->caller))
     verdict = VMP_VERDICT_DENIED;
   if (verdict != VMP_VERDICT_GRANTED)
     {
-      refuse (self, action, verdict);
+      refuse (self, &g_array_index (self->pending, Check, 0), verdict);
       return;
     }
   g_array_remove_index (self->pending, 0);
@@ -388,9 +422,7 @@ authorize (VmpRequest *self)
     case VMP_SUBJECT_JOB:
       if (self->job == NULL)
         {
-          vmp_request_return_error (self,
-                                    g_error_new_literal (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
-                                                         _ ("There is no such object")));
+          return_no_such_object (self);
           return;
         }
       if (vmp_job_get_owner (self->job) != vmp_caller_get_uid (self->caller))
@@ -400,9 +432,7 @@ authorize (VmpRequest *self)
     case VMP_SUBJECT_ANY_JOB:
       if (self->job == NULL)
         {
-          vmp_request_return_error (self,
-                                    g_error_new_literal (G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT,
-                                                         _ ("There is no such object")));
+          return_no_such_object (self);
           return;
         }
       break;
@@ -527,6 +557,7 @@ vmp_request_start (VmpBus *bus, GDBusMethodInvocation *invocation)
 
   self->bus = g_object_ref (bus);
   self->invocation = invocation;
+  vmp_callers_note_started (vmp_bus_get_callers (bus), invocation);
   get_policy_name (invocation, &interface, &member);
   self->row = vmp_policy_lookup (interface, member);
   self->handler = find_handler (interface, member);

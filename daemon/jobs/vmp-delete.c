@@ -106,15 +106,10 @@ vmp_delete_plan_free (VmpDeletePlan *plan)
 static gboolean
 remove_path (VmpWorkerHost *worker, const char *kind, const char *path, GError **error)
 {
-  g_autoptr (GVariant) reply = NULL;
-  GVariantDict left;
+  g_autoptr (GVariant) reply = vmp_worker_host_call (worker, "RemovePath",
+                                                     g_variant_new ("(ss)", kind, path), "()", NULL,
+                                                     NULL, error);
 
-  g_variant_dict_init (&left, NULL);
-  g_variant_dict_insert (&left, "Kind", "s", kind);
-  g_variant_dict_insert (&left, "Path", "s", path);
-  reply = vmp_worker_host_call (worker, "Remove",
-                                g_variant_new ("(@a{sv})", g_variant_dict_end (&left)), "()",
-                                NULL, NULL, error);
   return reply != NULL;
 }
 

@@ -24,6 +24,7 @@ struct _VmpExportPlan
   GHashTable *by_path; /* of each image that goes along: VmpExportMember, not owned */
   GHashTable *texts;   /* what members say that are no copies: name → text */
   char *subdirectory;
+  GVariant *place; /* the mark of the folder that the package is made in */
   char *base;
   guint64 total; /* bytes to be moved, as far as is known */
 };

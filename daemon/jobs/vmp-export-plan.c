@@ -10,6 +10,7 @@
 #include "vmp-error.h"
 #include "vmp-fd.h"
 #include "vmp-finding.h"
+#include "vmp-mark.h"
 #include "vmp-merge.h"
 #include "vmp-name.h"
 #include "vmp-source-list.h"
@@ -43,6 +44,7 @@ vmp_export_plan_free (VmpExportPlan *self)
   g_hash_table_unref (self->texts);
   g_free (self->subdirectory);
   g_free (self->base);
+  g_clear_pointer (&self->place, g_variant_unref);
   g_free (self);
 }
 
@@ -596,6 +598,9 @@ check_space (VmpExportPlan *self, GError **error)
     return FALSE;
   if (g_variant_lookup (place, "Base", "s", &self->base) && !vmp_name_is_absolute (self->base))
     g_clear_pointer (&self->base, g_free);
+  self->place = g_variant_lookup_value (place, "Place", G_VARIANT_TYPE (VMP_MARK_TYPE));
+  if (self->place == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker does not say what it found");
   g_variant_lookup (place, "Free", "t", &free_bytes);
   g_variant_lookup (place, "Device", "t", &device);
   g_variant_lookup (place, "CanShare", "b", &can_share);
@@ -682,11 +687,15 @@ report_unused (VmpExportPlan *self)
   for (guint i = 0; i < unused->len; i++)
     {
       const char *key = g_ptr_array_index (unused, i);
+      VmpFinding *finding
+          = strcmp (key, "CaptureLiveState") == 0
+                ? vmp_finding_new (VMP_FINDING_SETTING_UNUSED, key, -1,
+                                   _ ("%s has no use where the machine does not run"), key)
+                : vmp_finding_new (VMP_FINDING_SETTING_UNUSED, key, -1,
+                                   _ ("%s has no use with CopySnapshotConfiguration=%u"), key,
+                                   vmp_settings_get_byte (settings, "CopySnapshotConfiguration"));
 
-      vmp_export_plan_add_finding (self,
-                   vmp_finding_new (VMP_FINDING_SETTING_UNUSED, key, -1,
-                                    _ ("%s has no use with CopySnapshotConfiguration=%u"), key,
-                                    vmp_settings_get_byte (settings, "CopySnapshotConfiguration")));
+      vmp_export_plan_add_finding (self, finding);
     }
 }
 
@@ -819,4 +828,11 @@ const char *
 vmp_export_plan_get_base (VmpExportPlan *self)
 {
   return self->base;
+}
+
+/* The mark of the folder that the package is made in. */
+GVariant *
+vmp_export_plan_get_place (VmpExportPlan *self)
+{
+  return self->place;
 }

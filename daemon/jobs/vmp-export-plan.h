@@ -63,6 +63,7 @@ GPtrArray *vmp_export_plan_get_findings (VmpExportPlan *self);
 const char *vmp_export_plan_get_subdirectory (VmpExportPlan *self);
 GVariant *vmp_export_plan_get_texts (VmpExportPlan *self);
 const char *vmp_export_plan_get_base (VmpExportPlan *self);
+GVariant *vmp_export_plan_get_place (VmpExportPlan *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpExportPlan, vmp_export_plan_free)
 

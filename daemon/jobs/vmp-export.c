@@ -9,6 +9,7 @@
 #include "vmp-error.h"
 #include "vmp-export-plan.h"
 #include "vmp-finding.h"
+#include "vmp-mark.h"
 #include "vmp-merge.h"
 #include "vmp-name.h"
 
@@ -115,7 +116,8 @@ prepare (Export *self, GError **error)
   GVariantDict options, entry;
   g_autoptr (GVariant) place = NULL;
   g_autoptr (GVariant) left = NULL;
-  guint64 device, inode;
+  g_autoptr (GVariant) where = NULL;
+  g_autoptr (GVariant) mark = NULL;
 
   self->token = vmp_name_new_token ();
   g_variant_dict_init (&entry, NULL);
@@ -123,6 +125,7 @@ prepare (Export *self, GError **error)
   vmp_folder_note (self->request->folder, vmp_export_plan_get_base (self->plan), &entry);
   g_variant_dict_insert (&entry, "Subdirectory", "s", subdirectory);
   g_variant_dict_insert (&entry, "Token", "s", self->token);
+  g_variant_dict_insert_value (&entry, "Place", vmp_export_plan_get_place (self->plan));
   left = g_variant_ref_sink (g_variant_dict_end (&entry));
   self->undo = vmp_run_add_undo (self->run, left, error);
   if (self->undo == G_MAXUINT)
@@ -139,13 +142,13 @@ prepare (Export *self, GError **error)
         vmp_run_drop_undo (self->run, self->undo, NULL);
       return FALSE;
     }
-  if (!g_variant_lookup (place, "Path", "s", &self->path)
-      || !g_variant_lookup (place, "Device", "t", &device)
-      || !g_variant_lookup (place, "Inode", "t", &inode))
+  where = g_variant_lookup_value (place, "Place", G_VARIANT_TYPE (VMP_MARK_TYPE));
+  mark = g_variant_lookup_value (place, "Mark", G_VARIANT_TYPE (VMP_MARK_TYPE));
+  if (!g_variant_lookup (place, "Path", "s", &self->path) || where == NULL || mark == NULL)
     return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker does not say what it made");
   g_variant_dict_init (&entry, left);
-  g_variant_dict_insert (&entry, "Device", "t", device);
-  g_variant_dict_insert (&entry, "Inode", "t", inode);
+  g_variant_dict_insert_value (&entry, "Place", where);
+  g_variant_dict_insert_value (&entry, "Mark", mark);
   g_clear_pointer (&left, g_variant_unref);
   left = g_variant_ref_sink (g_variant_dict_end (&entry));
   return vmp_run_set_undo (self->run, self->undo, left, error);
@@ -242,7 +245,7 @@ check_entries (Export *self, GVariant *entries, GError **error)
     {
       const char *name;
 
-      g_variant_get_child (entries, i, "(&stt)", &name, NULL, NULL);
+      g_variant_get_child (entries, i, "(&s@" VMP_MARK_TYPE ")", &name, NULL);
       if (!vmp_name_is_component (name))
         return vmp_error_set (error, VMPORT_ERROR_FAILED,
                               "The worker says that it wrote what has no name");
@@ -255,7 +258,7 @@ static gboolean
 publish (Export *self, GVariant *written, GError **error)
 {
   g_autoptr (GVariant) entries = g_variant_lookup_value (written, "Entries",
-                                                         G_VARIANT_TYPE ("a(stt)"));
+                                                         G_VARIANT_TYPE ("a(s" VMP_MARK_TYPE ")"));
   g_autoptr (GVariant) undo = g_variant_ref_sink (vmp_run_get_undo_list (self->run));
   g_autoptr (GVariant) before = g_variant_get_child_value (undo, self->undo);
   g_autoptr (GVariant) reply = NULL;

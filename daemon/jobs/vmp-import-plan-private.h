@@ -45,6 +45,7 @@ struct _VmpImportPlan
   VmpDomain *state_domain; /* what the saved state says, where it is written anew */
   char *state_cookie;
   GPtrArray *findings;
+  GHashTable *places; /* folders of the caller's choice → their marks */
 };
 
 void vmp_import_plan_drop_file (VmpImportPlan *self, VmpDomainFile file);

@@ -114,6 +114,7 @@ vmp_import_plan_free (VmpImportPlan *self)
   for (guint i = 0; i < VMP_DOMAIN_N_FILES; i++)
     import_file_free (self->files[i]);
   g_clear_pointer (&self->findings, g_ptr_array_unref);
+  g_clear_pointer (&self->places, g_hash_table_unref);
   g_free (self);
 }
 
@@ -504,6 +505,7 @@ prefill (VmpImportPlan *self)
 {
   g_autoptr (GVariant) defaults = g_variant_ref_sink (
       vmp_settings_defaults (VMP_SETTINGS_IMPORT, vmp_domain_get_uuid (self->domain)));
+  g_autoptr (GVariant) filled = NULL;
   GVariantDict dict;
 
   g_variant_dict_init (&dict, defaults);
@@ -511,7 +513,8 @@ prefill (VmpImportPlan *self)
   prefill_disks (self, &dict);
   prefill_networks (self, &dict);
   prefill_roots (self, &dict);
-  self->prefilled = g_variant_ref_sink (g_variant_dict_end (&dict));
+  filled = g_variant_ref_sink (g_variant_dict_end (&dict));
+  self->prefilled = g_variant_ref_sink (vmp_settings_sort (VMP_SETTINGS_IMPORT, filled));
 }
 
 /* Opens @folder through @worker and reads all that settings do not change. Blocking. */
@@ -535,6 +538,8 @@ vmp_import_plan_read (VmpRun *run, VmpWorkerHost *worker, VmpFolder *folder, GEr
   self->adapters = g_ptr_array_new_with_free_func (adapter_free);
   self->macs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->findings = vmp_findings_new ();
+  self->places = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                        (GDestroyNotify) g_variant_unref);
   self->networks = vmp_machines_list_networks (vmp_run_get_machines (run));
   self->state_formats = vmp_machines_get_state_formats (vmp_run_get_machines (run));
   g_variant_dict_init (&options, NULL);

@@ -72,6 +72,8 @@ GStrv vmp_import_plan_get_macs (VmpImportPlan *self);
 /* Where the directory is on this host; NULL where nobody knows. */
 const char *vmp_import_plan_get_base (VmpImportPlan *self);
 char *vmp_import_plan_resolve (VmpImportPlan *self, const char *path);
+/* The mark of a folder that files go into, as it is named there; VMP_MARK_TYPE. */
+GVariant *vmp_import_plan_get_place (VmpImportPlan *self, const char *folder);
 /* What the copy of the saved state is to say once the domain has all its paths; NULL where no state
  * is written anew. @cookie is borrowed, and may be NULL. */
 char *vmp_import_plan_write_state (VmpImportPlan *self, const char **cookie);

@@ -439,8 +439,7 @@ vmp_import_plan_settle (VmpImportPlan *self, VmpSettings *settings, GError **err
 
   vmp_scopes_refresh (vmp_machines_get_scopes (vmp_run_get_machines (self->run)));
   check_scope (self, settings);
-  if (!vmp_settings_fill (settings, self->prefilled, error)
-      || !vmp_settings_check_supported (settings, error))
+  if (!vmp_settings_fill (settings, self->prefilled, error))
     return FALSE;
   report_unused (self, settings);
   /* Before any device goes: the settings count those of the package. */

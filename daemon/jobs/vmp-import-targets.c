@@ -12,6 +12,7 @@
 #include "vmp-at.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-mark.h"
 #include "vmp-name.h"
 
 /* How many names are tried for a file whose own is taken. */
@@ -377,6 +378,24 @@ name_setting (Folder *folder)
 }
 
 static gboolean
+note_place (VmpImportPlan *plan, Folder *folder, GError **error)
+{
+  GVariant *place = g_variant_lookup_value (folder->reading, "Place",
+                                            G_VARIANT_TYPE (VMP_MARK_TYPE));
+
+  if (place == NULL)
+    return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker does not say which folder it is");
+  g_hash_table_replace (plan->places, g_strdup (folder->path), place);
+  return TRUE;
+}
+
+GVariant *
+vmp_import_plan_get_place (VmpImportPlan *self, const char *folder)
+{
+  return g_hash_table_lookup (self->places, folder);
+}
+
+static gboolean
 check_folder (Targets *self, Folder *folder, GError **error)
 {
   g_autofree char *resolved = vmp_import_plan_resolve (self->plan, folder->path);
@@ -401,7 +420,7 @@ check_folder (Targets *self, Folder *folder, GError **error)
     }
   g_variant_lookup (folder->reading, "Leases", "b", &leases);
   if (leases)
-    return TRUE;
+    return note_place (self->plan, folder, error);
   return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
                         _ ("%s: the file system of “%s” cannot tell whether a file is still open "
                            "for writing (it has no leases); choose another folder"),

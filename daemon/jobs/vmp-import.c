@@ -13,6 +13,7 @@
 #include "vmp-finding.h"
 #include "vmp-import-plan.h"
 #include "vmp-import-snapshots.h"
+#include "vmp-mark.h"
 #include "vmp-name.h"
 #include "vmp-scope-change.h"
 
@@ -128,6 +129,9 @@ make_plan (Import *self, GError **error)
   self->plan = vmp_import_plan_read (self->run, self->worker, self->request->folder, error);
   if (self->plan == NULL || !vmp_import_plan_settle (self->plan, self->request->settings, error))
     return FALSE;
+  vmp_run_set_detail (self->run, "VirtualMachine",
+                      g_variant_new_string (
+                          vmp_domain_get_name (vmp_import_plan_get_domain (self->plan))));
   findings = vmp_import_plan_get_findings (self->plan);
   vmp_run_set_detail (self->run, "Findings", vmp_findings_to_variant (findings));
   if (!vmp_findings_first_error (findings, error))
@@ -259,40 +263,43 @@ make_place (Import *self, GError **error)
   return self->place != NULL && note_place (self, error);
 }
 
-/* What the worker makes beneath the folder that the caller chose: one for the machine's data. As the
- * caller names it, which may be relative; NULL where there is none. */
+/* What the worker makes in the folder that the caller chose: one for the machine's data. NULL where
+ * there is none. */
 static char *
 made_folder_of (VmpImportFile *file)
 {
   const char *slash = strchr (file->base, '/');
-  g_autofree char *name = slash != NULL ? g_strndup (file->base, (gsize) (slash - file->base))
-                                        : NULL;
 
-  return name != NULL ? g_build_filename (file->folder, name, NULL) : NULL;
+  return slash != NULL ? g_strndup (file->base, (gsize) (slash - file->base)) : NULL;
 }
 
-/* What is relative lies beneath the directory that the caller holds open. */
+/* What is relative lies beneath the directory that the caller holds open. The folder that the caller
+ * chose is known by its mark; the ones beneath it may still have to be made. */
 static void
-describe_made (Import *self, const char *kind, const char *path, GVariantDict *entry)
+describe_made (Import *self, const char *kind, const char *root, const char *beneath,
+               GVariantDict *entry)
 {
+  GVariant *place = vmp_import_plan_get_place (self->plan, root);
+  g_autofree char *path = vmp_name_join (root, beneath);
+
   g_variant_dict_init (entry, NULL);
-  if (path[0] != '/')
+  if (root[0] != '/')
     vmp_folder_note (self->request->folder, vmp_import_plan_get_base (self->plan), entry);
   g_variant_dict_insert (entry, "Kind", "s", kind);
   g_variant_dict_insert (entry, "Path", "s", path);
+  g_variant_dict_insert (entry, "Root", "s", root);
+  g_variant_dict_insert (entry, "Beneath", "s", beneath);
+  if (place != NULL)
+    g_variant_dict_insert_value (entry, "Place", place);
 }
 
 static void
 describe_file (Import *self, VmpImportFile *file, const char *name, GVariantDict *entry)
 {
-  g_autofree char *beneath = g_path_get_dirname (file->base);
-  g_autofree char *path = strcmp (beneath, ".") == 0
-                              ? vmp_name_join (file->folder, name)
-                              : g_build_filename (file->folder, beneath, name, NULL);
+  g_autofree char *folder = g_path_get_dirname (file->base);
+  g_autofree char *beneath = vmp_name_join (folder, name);
 
-  describe_made (self, "File", path, entry);
-  if (strcmp (beneath, ".") != 0)
-    g_variant_dict_insert (entry, "Root", "s", file->folder);
+  describe_made (self, "File", file->folder, beneath, entry);
 }
 
 /* Once for each folder, before the first file in it. */
@@ -310,10 +317,10 @@ announce_folder (Import *self, guint id, GError **error)
       VmpImportFile *earlier = ((Target *) g_ptr_array_index (self->targets, i))->file;
       g_autofree char *other = earlier->folder != NULL ? made_folder_of (earlier) : NULL;
 
-      if (g_strcmp0 (other, made) == 0)
+      if (g_strcmp0 (other, made) == 0 && strcmp (earlier->folder, target->file->folder) == 0)
         return TRUE;
     }
-  describe_made (self, "Folder", made, &entry);
+  describe_made (self, "Folder", target->file->folder, made, &entry);
   return vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error) != G_MAXUINT;
 }
 
@@ -335,6 +342,7 @@ take_made_target (Import *self, Target *target, GVariant *reading, GUnixFDList *
 {
   GVariantDict entry;
   struct stat st;
+  VmpMark mark;
   g_autofree char *name = NULL;
   gint32 handle;
 
@@ -344,13 +352,12 @@ take_made_target (Import *self, Target *target, GVariant *reading, GUnixFDList *
   target->reader = g_unix_fd_list_get (fds, handle, error);
   if (target->reader < 0 || !vmp_fd_check_regular (target->reader, target->final_path, error))
     return FALSE;
-  if (fstat (target->reader, &st) < 0
+  if (fstat (target->reader, &st) < 0 || !vmp_mark_read (target->reader, &mark)
       || st.st_uid != vmp_identity_get_uid (vmp_run_get_identity (self->run)))
     return vmp_error_set (error, VMPORT_ERROR_FAILED, "The worker hands over another's file");
   name = g_path_get_basename (target->file->base);
   describe_file (self, target->file, name, &entry);
-  g_variant_dict_insert (&entry, "Device", "t", (guint64) st.st_dev);
-  g_variant_dict_insert (&entry, "Inode", "t", (guint64) st.st_ino);
+  g_variant_dict_insert_value (&entry, "Mark", vmp_mark_to_variant (&mark));
   return vmp_run_add_undo (self->run, g_variant_dict_end (&entry), error) != G_MAXUINT;
 }
 
@@ -821,7 +828,6 @@ vmp_import_work (VmpRun *run, gpointer request, GError **error)
   if (!inspect (&self, error) || !define (&self, error))
     return NULL;
   self.path = object_path_of (&self);
-  vmp_run_set_detail (run, "VirtualMachine", g_variant_new_string (self.path));
   vmp_run_set_defined (run, vmp_domain_get_uuid (vmp_import_plan_get_domain (self.plan)));
   return make_result (&self, copied);
 }

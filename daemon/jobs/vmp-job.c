@@ -44,6 +44,15 @@ struct _VmpJob
   gint64 last_emission;
   guint emission;
   gboolean finished;
+  gboolean interrupted; /* and nobody has been told */
+  /* What is shown while an end is prepared: whoever saw it could find that Wait knows of none. */
+  struct
+  {
+    VmpJobState state;
+    guint16 percent;
+    guint64 done;
+    char *phase;
+  } before;
 
   /* What the job's thread left for the main thread. */
   GMutex mutex;
@@ -73,6 +82,7 @@ vmp_job_finalize (GObject *object)
   g_free (self->manager);
   g_free (self->operation);
   g_free (self->phase);
+  g_free (self->before.phase);
   g_clear_error (&self->error);
   g_clear_pointer (&self->result, g_variant_unref);
   g_variant_dict_unref (self->details);
@@ -214,10 +224,18 @@ vmp_job_get_cancellable (VmpJob *self)
   return self->cancellable;
 }
 
+static gboolean
+is_end_untold (VmpJob *self)
+{
+  return self->end_time != 0 && !self->finished;
+}
+
 static VmpJobState
 shown_state (VmpJob *self)
 {
-  if (self->held && self->state == VMP_JOB_RUNNING)
+  if (is_end_untold (self))
+    return self->before.state;
+  if (self->held && (self->state == VMP_JOB_NEW || self->state == VMP_JOB_RUNNING))
     return VMP_JOB_SUSPENDED;
   return self->state;
 }
@@ -228,6 +246,8 @@ GVariant *
 vmp_job_get_property_value (VmpJob *self, const char *name)
 {
   g_autofree char *error_name = NULL;
+  gboolean untold = is_end_untold (self);
+  const GError *error = untold ? NULL : self->error;
   GVariant *value = NULL;
 
   if (strcmp (name, "Operation") == 0)
@@ -237,11 +257,11 @@ vmp_job_get_property_value (VmpJob *self, const char *name)
   else if (strcmp (name, "JobState") == 0)
     value = g_variant_new_uint16 ((guint16) shown_state (self));
   else if (strcmp (name, "PercentComplete") == 0)
-    value = g_variant_new_uint16 (self->percent);
+    value = g_variant_new_uint16 (untold ? self->before.percent : self->percent);
   else if (strcmp (name, "Phase") == 0)
-    value = g_variant_new_string (self->phase);
+    value = g_variant_new_string (untold ? self->before.phase : self->phase);
   else if (strcmp (name, "BytesDone") == 0)
-    value = g_variant_new_uint64 (self->done);
+    value = g_variant_new_uint64 (untold ? self->before.done : self->done);
   else if (strcmp (name, "BytesTotal") == 0)
     value = g_variant_new_uint64 (self->total);
   else if (strcmp (name, "BandwidthLimit") == 0)
@@ -249,14 +269,14 @@ vmp_job_get_property_value (VmpJob *self, const char *name)
   else if (strcmp (name, "StartTime") == 0)
     value = g_variant_new_uint64 ((guint64) self->start_time);
   else if (strcmp (name, "EndTime") == 0)
-    value = g_variant_new_uint64 ((guint64) self->end_time);
+    value = g_variant_new_uint64 (untold ? 0 : (guint64) self->end_time);
   else if (strcmp (name, "Cancellable") == 0)
     value = g_variant_new_boolean (self->cancellable_now);
   else if (strcmp (name, "ErrorCode") == 0)
-    value = g_variant_new_uint16 (self->error != NULL ? vmport_error_get_number (self->error) : 0);
+    value = g_variant_new_uint16 (error != NULL ? vmport_error_get_number (error) : 0);
   else if (strcmp (name, "ErrorName") == 0)
     {
-      error_name = self->error != NULL ? vmport_error_get_name (self->error) : g_strdup ("");
+      error_name = error != NULL ? vmport_error_get_name (error) : g_strdup ("");
       value = g_variant_new_string (error_name);
     }
   return value != NULL ? g_variant_ref_sink (value) : NULL;
@@ -311,7 +331,8 @@ vmp_job_describe (VmpJob *self)
   if (!g_variant_dict_contains (&dict, "Leftovers"))
     g_variant_dict_insert_value (&dict, "Leftovers",
                                  g_variant_new_array (G_VARIANT_TYPE_STRING, NULL, 0));
-  g_variant_dict_insert (&dict, "Message", "s", self->error != NULL ? self->error->message : "");
+  g_variant_dict_insert (&dict, "Message", "s",
+                         self->error != NULL && !is_end_untold (self) ? self->error->message : "");
   return g_variant_ref_sink (g_variant_dict_end (&dict));
 }
 
@@ -356,14 +377,18 @@ vmp_job_start (VmpJob *self)
   set_phase (self, "Reading", TRUE);
 }
 
-/* A job that is held in the queue starts and then waits. */
+/* A job that is held in the queue waits there, and when its turn has come. */
 void
 vmp_job_set_held (VmpJob *self, gboolean held)
 {
+  VmpJobState shown = shown_state (self);
+
   if (self->held == held)
     return;
   self->held = held;
-  note (self, "JobState", TRUE);
+  /* One that is being cancelled goes on saying so. */
+  if (shown_state (self) != shown)
+    note (self, "JobState", TRUE);
   g_signal_emit (self, signals[SIGNAL_CONTROL], 0);
 }
 
@@ -411,7 +436,16 @@ has_warnings (GVariant *result)
 void
 vmp_job_prepare_end (VmpJob *self, const GError *error, GVariant *result)
 {
-  self->end_time = g_get_real_time ();
+  if (!is_end_untold (self))
+    {
+      self->before.state = shown_state (self);
+      self->before.percent = self->percent;
+      self->before.done = self->done;
+      g_free (self->before.phase);
+      self->before.phase = g_strdup (self->phase);
+    }
+  /* The clock may have been set back meanwhile. */
+  self->end_time = MAX (g_get_real_time (), self->start_time);
   self->held = FALSE;
   self->cancellable_now = FALSE;
   if (error == NULL)
@@ -439,20 +473,36 @@ vmp_job_prepare_end (VmpJob *self, const GError *error, GVariant *result)
     }
 }
 
-void
-vmp_job_finish (VmpJob *self)
+static void
+tell_end (VmpJob *self)
 {
   static const char *const all[] = { "JobState", "PercentComplete", "Phase", "BytesDone",
                                      "BytesTotal", "EndTime", "Cancellable", "ErrorCode",
                                      "ErrorName" };
 
-  if (self->finished)
-    return;
   for (gsize i = 0; i < G_N_ELEMENTS (all); i++)
     g_hash_table_add (self->changed, (gpointer) all[i]);
-  emit_now (self);
   self->finished = TRUE;
+  emit_now (self);
   g_signal_emit (self, signals[SIGNAL_FINISHED], 0);
+}
+
+void
+vmp_job_finish (VmpJob *self)
+{
+  if (!self->finished)
+    tell_end (self);
+}
+
+/* Of a job that an earlier daemon did not end: this one has, and those who listened then may still
+ * do so. Once. */
+void
+vmp_job_tell_interruption (VmpJob *self)
+{
+  if (!self->interrupted)
+    return;
+  self->interrupted = FALSE;
+  tell_end (self);
 }
 
 static void
@@ -628,6 +678,7 @@ vmp_job_new_from_record (guint number, GVariant *record, GError **error)
           _ ("vmportd ended while the job ran; nothing of it is left, start it again"));
 
       vmp_job_prepare_end (self, interrupted, NULL);
+      self->interrupted = TRUE;
     }
   self->cancellable_now = FALSE;
   self->finished = TRUE;

@@ -51,6 +51,7 @@ gboolean vmp_job_enter_last_step (VmpJob *self);
 void vmp_job_cancel (VmpJob *self);
 void vmp_job_prepare_end (VmpJob *self, const GError *error, GVariant *result);
 void vmp_job_finish (VmpJob *self);
+void vmp_job_tell_interruption (VmpJob *self);
 
 void vmp_job_post_total (VmpJob *self, guint64 total);
 void vmp_job_post_progress (VmpJob *self, guint64 done, const char *phase, const char *file);

@@ -11,6 +11,10 @@
 #define MAX_ASIDES_PER_USER 8
 #define MAX_ASIDES 64
 
+/* Jobs of one user that left what cannot be taken back: each is a record that stays, and is tried
+ * again and again. */
+#define MAX_UNSETTLED_PER_USER 64
+
 struct _VmpJobs
 {
   GObject parent_instance;
@@ -23,7 +27,10 @@ struct _VmpJobs
   guint restoring;
   guint asides;
   GHashTable *asides_of; /* uid → how many */
-  GPtrArray *left;       /* of VmpRun: ended, with something still to be taken back */
+  GHashTable *running_of; /* uid → how many */
+  GPtrArray *left;        /* of VmpRun: ended, with something still to be taken back */
+  GHashTable *unsettled;  /* number → uid, of these and those that it is just tried for */
+  guint retry;
 };
 
 /* A job on its way through the queue and its thread. */
@@ -52,6 +59,23 @@ G_DEFINE_FINAL_TYPE (VmpJobs, vmp_jobs, G_TYPE_OBJECT)
 
 static void start_next (VmpJobs *self);
 static void retry_places (VmpJobs *self, VmpMachines *machines);
+static void keep_left (VmpJobs *self, VmpRun *run);
+
+/* Its record says what has to be taken back, and so outlives the job. */
+static void
+note_unsettled (VmpJobs *self, VmpJob *job)
+{
+  g_hash_table_insert (self->unsettled, GUINT_TO_POINTER (vmp_job_get_number (job)),
+                       GUINT_TO_POINTER (vmp_job_get_owner (job)));
+}
+
+static void
+note_settled (VmpJobs *self, guint number)
+{
+  if (g_hash_table_remove (self->unsettled, GUINT_TO_POINTER (number))
+      && !g_hash_table_contains (self->jobs, GUINT_TO_POINTER (number)))
+    vmp_records_remove (self->records, number);
+}
 
 /* In the main thread. What a job could not take back is kept for the next one that names the
  * place, but not a directory that it had open: that would keep its file system busy, and users could
@@ -66,13 +90,16 @@ task_free (Task *task)
     {
       VmpMachines *machines = vmp_run_get_machines (task->run);
 
-      g_ptr_array_add (task->jobs->left, task->run);
+      keep_left (task->jobs, task->run);
       /* The manager may have come back just now. */
       if (machines != NULL && vmp_machines_is_available (machines))
         retry_places (task->jobs, machines);
     }
   else
-    vmp_run_free (task->run);
+    {
+      note_settled (task->jobs, vmp_run_get_number (task->run));
+      vmp_run_free (task->run);
+    }
   g_clear_error (&task->error);
   g_clear_pointer (&task->result, g_variant_unref);
   g_object_unref (task->jobs);
@@ -93,6 +120,9 @@ vmp_jobs_finalize (GObject *object)
   g_hash_table_unref (self->timers);
   g_hash_table_unref (self->jobs);
   g_hash_table_unref (self->asides_of);
+  g_hash_table_unref (self->running_of);
+  g_hash_table_unref (self->unsettled);
+  g_clear_handle_id (&self->retry, g_source_remove);
   g_ptr_array_unref (self->left);
   g_clear_pointer (&self->records, vmp_records_free);
   G_OBJECT_CLASS (vmp_jobs_parent_class)->finalize (object);
@@ -114,6 +144,8 @@ vmp_jobs_init (VmpJobs *self)
   self->jobs = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
   self->timers = g_hash_table_new_full (NULL, NULL, NULL, remove_timer);
   self->asides_of = g_hash_table_new (NULL, NULL);
+  self->running_of = g_hash_table_new (NULL, NULL);
+  self->unsettled = g_hash_table_new (NULL, NULL);
   self->left = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_run_free);
   g_queue_init (&self->queue);
 }
@@ -167,16 +199,6 @@ vmp_jobs_list (VmpJobs *self)
   return list;
 }
 
-static gboolean
-has_leftovers (VmpJob *job)
-{
-  g_autoptr (GVariant) details = vmp_job_describe (job);
-  g_autoptr (GVariant) left = g_variant_lookup_value (details, "Leftovers",
-                                                      G_VARIANT_TYPE_STRING_ARRAY);
-
-  return left != NULL && g_variant_n_children (left) > 0;
-}
-
 static void
 forget (VmpJobs *self, VmpJob *job)
 {
@@ -185,8 +207,7 @@ forget (VmpJobs *self, VmpJob *job)
 
   g_hash_table_steal (self->timers, GUINT_TO_POINTER (number));
   g_hash_table_remove (self->jobs, GUINT_TO_POINTER (number));
-  /* A record that still says what has to be taken back outlives its job. */
-  if (!has_leftovers (kept))
+  if (!g_hash_table_contains (self->unsettled, GUINT_TO_POINTER (number)))
     vmp_records_remove (self->records, number);
   g_signal_emit (self, signals[SIGNAL_REMOVED], 0, kept);
 }
@@ -231,6 +252,33 @@ vmp_jobs_release (VmpJobs *self, VmpJob *job, GError **error)
   return TRUE;
 }
 
+/* How many @uid has of what @counts has, after @change. */
+static guint
+count (GHashTable *counts, guint32 uid, int change)
+{
+  guint n = GPOINTER_TO_UINT (g_hash_table_lookup (counts, GUINT_TO_POINTER (uid)));
+
+  n += (guint) change;
+  if (n > 0)
+    g_hash_table_insert (counts, GUINT_TO_POINTER (uid), GUINT_TO_POINTER (n));
+  else
+    g_hash_table_remove (counts, GUINT_TO_POINTER (uid));
+  return n;
+}
+
+static guint
+count_unsettled (VmpJobs *self, guint32 owner)
+{
+  GHashTableIter iter;
+  gpointer uid;
+  guint n = 0;
+
+  g_hash_table_iter_init (&iter, self->unsettled);
+  while (g_hash_table_iter_next (&iter, NULL, &uid))
+    n += GPOINTER_TO_UINT (uid) == owner;
+  return n;
+}
+
 static guint
 count_unended (VmpJobs *self, guint32 owner)
 {
@@ -260,6 +308,14 @@ vmp_jobs_add (VmpJobs *self, VmpMachines *machines, const char *operation, VmpId
                      _ ("You have %u jobs that have not ended, which is the limit; wait for one of "
                         "them"),
                      self->config.max_per_user);
+      return NULL;
+    }
+  if (count_unsettled (self, owner) >= MAX_UNSETTLED_PER_USER)
+    {
+      vmp_error_set (error, VMPORT_ERROR_NOT_AVAILABLE,
+                     _ ("%d jobs of yours have left what cannot be removed now (see Leftovers), which "
+                        "is the limit; make the folders reachable"),
+                     MAX_UNSETTLED_PER_USER);
       return NULL;
     }
   number = vmp_records_next_number (self->records, error);
@@ -310,9 +366,13 @@ finish_in_main (gpointer data)
   /* Before anyone hears of the end, so that whoever does can go on with the machine. */
   vmp_machines_release (machines, vmp_job_get_number (job));
   vmp_job_finish (job);
+  if (vmp_run_has_undo (task->run))
+    note_unsettled (self, job);
   keep_for_a_while (self, job);
   self->running--;
+  /* Whose job has just ended had their turn. */
   start_next (self);
+  count (self->running_of, vmp_job_get_owner (job), -1);
 }
 
 static void
@@ -372,16 +432,13 @@ return_left_in_main (gpointer data)
   for (guint i = 0; i < call->found->len; i++)
     {
       VmpRun *run = g_ptr_array_index (call->found, i);
-      guint number = vmp_run_get_number (run);
 
       if (vmp_run_has_undo (run))
         {
-          g_ptr_array_add (call->jobs->left, run);
+          keep_left (call->jobs, run);
           continue;
         }
-      /* Its job may be forgotten since; then the record was only there for this. */
-      if (!g_hash_table_contains (call->jobs->jobs, GUINT_TO_POINTER (number)))
-        vmp_records_remove (call->jobs->records, number);
+      note_settled (call->jobs, vmp_run_get_number (run));
       vmp_run_free (run);
     }
 }
@@ -406,7 +463,7 @@ retry_left (Task *task)
   vmp_run_in_main (return_left_in_main, &call);
 }
 
-/* What was left in a manager that was away, now that it is back. */
+/* What was left is tried again in a thread of its own. */
 typedef struct
 {
   VmpJobs *jobs;
@@ -448,22 +505,57 @@ run_retry (gpointer data)
   return NULL;
 }
 
+/* @found is taken. */
+static void
+start_retry (VmpJobs *self, GPtrArray *found)
+{
+  Retry *retry = g_new0 (Retry, 1);
+
+  retry->jobs = g_object_ref (self);
+  retry->found = found;
+  self->restoring++;
+  g_thread_unref (g_thread_new ("vmport-rollback", run_retry, retry));
+}
+
 static void
 retry_places (VmpJobs *self, VmpMachines *machines)
 {
   g_autoptr (GPtrArray) found = g_ptr_array_new ();
-  Retry *retry;
 
   for (guint i = self->left->len; i > 0; i--)
     if (vmp_run_left_something_in (g_ptr_array_index (self->left, i - 1), machines))
       g_ptr_array_add (found, g_ptr_array_steal_index (self->left, i - 1));
-  if (found->len == 0)
-    return;
-  retry = g_new0 (Retry, 1);
-  retry->jobs = g_object_ref (self);
-  retry->found = g_steal_pointer (&found);
-  self->restoring++;
-  g_thread_unref (g_thread_new ("vmport-rollback", run_retry, retry));
+  if (found->len > 0)
+    start_retry (self, g_steal_pointer (&found));
+}
+
+/* Nobody tells when a home is unlocked or a share comes back. A thread for each user, as one may be
+ * kept waiting by a file system of their own. */
+static gboolean
+on_retry (gpointer data)
+{
+  VmpJobs *self = data;
+
+  self->retry = 0;
+  while (self->left->len > 0)
+    {
+      GPtrArray *found = g_ptr_array_new ();
+      guint32 owner = vmp_job_get_owner (vmp_run_get_job (g_ptr_array_index (self->left, 0)));
+
+      for (guint i = self->left->len; i > 0; i--)
+        if (vmp_job_get_owner (vmp_run_get_job (g_ptr_array_index (self->left, i - 1))) == owner)
+          g_ptr_array_add (found, g_ptr_array_steal_index (self->left, i - 1));
+      start_retry (self, found);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+static void
+keep_left (VmpJobs *self, VmpRun *run)
+{
+  g_ptr_array_add (self->left, run);
+  if (self->retry == 0)
+    self->retry = g_timeout_add_seconds (self->config.leftover_retry_seconds, on_retry, self);
 }
 
 static void
@@ -511,16 +603,43 @@ start_task (VmpJobs *self, Task *task)
 
   g_clear_signal_handler (&task->cancelled_handler, vmp_job_get_cancellable (job));
   self->running++;
+  count (self->running_of, vmp_job_get_owner (job), 1);
   if (!g_cancellable_is_cancelled (vmp_job_get_cancellable (job)))
     vmp_job_start (job);
   g_thread_unref (g_thread_new ("vmport-job", run_task, task));
+}
+
+/* The first of whoever has the fewest jobs running: who brings a hundred does not keep the others
+ * waiting until the last of them. */
+static Task *
+take_next (VmpJobs *self)
+{
+  GList *next = NULL;
+  Task *chosen;
+  guint fewest = G_MAXUINT;
+
+  for (GList *l = self->queue.head; l != NULL && fewest > 0; l = l->next)
+    {
+      Task *task = l->data;
+      guint running = count (self->running_of, vmp_job_get_owner (vmp_run_get_job (task->run)), 0);
+
+      if (running >= fewest)
+        continue;
+      next = l;
+      fewest = running;
+    }
+  if (next == NULL)
+    return NULL;
+  chosen = next->data;
+  g_queue_delete_link (&self->queue, next);
+  return chosen;
 }
 
 static void
 start_next (VmpJobs *self)
 {
   while (self->running < self->config.max_running && !g_queue_is_empty (&self->queue))
-    start_task (self, g_queue_pop_head (&self->queue));
+    start_task (self, take_next (self));
 }
 
 static gboolean
@@ -607,26 +726,18 @@ task_restored (gpointer data, GObject *where_the_object_was)
 static void
 roll_back_job (VmpJobs *self, VmpJob *job, VmpMachines *machines, GVariant *undo)
 {
-  g_autoptr (GError) error = NULL;
-  gboolean change = self->config.worker.service_user != NULL;
-  g_autoptr (VmpIdentity) identity = vmp_identity_new (vmp_job_get_owner (job), change, &error);
   g_autoptr (GObject) marker = NULL;
-  Task *task;
+  Task *task = g_new0 (Task, 1);
 
-  if (identity == NULL)
-    {
-      g_warning ("Job %u: cannot clean up: %s", vmp_job_get_number (job), error->message);
-      return;
-    }
-  task = g_new0 (Task, 1);
   task->jobs = g_object_ref (self);
-  task->run = vmp_run_new (job, machines, identity, self->records, &self->config.worker);
+  task->run = vmp_run_new (job, machines, NULL, self->records, &self->config.worker);
   vmp_run_set_undo_list (task->run, undo);
   marker = g_object_new (G_TYPE_OBJECT, NULL);
   g_object_weak_ref (marker, task_restored, &self->restoring);
   task->plan = g_steal_pointer (&marker);
   task->free_plan = g_object_unref;
   self->restoring++;
+  note_unsettled (self, job);
   g_thread_unref (g_thread_new ("vmport-rollback", roll_back, task));
 }
 
@@ -713,27 +824,14 @@ typedef struct
   gulong cancelled;
 } Aside;
 
-static guint
-count_aside (VmpJobs *self, guint32 uid, int change)
-{
-  guint count = GPOINTER_TO_UINT (g_hash_table_lookup (self->asides_of, GUINT_TO_POINTER (uid)));
-
-  count += (guint) change;
-  self->asides += (guint) change;
-  if (count > 0)
-    g_hash_table_insert (self->asides_of, GUINT_TO_POINTER (uid), GUINT_TO_POINTER (count));
-  else
-    g_hash_table_remove (self->asides_of, GUINT_TO_POINTER (uid));
-  return count;
-}
-
 static void
 aside_in_main (gpointer data)
 {
   Aside *aside = data;
   VmpJobs *self = g_task_get_source_object (aside->task);
 
-  count_aside (self, vmp_job_get_owner (vmp_run_get_job (aside->run)), -1);
+  self->asides--;
+  count (self->asides_of, vmp_job_get_owner (vmp_run_get_job (aside->run)), -1);
   if (aside->cancellable != NULL)
     {
       g_cancellable_disconnect (aside->cancellable, aside->cancelled);
@@ -783,7 +881,7 @@ vmp_jobs_run_aside (VmpJobs *self, VmpMachines *machines, VmpIdentity *identity,
 
   g_task_set_source_tag (task, vmp_jobs_run_aside);
   if (self->asides >= MAX_ASIDES
-      || count_aside (self, vmp_identity_get_uid (identity), 0) >= MAX_ASIDES_PER_USER)
+      || count (self->asides_of, vmp_identity_get_uid (identity), 0) >= MAX_ASIDES_PER_USER)
     {
       free_plan (plan);
       g_task_return_new_error (task, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE,
@@ -792,7 +890,8 @@ vmp_jobs_run_aside (VmpJobs *self, VmpMachines *machines, VmpIdentity *identity,
       g_object_unref (task);
       return;
     }
-  count_aside (self, vmp_identity_get_uid (identity), 1);
+  self->asides++;
+  count (self->asides_of, vmp_identity_get_uid (identity), 1);
   aside = g_new0 (Aside, 1);
   aside->task = task;
   aside->run = vmp_run_new (nobody, machines, identity, self->records, &self->config.worker);

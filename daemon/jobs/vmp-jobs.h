@@ -12,6 +12,7 @@ typedef struct
   guint max_running;
   guint max_per_user; /* jobs of one uid that have not ended */
   gint64 retention_usec;
+  guint leftover_retry_seconds;
   VmpWorkerConfig worker;
 } VmpJobsConfig;
 

@@ -9,21 +9,27 @@
 #include "vmp-error.h"
 #include "vmp-scope-change.h"
 
+/* So often it is tried to take something back: with the default of LeftoverRetrySec= for a month, on any
+ * clock. A folder that its owner has removed since looks just like one that was moved away. */
+#define MAX_TRIES 10000
+
 struct _VmpRun
 {
   VmpJob *job;
   VmpMachines *machines;
-  VmpIdentity *identity;
+  VmpIdentity *identity; /* NULL where a job came back from a record and nobody was needed yet */
   VmpFolder *folder; /* NULL for a job that is about none, or that came back from a record */
   VmpRecords *records;
   const VmpWorkerConfig *config;
   GCancellable *cancellable;
   GPtrArray *undo; /* of GVariant a{sv} */
+  gboolean told; /* the log, of what cannot be taken back */
   char *defined;
   gulong control_handler;
   GDBusConnection *followed; /* of the main thread */
 };
 
+/* @identity may be NULL for what is only to be taken back: the user database may be away, too. */
 VmpRun *
 vmp_run_new (VmpJob *job, VmpMachines *machines, VmpIdentity *identity, VmpRecords *records,
              const VmpWorkerConfig *config)
@@ -32,7 +38,7 @@ vmp_run_new (VmpJob *job, VmpMachines *machines, VmpIdentity *identity, VmpRecor
 
   self->job = g_object_ref (job);
   self->machines = machines != NULL ? g_object_ref (machines) : NULL;
-  self->identity = vmp_identity_ref (identity);
+  self->identity = identity != NULL ? vmp_identity_ref (identity) : NULL;
   self->records = records;
   self->config = config;
   self->cancellable = g_object_ref (vmp_job_get_cancellable (job));
@@ -45,7 +51,7 @@ vmp_run_free (VmpRun *self)
 {
   g_object_unref (self->job);
   g_clear_object (&self->machines);
-  vmp_identity_unref (self->identity);
+  g_clear_pointer (&self->identity, vmp_identity_unref);
   g_clear_pointer (&self->folder, vmp_folder_unref);
   g_object_unref (self->cancellable);
   g_ptr_array_unref (self->undo);
@@ -294,7 +300,7 @@ has_place (VmpRun *self)
 static gboolean
 have_one_owner (VmpRun *self, VmpRun *other)
 {
-  return vmp_identity_get_uid (self->identity) == vmp_identity_get_uid (other->identity);
+  return vmp_job_get_owner (self->job) == vmp_job_get_owner (other->job);
 }
 
 /* Did the ended job of @self leave something in @machines, which may have been away then? */
@@ -304,14 +310,16 @@ vmp_run_left_something_in (VmpRun *self, VmpMachines *machines)
   return self->machines == machines && has_place (self);
 }
 
-/* Did the ended job of @self leave something in the manager of @other; or, for the same owner, in the
- * folder that @other is about? */
+/* Did the ended job of @self leave something in the manager of @other, or in the folder that @other is
+ * about? Of one owner alone: nobody's job waits for a place of somebody else's. */
 gboolean
 vmp_run_left_something_for (VmpRun *self, VmpRun *other)
 {
+  if (!have_one_owner (self, other))
+    return FALSE;
   if (vmp_run_left_something_in (self, other->machines))
     return TRUE;
-  if (other->folder == NULL || !have_one_owner (self, other))
+  if (other->folder == NULL)
     return FALSE;
   for (guint i = 0; i < self->undo->len; i++)
     if (vmp_folder_is_noted (other->folder, g_ptr_array_index (self->undo, i)))
@@ -326,7 +334,7 @@ vmp_run_rollback_again (VmpRun *self, VmpRun *other, GError **error)
 {
   gboolean whole;
 
-  vmp_run_set_folder (self, have_one_owner (self, other) ? other->folder : NULL);
+  vmp_run_set_folder (self, other->folder);
   whole = vmp_run_rollback (self, error);
   vmp_run_set_folder (self, NULL);
   return whole;
@@ -421,18 +429,32 @@ find_places (VmpRun *self, GVariant *entry)
 }
 
 static gboolean
+know_owner (VmpRun *self, GError **error)
+{
+  if (self->identity == NULL)
+    self->identity = vmp_identity_new (vmp_job_get_owner (self->job),
+                                       self->config->service_user != NULL, error);
+  return self->identity != NULL;
+}
+
+/* The place may have become a share that does not answer. What is removed until then is, and the
+ * rest the next time. */
+static gboolean
 undo_as_owner (VmpRun *self, GVariant *entry, GError **error)
 {
   g_autoptr (GCancellable) never = g_cancellable_new ();
   g_autoptr (VmpPlaces) places = find_places (self, entry);
-  g_autoptr (VmpWorkerHost) worker = vmp_worker_host_start (self->config, self->identity, places,
-                                                            never, error);
+  g_autoptr (VmpWorkerHost) worker = NULL;
   g_autoptr (GUnixFDList) fds = NULL;
   g_autoptr (GVariant) reply = NULL;
   GVariantDict left;
 
+  if (!know_owner (self, error))
+    return FALSE;
+  worker = vmp_worker_host_start (self->config, self->identity, places, never, error);
   if (worker == NULL)
     return FALSE;
+  vmp_worker_host_set_patience (worker, self->config->timeout_seconds);
   g_variant_dict_init (&left, entry);
   if (is_by_fd (self, entry) && !vmp_folder_pass (self->folder, &left, &fds, error))
     {
@@ -483,6 +505,21 @@ name_of_left (GVariant *entry)
   return g_build_filename (directory, path, NULL);
 }
 
+/* What could not be taken back, as it is to be kept; NULL where it was tried often enough. */
+static GVariant *
+count_try (GVariant *entry)
+{
+  GVariantDict dict;
+  guint32 tries = 0;
+
+  g_variant_lookup (entry, "Tries", "u", &tries);
+  if (tries >= MAX_TRIES)
+    return NULL;
+  g_variant_dict_init (&dict, entry);
+  g_variant_dict_insert (&dict, "Tries", "u", tries + 1);
+  return g_variant_ref_sink (g_variant_dict_end (&dict));
+}
+
 /* The last first: all scopes, or all else. */
 static gboolean
 undo_entries (VmpRun *self, gboolean scopes, GStrvBuilder *left, GError **error)
@@ -494,6 +531,7 @@ undo_entries (VmpRun *self, gboolean scopes, GStrvBuilder *left, GError **error)
       GVariant *entry = g_ptr_array_index (self->undo, i - 1);
       g_autoptr (GError) local_error = NULL;
       g_autofree char *name = NULL;
+      GVariant *kept;
 
       if (is_of_kind (entry, VMP_UNDO_SCOPE) != scopes)
         continue;
@@ -503,8 +541,19 @@ undo_entries (VmpRun *self, gboolean scopes, GStrvBuilder *left, GError **error)
           continue;
         }
       name = name_of_left (entry);
-      g_warning ("Job %u: cannot clean up “%s” now: %s", vmp_run_get_number (self), name,
-                 local_error->message);
+      kept = count_try (entry);
+      if (kept == NULL)
+        {
+          g_message ("Job %u: “%s” was not to be cleaned up for a long time, and is not tried again: %s",
+                     vmp_run_get_number (self), name, local_error->message);
+          g_ptr_array_remove_index (self->undo, i - 1);
+          continue;
+        }
+      g_variant_unref (entry);
+      g_ptr_array_index (self->undo, i - 1) = kept;
+      g_log (G_LOG_DOMAIN, self->told ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_WARNING,
+             "Job %u: cannot clean up “%s” now: %s", vmp_run_get_number (self), name,
+             local_error->message);
       g_strv_builder_add (left, name);
       if (whole)
         g_propagate_error (error, g_steal_pointer (&local_error));
@@ -526,6 +575,7 @@ vmp_run_rollback (VmpRun *self, GError **error)
   if (!has_place (self))
     whole = undo_entries (self, TRUE, left, whole ? error : NULL) && whole;
   leftovers = g_strv_builder_end (left);
+  self->told = !whole;
   vmp_run_set_detail (self, "Leftovers",
                       g_variant_new_strv ((const char *const *) leftovers, -1));
   return whole;

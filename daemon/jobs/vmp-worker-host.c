@@ -31,6 +31,10 @@
 #define MAX_START_SECONDS 20
 #define STOP_SECONDS 5
 
+/* One that was killed and is still there waits for a file system that does not answer: nobody can end
+ * it, and it will never come to anything. */
+#define KILL_SECONDS 5
+
 #define TICK_MSEC 200
 #define MAX_MESSAGE_CHARS 1000
 
@@ -44,8 +48,10 @@ struct _VmpWorkerHost
   GSource *end; /* of the process, as the descriptor tells it */
   GDBusConnection *connection;
   GCancellable *cancellable;
+  GCancellable *waiting; /* for the process' end */
   guint subscription;
   gint64 last_sign;
+  guint patience; /* seconds for one call, 0: as long as there are signs of life */
   gboolean exited;
   VmpWorkerProgress progress;
   gpointer progress_data;
@@ -67,6 +73,7 @@ vmp_worker_host_finalize (GObject *object)
   vmp_fd_clear (&self->pidfd);
   g_clear_object (&self->connection);
   g_clear_object (&self->cancellable);
+  g_object_unref (self->waiting);
   G_OBJECT_CLASS (vmp_worker_host_parent_class)->finalize (object);
 }
 
@@ -80,6 +87,7 @@ static void
 vmp_worker_host_init (VmpWorkerHost *self)
 {
   self->pidfd = -1;
+  self->waiting = g_cancellable_new ();
 }
 
 /* A wait that turns the thread's context, bounded by a deadline. */
@@ -161,7 +169,7 @@ spawn (VmpWorkerHost *self, int child_end, GError **error)
       g_prefix_error (error, _ ("Cannot start a worker: "));
       return FALSE;
     }
-  g_subprocess_wait_async (self->process, NULL, on_exited, self);
+  g_subprocess_wait_async (self->process, self->waiting, on_exited, self);
   return TRUE;
 }
 
@@ -417,6 +425,14 @@ vmp_worker_host_start_another (VmpWorkerHost *self, VmpPlaces *places, GError **
   return vmp_worker_host_start (self->config, self->identity, places, self->cancellable, error);
 }
 
+/* How long each call may take, whatever signs of life there are: a worker goes on to give them while
+ * it waits for a file system that does not answer. */
+void
+vmp_worker_host_set_patience (VmpWorkerHost *self, guint seconds)
+{
+  self->patience = seconds;
+}
+
 void
 vmp_worker_host_set_progress (VmpWorkerHost *self, VmpWorkerProgress progress, gpointer user_data)
 {
@@ -429,6 +445,13 @@ is_silent (VmpWorkerHost *self)
 {
   return g_get_monotonic_time () - self->last_sign
          > (gint64) self->config->timeout_seconds * G_USEC_PER_SEC;
+}
+
+static gboolean
+is_out_of_patience (VmpWorkerHost *self, gint64 begin)
+{
+  return self->patience > 0
+         && g_get_monotonic_time () - begin > (gint64) self->patience * G_USEC_PER_SEC;
 }
 
 /* What a worker says of an error is data like all else: a name of the contract and a clean text,
@@ -461,6 +484,27 @@ vmp_worker_host_check_reading (GVariant *reading, GError **error)
 }
 
 static void
+wait_for_end (VmpWorkerHost *self, guint seconds)
+{
+  Wait wait = { NULL, FALSE };
+  g_autoptr (GSource) source = add_deadline (seconds * 1000, on_deadline, &wait);
+
+  while (!self->exited && !wait.expired)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  g_source_destroy (source);
+}
+
+/* A kernel that is out of memory kills like this, and only its log tells. */
+static gboolean
+was_killed (VmpWorkerHost *self)
+{
+  if (self->process != NULL && !self->exited)
+    wait_for_end (self, STOP_SECONDS);
+  return self->process != NULL && self->exited && g_subprocess_get_if_signaled (self->process)
+         && g_subprocess_get_term_sig (self->process) == SIGKILL;
+}
+
+static void
 take_remote_error (VmpWorkerHost *self, GError *remote, GError **error)
 {
   g_autofree char *name = NULL;
@@ -468,6 +512,12 @@ take_remote_error (VmpWorkerHost *self, GError *remote, GError **error)
   if (g_cancellable_is_cancelled (self->cancellable))
     {
       vmp_error_set (error, VMPORT_ERROR_CANCELLED, _ ("The job was cancelled"));
+      return;
+    }
+  if (!g_dbus_error_is_remote_error (remote) && was_killed (self))
+    {
+      vmp_error_set (error, VMPORT_ERROR_FAILED,
+                     _ ("The worker was killed; the kernel's log tells whether the memory ran out"));
       return;
     }
   if (!g_dbus_error_is_remote_error (remote))
@@ -499,6 +549,7 @@ vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *paramet
   g_autoptr (GSource) source = add_deadline (TICK_MSEC, on_tick, NULL);
   g_autoptr (GError) local_error = NULL;
   Wait wait = { NULL, FALSE };
+  gint64 begin = g_get_monotonic_time ();
   gulong handler;
   GVariant *reply;
 
@@ -510,7 +561,7 @@ vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *paramet
   while (wait.result == NULL)
     {
       g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
-      if (wait.result == NULL && is_silent (self))
+      if (wait.result == NULL && (is_silent (self) || is_out_of_patience (self, begin)))
         {
           wait.expired = TRUE;
           g_cancellable_cancel (stop);
@@ -523,7 +574,11 @@ vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *paramet
   g_object_unref (wait.result);
   if (reply != NULL)
     return reply;
-  if (wait.expired)
+  if (wait.expired && !is_silent (self))
+    vmp_error_set (error, VMPORT_ERROR_FAILED,
+                   _ ("It took longer than %u seconds, perhaps because a file system does not answer"),
+                   self->patience);
+  else if (wait.expired)
     vmp_error_set (error, VMPORT_ERROR_FAILED,
                    _ ("The worker gave no sign of life for %u seconds and was ended"),
                    self->config->timeout_seconds);
@@ -556,13 +611,22 @@ kill_process (VmpWorkerHost *self)
     pidfd_send_signal (self->pidfd, SIGKILL, NULL, 0);
 }
 
+/* GLib goes on to look after a child. */
+static void
+leave_to_itself (VmpWorkerHost *self)
+{
+  g_message ("A worker of user %u was killed and does not end, since a file system does not answer it",
+             vmp_identity_get_uid (self->identity));
+  g_cancellable_cancel (self->waiting);
+  while (self->process != NULL && !self->exited)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  self->exited = TRUE;
+}
+
 /* Ends the worker and waits until it is gone: by itself when it still listens, killed else. */
 void
 vmp_worker_host_stop (VmpWorkerHost *self)
 {
-  g_autoptr (GSource) source = NULL;
-  Wait wait = { NULL, FALSE };
-
   if (self->subscription != 0)
     g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
   self->subscription = 0;
@@ -570,15 +634,15 @@ vmp_worker_host_stop (VmpWorkerHost *self)
     return;
   if (self->connection != NULL && !g_cancellable_is_cancelled (self->cancellable)
       && !is_silent (self))
-    g_dbus_connection_close (self->connection, NULL, NULL, NULL);
-  else
-    kill_process (self);
-  source = add_deadline (STOP_SECONDS * 1000, on_deadline, &wait);
-  while (!self->exited)
     {
-      g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
-      if (wait.expired)
-        kill_process (self);
+      g_dbus_connection_close (self->connection, NULL, NULL, NULL);
+      wait_for_end (self, STOP_SECONDS);
     }
-  g_source_destroy (source);
+  if (!self->exited)
+    {
+      kill_process (self);
+      wait_for_end (self, KILL_SECONDS);
+    }
+  if (!self->exited)
+    leave_to_itself (self);
 }

@@ -34,6 +34,7 @@ VmpWorkerHost *vmp_worker_host_start (const VmpWorkerConfig *config, VmpIdentity
                                       GError **error);
 VmpWorkerHost *vmp_worker_host_start_another (VmpWorkerHost *self, VmpPlaces *places,
                                               GError **error);
+void vmp_worker_host_set_patience (VmpWorkerHost *self, guint seconds);
 void vmp_worker_host_set_progress (VmpWorkerHost *self, VmpWorkerProgress progress,
                                    gpointer user_data);
 GVariant *vmp_worker_host_call (VmpWorkerHost *self, const char *method, GVariant *parameters,

@@ -200,6 +200,31 @@ vmp_machine_equal (VmpMachine *a, VmpMachine *b)
          && (a->flaw != NULL) == (b->flaw != NULL);
 }
 
+/* The properties of org.vmport.VirtualMachine that are others than before, scopes and jobs apart, which
+ * are no driver's: free the array, not the names. Of snapshots, whatever one of them says. */
+const char **
+vmp_machine_list_changes (VmpMachine *before, VmpMachine *now)
+{
+  g_auto (GStrv) paths = vmp_machine_get_resource_paths (before);
+  g_auto (GStrv) paths_now = vmp_machine_get_resource_paths (now);
+  g_auto (GStrv) networks = vmp_machine_get_network_connections (before);
+  g_auto (GStrv) networks_now = vmp_machine_get_network_connections (now);
+  const char **changes = g_new0 (const char *, 6);
+  gsize n = 0;
+
+  if (strcmp (before->name, now->name) != 0)
+    changes[n++] = "Name";
+  if (strcmp (before->state, now->state) != 0)
+    changes[n++] = "State";
+  if (!g_strv_equal ((const char *const *) paths, (const char *const *) paths_now))
+    changes[n++] = "ResourcePaths";
+  if (!g_strv_equal ((const char *const *) networks, (const char *const *) networks_now))
+    changes[n++] = "NetworkConnections";
+  if (!vmp_snapshot_list_equal (before->snapshots, now->snapshots))
+    changes[n++] = "Snapshots";
+  return changes;
+}
+
 /* Is what a right was asked for with still so: name, scope and files? */
 gboolean
 vmp_machine_has_details_of (VmpMachine *self, VmpMachine *authorized)

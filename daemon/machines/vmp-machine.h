@@ -44,6 +44,7 @@ const char *vmp_machine_get_scope (VmpMachine *self);
  * name, and the snapshots are missing. */
 gboolean vmp_machine_check_flaw (VmpMachine *self, GError **error);
 gboolean vmp_machine_equal (VmpMachine *a, VmpMachine *b);
+const char **vmp_machine_list_changes (VmpMachine *before, VmpMachine *now);
 gboolean vmp_machine_has_details_of (VmpMachine *self, VmpMachine *authorized);
 /* Not to be changed: copy it first. */
 VmpDomain *vmp_machine_get_domain (VmpMachine *self);

@@ -30,6 +30,8 @@ typedef struct
 
 typedef struct
 {
+  VmpMachines *face;   /* whose books these are, and whom everybody knows; not owned */
+  VmpMachines *driver; /* atomic; who does the work, where it is not the face itself */
   char *id;
   GPtrArray *peers; /* all managers, this one included; not owned */
   VmpScopes *scopes;
@@ -65,6 +67,7 @@ books_free (gpointer data)
 {
   Books *books = data;
 
+  g_clear_object (&books->driver);
   g_free (books->id);
   g_clear_object (&books->scopes);
   g_ptr_array_unref (books->reservations);
@@ -73,24 +76,59 @@ books_free (gpointer data)
   g_free (books);
 }
 
-static Books *
-get_books (VmpMachines *self)
+static GQuark
+books_quark (void)
 {
   static GQuark quark = 0;
-  Books *books;
 
   if (quark == 0)
     quark = g_quark_from_static_string ("vmp-machines-books");
-  books = g_object_get_qdata (G_OBJECT (self), quark);
+  return quark;
+}
+
+static Books *
+get_books (VmpMachines *self)
+{
+  Books *books = g_object_get_qdata (G_OBJECT (self), books_quark ());
+
   if (books == NULL)
     {
       books = g_new0 (Books, 1);
+      books->face = self;
       books->reservations = g_ptr_array_new_with_free_func (reservation_free);
       books->claims = g_array_new (FALSE, FALSE, sizeof (Claim));
       books->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-      g_object_set_qdata_full (G_OBJECT (self), quark, books, books_free);
+      g_object_set_qdata_full (G_OBJECT (self), books_quark (), books, books_free);
     }
   return books;
+}
+
+/* Who implements what is asked of @self. */
+static VmpMachines *
+driver_of (VmpMachines *self)
+{
+  VmpMachines *driver = g_atomic_pointer_get (&get_books (self)->driver);
+
+  return driver != NULL ? driver : self;
+}
+
+static VmpInventory *
+get_inventory (VmpMachines *self)
+{
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->get_inventory (driver);
+}
+
+/* From now on @self, which nobody could do anything with so far, is what @driver is; the books are
+ * those of @self, and so are the signals. Takes @driver. In the main thread, once. */
+void
+vmp_machines_hand_on (VmpMachines *self, VmpMachines *driver)
+{
+  Books *books = get_books (self);
+
+  g_object_set_qdata (G_OBJECT (driver), books_quark (), books);
+  g_atomic_pointer_set (&books->driver, driver);
 }
 
 static void
@@ -105,7 +143,7 @@ vmp_machines_default_init (VmpMachinesInterface *iface)
   signals[SIGNAL_AVAILABLE] = g_signal_new ("available", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                             NULL, G_TYPE_NONE, 0);
   signals[SIGNAL_CHANGED] = g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                          G_TYPE_NONE, 1, G_TYPE_STRING);
+                                          G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRV);
 }
 
 const char *
@@ -175,10 +213,11 @@ same_mac (const char *a, const char *b)
 static void
 tell_held (VmpMachines *self, const char *uuid, gboolean held)
 {
-  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+  VmpMachines *driver = driver_of (self);
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (driver);
 
   if (iface->held != NULL)
-    iface->held (self, uuid, held);
+    iface->held (driver, uuid, held);
 }
 
 /* Is an import under way to make @uuid? */
@@ -197,9 +236,10 @@ vmp_machines_is_reserved (VmpMachines *self, const char *uuid)
 gboolean
 vmp_machines_is_uuid_taken (VmpMachines *self, const char *uuid)
 {
+  VmpMachines *driver = driver_of (self);
   g_autoptr (VmpMachine) machine = vmp_machines_lookup (self, uuid);
 
-  return machine != NULL || VMP_MACHINES_GET_IFACE (self)->has_remains (self, uuid)
+  return machine != NULL || VMP_MACHINES_GET_IFACE (driver)->has_remains (driver, uuid)
          || vmp_machines_is_reserved (self, uuid);
 }
 
@@ -207,18 +247,12 @@ gboolean
 vmp_machines_is_name_taken (VmpMachines *self, const char *name)
 {
   GPtrArray *reservations = get_books (self)->reservations;
-  g_autoptr (GPtrArray) machines = vmp_machines_list (self);
 
-  for (guint i = 0; i < machines->len; i++)
-    if (strcmp (vmp_machine_get_name (g_ptr_array_index (machines, i)), name) == 0)
-      return TRUE;
+  if (vmp_inventory_has_name (get_inventory (self), name))
+    return TRUE;
   for (guint i = 0; i < reservations->len; i++)
-    {
-      Reservation *reservation = g_ptr_array_index (reservations, i);
-
-      if (strcmp (reservation->name, name) == 0)
-        return TRUE;
-    }
+    if (strcmp (((Reservation *) g_ptr_array_index (reservations, i))->name, name) == 0)
+      return TRUE;
   return FALSE;
 }
 
@@ -226,7 +260,7 @@ gboolean
 vmp_machines_is_mac_taken (VmpMachines *self, const char *mac)
 {
   GPtrArray *reservations = get_books (self)->reservations;
-  g_autoptr (GPtrArray) machines = vmp_machines_list (self);
+  g_autoptr (GPtrArray) machines = vmp_inventory_list (get_inventory (self));
 
   for (guint i = 0; i < machines->len; i++)
     {
@@ -340,6 +374,14 @@ vmp_machines_release (VmpMachines *self, guint job)
     vmp_machines_let_go (self, g_ptr_array_index (freed, i));
 }
 
+static void
+tell_active_job (VmpMachines *self, const char *uuid)
+{
+  static const char *const properties[] = { "ActiveJob", NULL };
+
+  vmp_machines_emit_changed (self, uuid, properties);
+}
+
 /* Takes a machine for one job (or, with VMP_MACHINES_NO_JOB, for a call). FALSE where another
  * has it. */
 gboolean
@@ -351,17 +393,23 @@ vmp_machines_hold (VmpMachines *self, const char *uuid, guint job)
     return FALSE;
   g_hash_table_insert (held, g_strdup (uuid), GUINT_TO_POINTER (job));
   tell_held (self, uuid, TRUE);
-  vmp_machines_emit_changed (self, uuid);
+  /* A call that has it is no job, and is not shown. */
+  if (job != VMP_MACHINES_NO_JOB)
+    tell_active_job (self, uuid);
   return TRUE;
 }
 
 void
 vmp_machines_let_go (VmpMachines *self, const char *uuid)
 {
-  if (!g_hash_table_remove (get_books (self)->held, uuid))
+  guint job = vmp_machines_get_holder (self, uuid);
+
+  if (job == 0)
     return;
+  g_hash_table_remove (get_books (self)->held, uuid);
   tell_held (self, uuid, FALSE);
-  vmp_machines_emit_changed (self, uuid);
+  if (job != VMP_MACHINES_NO_JOB)
+    tell_active_job (self, uuid);
 }
 
 /* The job that has the machine, or 0. */
@@ -374,26 +422,28 @@ vmp_machines_get_holder (VmpMachines *self, const char *uuid)
 void
 vmp_machines_emit_added (VmpMachines *self, const char *uuid)
 {
-  g_signal_emit (self, signals[SIGNAL_ADDED], 0, uuid);
+  g_signal_emit (get_books (self)->face, signals[SIGNAL_ADDED], 0, uuid);
 }
 
 void
 vmp_machines_emit_removed (VmpMachines *self, const char *uuid)
 {
-  g_signal_emit (self, signals[SIGNAL_REMOVED], 0, uuid);
+  g_signal_emit (get_books (self)->face, signals[SIGNAL_REMOVED], 0, uuid);
 }
 
+/* @properties: those of org.vmport.VirtualMachine that have another value now. */
 void
-vmp_machines_emit_changed (VmpMachines *self, const char *uuid)
+vmp_machines_emit_changed (VmpMachines *self, const char *uuid, const char *const *properties)
 {
-  g_signal_emit (self, signals[SIGNAL_CHANGED], 0, uuid);
+  if (properties[0] != NULL)
+    g_signal_emit (get_books (self)->face, signals[SIGNAL_CHANGED], 0, uuid, properties);
 }
 
 /* The manager came or went. */
 void
 vmp_machines_emit_available (VmpMachines *self)
 {
-  g_signal_emit (self, signals[SIGNAL_AVAILABLE], 0);
+  g_signal_emit (get_books (self)->face, signals[SIGNAL_AVAILABLE], 0);
 }
 
 /* The machine as it is at this moment, where a driver may know it as it was a while ago. It is still
@@ -401,12 +451,13 @@ vmp_machines_emit_available (VmpMachines *self)
 VmpMachine *
 vmp_machines_reread (VmpMachines *self, VmpMachine *machine, GError **error)
 {
-  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+  VmpMachines *driver = driver_of (self);
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (driver);
   g_autoptr (VmpMachine) now = NULL;
 
   if (iface->reread == NULL)
     return vmp_machine_ref (machine);
-  now = iface->reread (self, vmp_machine_get_uuid (machine), error);
+  now = iface->reread (driver, vmp_machine_get_uuid (machine), error);
   if (now == NULL)
     return NULL;
   now = put_in_scope (self, g_steal_pointer (&now));
@@ -423,9 +474,10 @@ vmp_machines_reread (VmpMachines *self, VmpMachine *machine, GError **error)
 gboolean
 vmp_machines_confirm (VmpMachines *self, VmpMachine *machine, GError **error)
 {
-  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+  VmpMachines *driver = driver_of (self);
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (driver);
 
-  return iface->confirm == NULL || iface->confirm (self, machine, error);
+  return iface->confirm == NULL || iface->confirm (driver, machine, error);
 }
 
 /* Adds to @findings (of VmpFinding) what keeps this host from running @domain. FALSE where that
@@ -433,18 +485,20 @@ vmp_machines_confirm (VmpMachines *self, VmpMachine *machine, GError **error)
 gboolean
 vmp_machines_examine (VmpMachines *self, VmpDomain *domain, GPtrArray *findings, GError **error)
 {
-  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+  VmpMachines *driver = driver_of (self);
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (driver);
 
-  return iface->examine == NULL || iface->examine (self, domain, findings, error);
+  return iface->examine == NULL || iface->examine (driver, domain, findings, error);
 }
 
 /* Writes the scope of a machine into its configuration, for people. Blocking. */
 gboolean
 vmp_machines_note_scope (VmpMachines *self, const char *uuid, const char *scope, GError **error)
 {
-  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+  VmpMachines *driver = driver_of (self);
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (driver);
 
-  return iface->note_scope == NULL || iface->note_scope (self, uuid, scope, error);
+  return iface->note_scope == NULL || iface->note_scope (driver, uuid, scope, error);
 }
 
 gboolean
@@ -460,79 +514,113 @@ vmp_machines_check_available (VmpMachines *self, GError **error)
 const char *
 vmp_machines_get_driver (VmpMachines *self)
 {
-  return VMP_MACHINES_GET_IFACE (self)->get_driver (self);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->get_driver (driver);
 }
 
 const char *
 vmp_machines_get_uri (VmpMachines *self)
 {
-  return VMP_MACHINES_GET_IFACE (self)->get_uri (self);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->get_uri (driver);
 }
 
 const char *
 vmp_machines_get_version (VmpMachines *self)
 {
-  return VMP_MACHINES_GET_IFACE (self)->get_version (self);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->get_version (driver);
 }
 
 gboolean
 vmp_machines_is_available (VmpMachines *self)
 {
-  return VMP_MACHINES_GET_IFACE (self)->is_available (self);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->is_available (driver);
 }
 
 const char *const *
 vmp_machines_get_features (VmpMachines *self)
 {
-  return VMP_MACHINES_GET_IFACE (self)->get_features (self);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->get_features (driver);
 }
 
 /* The networks that an adapter can be connected to, as interface.md writes them. */
 GStrv
 vmp_machines_list_networks (VmpMachines *self)
 {
-  return VMP_MACHINES_GET_IFACE (self)->list_networks (self);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->list_networks (driver);
 }
 
 /* The manager's own directories. */
 GStrv
 vmp_machines_list_roots (VmpMachines *self)
 {
-  return VMP_MACHINES_GET_IFACE (self)->list_roots (self);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->list_roots (driver);
+}
+
+/* Takes @machines as the driver has them. */
+static GPtrArray *
+put_all_in_scope (VmpMachines *self, GPtrArray *machines)
+{
+  for (guint i = 0; i < machines->len; i++)
+    g_ptr_array_index (machines, i) = put_in_scope (self, g_ptr_array_index (machines, i));
+  return machines;
 }
 
 /* All machines, each a reference. */
 GPtrArray *
 vmp_machines_list (VmpMachines *self)
 {
-  GPtrArray *machines = VMP_MACHINES_GET_IFACE (self)->list (self);
-
-  for (guint i = 0; i < machines->len; i++)
-    g_ptr_array_index (machines, i) = put_in_scope (self, g_ptr_array_index (machines, i));
-  return machines;
+  return put_all_in_scope (self, vmp_inventory_list (get_inventory (self)));
 }
 
 /* A reference, or NULL. */
 VmpMachine *
 vmp_machines_lookup (VmpMachines *self, const char *uuid)
 {
-  VmpMachine *machine = VMP_MACHINES_GET_IFACE (self)->lookup (self, uuid);
+  VmpMachine *machine = vmp_inventory_peek (get_inventory (self), uuid);
 
-  return machine != NULL ? put_in_scope (self, machine) : NULL;
+  return machine != NULL ? put_in_scope (self, vmp_machine_ref (machine)) : NULL;
+}
+
+/* Those with that name, and the one with that id, in letters of either case; each a reference. */
+GPtrArray *
+vmp_machines_find (VmpMachines *self, const char *name_or_uuid)
+{
+  GPtrArray *found = vmp_inventory_list_named (get_inventory (self), name_or_uuid);
+  g_autofree char *uuid = g_ascii_strdown (name_or_uuid, -1);
+  VmpMachine *machine = vmp_inventory_peek (get_inventory (self), uuid);
+
+  if (machine != NULL && !g_ptr_array_find (found, machine, NULL))
+    g_ptr_array_add (found, vmp_machine_ref (machine));
+  return put_all_in_scope (self, found);
 }
 
 /* Takes a machine that was just defined into the inventory. */
 gboolean
 vmp_machines_load (VmpMachines *self, const char *uuid, GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->load (self, uuid, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->load (driver, uuid, error);
 }
 
 /* Takes a machine that was removed out of the inventory. */
 void
 vmp_machines_forget (VmpMachines *self, const char *uuid)
 {
-  VMP_MACHINES_GET_IFACE (self)->forget (self, uuid);
+  vmp_inventory_drop (get_inventory (self), uuid);
 }
 
 /* Does @path, a file of a machine's configuration, lie in the manager's own place? Any other is
@@ -540,23 +628,28 @@ vmp_machines_forget (VmpMachines *self, const char *uuid)
 gboolean
 vmp_machines_owns_path (VmpMachines *self, const char *path)
 {
-  return VMP_MACHINES_GET_IFACE (self)->owns_path (self, path);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->owns_path (driver, path);
 }
 
 /* Can files be made in @folder, which a caller chose? */
 gboolean
 vmp_machines_check_target (VmpMachines *self, const char *folder, GError **error)
 {
-  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+  VmpMachines *driver = driver_of (self);
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (driver);
 
-  return iface->check_target == NULL || iface->check_target (self, folder, error);
+  return iface->check_target == NULL || iface->check_target (driver, folder, error);
 }
 
 /* Opens a file of the manager's own place for reading. Blocking. */
 int
 vmp_machines_open_file (VmpMachines *self, const char *path, GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->open_file (self, path, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->open_file (driver, path, error);
 }
 
 /* Removes a machine; with @delete_storage its files in the manager's place too, save for those in
@@ -565,7 +658,9 @@ gboolean
 vmp_machines_remove (VmpMachines *self, VmpMachine *machine, gboolean delete_storage,
                      GPtrArray *spared, GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->remove (self, machine, delete_storage, spared, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->remove (driver, machine, delete_storage, spared, error);
 }
 
 /* Makes the place for the new machine @uuid called @name, with a name that @token makes unguessable.
@@ -574,7 +669,9 @@ VmpPlace *
 vmp_machines_begin (VmpMachines *self, const char *token, const char *uuid, const char *name,
                     GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->begin (self, token, uuid, name, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->begin (driver, token, uuid, name, error);
 }
 
 /* Makes an empty file for the package member @member; @final_path is where it will lie. Blocking. */
@@ -582,21 +679,27 @@ int
 vmp_machines_create_file (VmpMachines *self, VmpPlace *place, const char *member,
                           char **final_path, GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->create_file (self, place, member, final_path, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->create_file (driver, place, member, final_path, error);
 }
 
 /* The same file again, for reading alone. Blocking. */
 int
 vmp_machines_reopen_file (VmpMachines *self, VmpPlace *place, const char *member, GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->reopen_file (self, place, member, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->reopen_file (driver, place, member, error);
 }
 
 gboolean
 vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, VmpDomain *domain,
                                   GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->write_configuration (self, place, domain, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->write_configuration (driver, place, domain, error);
 }
 
 /* Where the saved state is not the member "state.save" of the place, because it is used where it lies
@@ -604,7 +707,9 @@ vmp_machines_write_configuration (VmpMachines *self, VmpPlace *place, VmpDomain 
 gboolean
 vmp_machines_set_state_path (VmpMachines *self, VmpPlace *place, const char *path, GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->set_state_path (self, place, path, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->set_state_path (driver, place, path, error);
 }
 
 /* Adds a snapshot to the machine that is being made, once its configuration is written, and parents
@@ -614,12 +719,13 @@ gboolean
 vmp_machines_add_snapshot (VmpMachines *self, VmpPlace *place, VmpSnapshot *snapshot,
                            GError **error)
 {
-  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+  VmpMachines *driver = driver_of (self);
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (driver);
 
   if (iface->add_snapshot == NULL)
     return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
                           _ ("The manager “%s” keeps no snapshots"), vmp_machines_get_id (self));
-  return iface->add_snapshot (self, place, snapshot, error);
+  return iface->add_snapshot (driver, place, snapshot, error);
 }
 
 /* Where the manager's saved states are libvirt's save files: the ways in which their memory may be
@@ -628,15 +734,18 @@ vmp_machines_add_snapshot (VmpMachines *self, VmpPlace *place, VmpSnapshot *snap
 const char *const *
 vmp_machines_get_state_formats (VmpMachines *self)
 {
-  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (self);
+  VmpMachines *driver = driver_of (self);
+  VmpMachinesInterface *iface = VMP_MACHINES_GET_IFACE (driver);
 
-  return iface->get_state_formats != NULL ? iface->get_state_formats (self) : NULL;
+  return iface->get_state_formats != NULL ? iface->get_state_formats (driver) : NULL;
 }
 
 gboolean
 vmp_machines_sync (VmpMachines *self, VmpPlace *place, GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->sync (self, place, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->sync (driver, place, error);
 }
 
 /* What vmp_machines_undo() needs to take the place back, before or after it was defined; a{sv},
@@ -644,7 +753,9 @@ vmp_machines_sync (VmpMachines *self, VmpPlace *place, GError **error)
 GVariant *
 vmp_machines_describe (VmpMachines *self, VmpPlace *place)
 {
-  return VMP_MACHINES_GET_IFACE (self)->describe (self, place);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->describe (driver, place);
 }
 
 /* The one step that makes the machine exist; vmp_machines_describe() says before it, after
@@ -652,19 +763,25 @@ vmp_machines_describe (VmpMachines *self, VmpPlace *place)
 gboolean
 vmp_machines_define (VmpMachines *self, VmpPlace *place, GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->define (self, place, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->define (driver, place, error);
 }
 
 /* Frees @place; its files stay for define() or undo(). */
 void
 vmp_machines_end (VmpMachines *self, VmpPlace *place)
 {
-  VMP_MACHINES_GET_IFACE (self)->end (self, place);
+  VmpMachines *driver = driver_of (self);
+
+  VMP_MACHINES_GET_IFACE (driver)->end (driver, place);
 }
 
 /* Takes back what the job with that description made. Safe to repeat. Blocking. */
 gboolean
 vmp_machines_undo (VmpMachines *self, GVariant *description, GError **error)
 {
-  return VMP_MACHINES_GET_IFACE (self)->undo (self, description, error);
+  VmpMachines *driver = driver_of (self);
+
+  return VMP_MACHINES_GET_IFACE (driver)->undo (driver, description, error);
 }

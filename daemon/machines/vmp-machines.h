@@ -9,6 +9,7 @@
 
 #include "vmp-at.h"
 #include "vmp-domain.h"
+#include "vmp-inventory.h"
 #include "vmp-machine.h"
 #include "vmp-scopes.h"
 
@@ -35,9 +36,7 @@ struct _VmpMachinesInterface
   GStrv (*list_networks) (VmpMachines *self);
   GStrv (*list_roots) (VmpMachines *self);
 
-  GPtrArray *(*list) (VmpMachines *self);
-  VmpMachine *(*lookup) (VmpMachines *self, const char *uuid);
-  void (*forget) (VmpMachines *self, const char *uuid);
+  VmpInventory *(*get_inventory) (VmpMachines *self);
   gboolean (*load) (VmpMachines *self, const char *uuid, GError **error);
   gboolean (*has_remains) (VmpMachines *self, const char *uuid);
   void (*held) (VmpMachines *self, const char *uuid, gboolean held); /* may be NULL */
@@ -75,6 +74,7 @@ struct _VmpMachinesInterface
   gboolean (*undo) (VmpMachines *self, GVariant *description, GError **error);
 };
 
+void vmp_machines_hand_on (VmpMachines *self, VmpMachines *driver);
 const char *vmp_machines_get_id (VmpMachines *self);
 void vmp_machines_set_id (VmpMachines *self, const char *id);
 void vmp_machines_set_peers (VmpMachines *self, GPtrArray *managers);
@@ -91,6 +91,7 @@ GStrv vmp_machines_list_roots (VmpMachines *self);
 
 GPtrArray *vmp_machines_list (VmpMachines *self);
 VmpMachine *vmp_machines_lookup (VmpMachines *self, const char *uuid);
+GPtrArray *vmp_machines_find (VmpMachines *self, const char *name_or_uuid);
 gboolean vmp_machines_reserve (VmpMachines *self, const char *uuid, const char *name,
                                const char *const *macs, guint job, GError **error);
 gboolean vmp_machines_is_file_claimed (VmpMachines *self, const VmpFileId *id);
@@ -106,7 +107,8 @@ void vmp_machines_let_go (VmpMachines *self, const char *uuid);
 guint vmp_machines_get_holder (VmpMachines *self, const char *uuid);
 void vmp_machines_emit_added (VmpMachines *self, const char *uuid);
 void vmp_machines_emit_removed (VmpMachines *self, const char *uuid);
-void vmp_machines_emit_changed (VmpMachines *self, const char *uuid);
+void vmp_machines_emit_changed (VmpMachines *self, const char *uuid,
+                                const char *const *properties);
 void vmp_machines_emit_available (VmpMachines *self);
 gboolean vmp_machines_is_reserved (VmpMachines *self, const char *uuid);
 gboolean vmp_machines_check_available (VmpMachines *self, GError **error);

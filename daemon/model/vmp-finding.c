@@ -9,8 +9,6 @@
 #include "vmp-error.h"
 #include "vmp-name.h"
 
-/* Bounds on a list from a process that is not trusted. */
-
 static const struct
 {
   const char *name;

@@ -1,10 +1,10 @@
 /* The settings dictionaries of Export and Import: which keys there are, what each may hold, and
  * what counts as left out.
  *
- * A dictionary passes three gates. vmp_settings_new() takes what can be judged from the dictionary
- * alone: keys, types, sets of values, the form of paths. vmp_settings_check_supported() refuses
- * what is in the contract and not built. vmp_settings_fill() lays it over the pre-filled values,
- * once they are known: an element that still equals its pre-filled value counts as left out. */
+ * A dictionary passes two gates. vmp_settings_new() takes what can be judged from the dictionary
+ * alone: keys, types, sets of values, the form of paths. vmp_settings_fill() lays it over the
+ * pre-filled values, once they are known: an element that still equals its pre-filled value counts as
+ * left out. */
 #include "config.h"
 
 #include "vmp-settings.h"
@@ -16,11 +16,15 @@
 #include "vmp-error.h"
 #include "vmp-name.h"
 
+/* Of InstanceID: the UUID of a machine follows. */
+#define INSTANCE_PREFIX "vmport:"
+
 typedef enum
 {
   FORM_ANY,
   FORM_CONSTANT,  /* must equal the default */
   FORM_IDENTITY,  /* must equal the pre-filled value */
+  FORM_INSTANCE,  /* must besides be "vmport:" and a UUID, or empty */
   FORM_CHOICE,    /* one of a set */
   FORM_VM_NAME,
   FORM_SCOPE,     /* the name of a security scope, or empty */
@@ -35,54 +39,53 @@ typedef struct
   const char *fallback; /* GVariant text; NULL: absent unless given */
   Form form;
   const char *choices; /* "|a|b|" */
-  const char *built;   /* GVariant text of the values that this build honours; NULL: all of them */
 } Row;
 
 static const Row export_rows[] = {
-  { "Caption", "s", "'Virtual System Export Setting Data'", FORM_CONSTANT, NULL, NULL },
-  { "Description", "s", "'VMPort Virtual System Export Setting Data'", FORM_CONSTANT, NULL, NULL },
-  { "ElementName", "s", "'VMPort Virtual System Export Setting Data'", FORM_CONSTANT, NULL, NULL },
-  { "InstanceID", "s", "''", FORM_IDENTITY, NULL, NULL },
-  { "CopyVmStorage", "b", "true", FORM_ANY, NULL, NULL },
-  { "CopyVmRuntimeInformation", "b", "true", FORM_ANY, NULL, NULL },
-  { "CreateVmExportSubdirectory", "b", "false", FORM_ANY, NULL, NULL },
-  { "CopySnapshotConfiguration", "y", "0x00", FORM_NUMBER_TO, "3", NULL },
-  { "SnapshotVirtualSystem", "s", "''", FORM_ANY, NULL, NULL },
-  { "CaptureLiveState", "y", "0x00", FORM_NUMBER_TO, "2", "[0x00]" },
-  { "ExcludedVirtualHardDisks", "as", "[]", FORM_ANY, NULL, NULL },
-  { "Checksum", "s", "'fs-verity'", FORM_CHOICE, "|fs-verity|sha256|none|", NULL },
-  { "BandwidthLimit", "t", "0", FORM_ANY, NULL, NULL },
-  { "DiskFormat", "s", "'keep'", FORM_CHOICE, "|keep|qcow2|raw|vhdx|vmdk|", NULL },
-  { "IncludeRemovableMedia", "b", "false", FORM_ANY, NULL, NULL },
-  { "DirectoryFd", "h", NULL, FORM_ANY, NULL, NULL },
+  { "Caption", "s", "'Virtual System Export Setting Data'", FORM_CONSTANT, NULL },
+  { "Description", "s", "'VMPort Virtual System Export Setting Data'", FORM_CONSTANT, NULL },
+  { "ElementName", "s", "'VMPort Virtual System Export Setting Data'", FORM_CONSTANT, NULL },
+  { "InstanceID", "s", "''", FORM_INSTANCE, NULL },
+  { "CopyVmStorage", "b", "true", FORM_ANY, NULL },
+  { "CopyVmRuntimeInformation", "b", "true", FORM_ANY, NULL },
+  { "CreateVmExportSubdirectory", "b", "false", FORM_ANY, NULL },
+  { "CopySnapshotConfiguration", "y", "0x00", FORM_NUMBER_TO, "3" },
+  { "SnapshotVirtualSystem", "s", "''", FORM_ANY, NULL },
+  { "CaptureLiveState", "y", "0x00", FORM_NUMBER_TO, "2" },
+  { "ExcludedVirtualHardDisks", "as", "[]", FORM_ANY, NULL },
+  { "Checksum", "s", "'fs-verity'", FORM_CHOICE, "|fs-verity|sha256|none|" },
+  { "BandwidthLimit", "t", "0", FORM_ANY, NULL },
+  { "DiskFormat", "s", "'keep'", FORM_CHOICE, "|keep|qcow2|raw|vhdx|vmdk|" },
+  { "IncludeRemovableMedia", "b", "false", FORM_ANY, NULL },
+  { "DirectoryFd", "h", NULL, FORM_ANY, NULL },
 };
 
 static const Row import_rows[] = {
-  { "Caption", "s", "'Virtual System Import Setting Data'", FORM_CONSTANT, NULL, NULL },
-  { "Description", "s", "'VMPort Virtual System Import Setting Data'", FORM_CONSTANT, NULL, NULL },
-  { "ElementName", "s", "'VMPort Virtual System Import Setting Data'", FORM_CONSTANT, NULL, NULL },
-  { "InstanceID", "s", "''", FORM_IDENTITY, NULL, NULL },
-  { "CreateCopy", "b", "true", FORM_ANY, NULL, NULL },
-  { "GenerateNewId", "b", "true", FORM_ANY, NULL, NULL },
-  { "Name", "s", "''", FORM_VM_NAME, NULL, NULL },
-  { "SecurityScope", "s", "''", FORM_SCOPE, NULL, NULL },
-  { "CurrentResourcePaths", "as", "[]", FORM_IDENTITY, NULL, NULL },
-  { "SourceResourcePaths", "as", "[]", FORM_PATH, NULL, NULL },
-  { "TargetResourcePaths", "as", "[]", FORM_PATH, NULL, NULL },
-  { "SourceNetworkConnections", "as", "[]", FORM_IDENTITY, NULL, NULL },
-  { "TargetNetworkConnections", "as", "[]", FORM_ANY, NULL, NULL },
-  { "SourceVmDataRoot", "s", "''", FORM_PATH, NULL, NULL },
-  { "SourceSnapshotDataRoot", "s", "''", FORM_PATH, NULL, NULL },
-  { "SourceVhdDataRoot", "s", "''", FORM_PATH, NULL, NULL },
-  { "TargetVmDataRoot", "s", "''", FORM_PATH, NULL, NULL },
-  { "TargetSnapshotDataRoot", "s", "''", FORM_PATH, NULL, NULL },
-  { "TargetVhdDataRoot", "s", "''", FORM_PATH, NULL, NULL },
-  { "VerifyChecksums", "b", "true", FORM_ANY, NULL, NULL },
-  { "BandwidthLimit", "t", "0", FORM_ANY, NULL, NULL },
-  { "MacAddresses", "s", "'auto'", FORM_CHOICE, "|auto|generate|keep|keep-if-free|", NULL },
-  { "DropSavedState", "b", "false", FORM_ANY, NULL, NULL },
-  { "UnsafeDevices", "s", "'refuse'", FORM_CHOICE, "|refuse|strip|keep|", NULL },
-  { "DirectoryFd", "h", NULL, FORM_ANY, NULL, NULL },
+  { "Caption", "s", "'Virtual System Import Setting Data'", FORM_CONSTANT, NULL },
+  { "Description", "s", "'VMPort Virtual System Import Setting Data'", FORM_CONSTANT, NULL },
+  { "ElementName", "s", "'VMPort Virtual System Import Setting Data'", FORM_CONSTANT, NULL },
+  { "InstanceID", "s", "''", FORM_INSTANCE, NULL },
+  { "CreateCopy", "b", "true", FORM_ANY, NULL },
+  { "GenerateNewId", "b", "true", FORM_ANY, NULL },
+  { "Name", "s", "''", FORM_VM_NAME, NULL },
+  { "SecurityScope", "s", "''", FORM_SCOPE, NULL },
+  { "CurrentResourcePaths", "as", "[]", FORM_IDENTITY, NULL },
+  { "SourceResourcePaths", "as", "[]", FORM_PATH, NULL },
+  { "TargetResourcePaths", "as", "[]", FORM_PATH, NULL },
+  { "SourceNetworkConnections", "as", "[]", FORM_IDENTITY, NULL },
+  { "TargetNetworkConnections", "as", "[]", FORM_ANY, NULL },
+  { "SourceVmDataRoot", "s", "''", FORM_PATH, NULL },
+  { "SourceSnapshotDataRoot", "s", "''", FORM_PATH, NULL },
+  { "SourceVhdDataRoot", "s", "''", FORM_PATH, NULL },
+  { "TargetVmDataRoot", "s", "''", FORM_PATH, NULL },
+  { "TargetSnapshotDataRoot", "s", "''", FORM_PATH, NULL },
+  { "TargetVhdDataRoot", "s", "''", FORM_PATH, NULL },
+  { "VerifyChecksums", "b", "true", FORM_ANY, NULL },
+  { "BandwidthLimit", "t", "0", FORM_ANY, NULL },
+  { "MacAddresses", "s", "'auto'", FORM_CHOICE, "|auto|generate|keep|keep-if-free|" },
+  { "DropSavedState", "b", "false", FORM_ANY, NULL },
+  { "UnsafeDevices", "s", "'refuse'", FORM_CHOICE, "|refuse|strip|keep|" },
+  { "DirectoryFd", "h", NULL, FORM_ANY, NULL },
 };
 
 struct _VmpSettings
@@ -164,10 +167,37 @@ check_path (const char *key, const char *path, gboolean relative, GError **error
                : vmp_name_is_absolute (path))
     return TRUE;
   return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                        relative ? _ ("%s: “%s” is not a path without “.”, “..” and empty components")
-                                 : _ ("%s: “%s” is not an absolute path without “.”, “..” and empty "
-                                      "components"),
+                        relative ? _ ("%s: “%s” is not a path without “.”, “..”, empty components "
+                                      "and control characters")
+                                 : _ ("%s: “%s” is not an absolute path without “.”, “..”, empty "
+                                      "components and control characters"),
                         key, path);
+}
+
+/* "|a|b|" as a person reads it. */
+static char *
+show_choices (const Row *row)
+{
+  g_autofree char *inner = g_strndup (row->choices + 1, strlen (row->choices) - 2);
+  g_auto (GStrv) words = g_strsplit (inner, "|", -1);
+
+  return g_strjoinv (", ", words);
+}
+
+static gboolean
+set_read_only (const Row *row, GError **error)
+{
+  return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
+                        _ ("%s is read-only; leave it out or hand it back unchanged"), row->key);
+}
+
+/* Which machine it has to be is known once the directory has been read; what is no machine's now. */
+static gboolean
+is_instance (const char *text)
+{
+  return text[0] == '\0'
+         || (g_str_has_prefix (text, INSTANCE_PREFIX)
+             && vmp_name_is_uuid (text + strlen (INSTANCE_PREFIX)));
 }
 
 static gboolean
@@ -179,21 +209,23 @@ check_value (VmpSettings *self, const Row *row, GVariant *value, GError **error)
     {
     case FORM_CONSTANT:
       fallback = typed_default (row);
-      if (!g_variant_equal (fallback, value))
-        return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                              _ ("%s is read-only; leave it out or hand it back unchanged"),
-                              row->key);
-      return TRUE;
+      return g_variant_equal (fallback, value) || set_read_only (row, error);
+
+    case FORM_INSTANCE:
+      return is_instance (g_variant_get_string (value, NULL)) || set_read_only (row, error);
 
     case FORM_CHOICE:
       {
         const char *text = g_variant_get_string (value, NULL);
         g_autofree char *quoted = g_strdup_printf ("|%s|", text);
 
+        g_autofree char *choices = NULL;
+
         if (strchr (text, '|') == NULL && strstr (row->choices, quoted) != NULL)
           return TRUE;
+        choices = show_choices (row);
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                              _ ("%s: “%s” is not one of %s"), row->key, text, row->choices);
+                              _ ("%s: “%s” is not one of %s"), row->key, text, choices);
       }
 
     case FORM_NUMBER_TO:
@@ -308,50 +340,6 @@ vmp_settings_new (VmpSettingsKind kind, GVariant *given, GError **error)
   return g_steal_pointer (&self);
 }
 
-static gboolean
-is_built (const Row *row, GVariant *value)
-{
-  g_autoptr (GVariant) built = NULL;
-  g_autofree char *type = g_strconcat ("a", row->type, NULL);
-  g_autoptr (GError) error = NULL;
-
-  if (row->built == NULL)
-    return TRUE;
-  built = g_variant_parse (G_VARIANT_TYPE (type), row->built, NULL, NULL, &error);
-  g_assert_no_error (error);
-  for (gsize i = 0; i < g_variant_n_children (built); i++)
-    {
-      g_autoptr (GVariant) child = g_variant_get_child_value (built, i);
-
-      if (g_variant_equal (child, value))
-        return TRUE;
-    }
-  return FALSE;
-}
-
-/* Refuses a value that is in the contract and that this build does not honour: NotSupported,
- * naming the key. */
-gboolean
-vmp_settings_check_supported (VmpSettings *self, GError **error)
-{
-  gsize n;
-  const Row *rows = rows_of (self->kind, &n);
-
-  for (gsize i = 0; i < n; i++)
-    {
-      GVariant *value = g_hash_table_lookup (self->values, rows[i].key);
-      g_autofree char *shown = NULL;
-
-      if (value == NULL || is_built (&rows[i], value))
-        continue;
-      shown = g_variant_print (value, FALSE);
-      return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
-                            _ ("%s: this version of vmport does not support %s"), rows[i].key,
-                            shown);
-    }
-  return TRUE;
-}
-
 /* Does the mode that the other settings choose leave @key without a use? */
 static gboolean
 is_unused (VmpSettings *self, const char *key)
@@ -361,6 +349,9 @@ is_unused (VmpSettings *self, const char *key)
   if (self->kind == VMP_SETTINGS_IMPORT)
     return !vmp_settings_get_boolean (self, "CreateCopy") && g_str_has_prefix (key, "Target")
            && strcmp (key, "TargetNetworkConnections") != 0;
+  /* It is about a machine that runs, which this version does not export. */
+  if (strcmp (key, "CaptureLiveState") == 0)
+    return TRUE;
   mode = vmp_settings_get_byte (self, "CopySnapshotConfiguration");
   if (strcmp (key, "SnapshotVirtualSystem") == 0)
     return mode < 2;
@@ -420,12 +411,10 @@ vmp_settings_fill (VmpSettings *self, GVariant *prefilled, GError **error)
           g_hash_table_insert (self->values, (gpointer) rows[i].key, g_variant_ref (before));
           continue;
         }
-      if (rows[i].form == FORM_IDENTITY)
+      if (rows[i].form == FORM_IDENTITY || rows[i].form == FORM_INSTANCE)
         {
           if (!g_variant_equal (value, before))
-            return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER,
-                                  _ ("%s is read-only; leave it out or hand it back unchanged"),
-                                  rows[i].key);
+            return set_read_only (&rows[i], error);
           continue;
         }
       if (strcmp (rows[i].type, "as") == 0 && rows[i].fallback != NULL
@@ -442,25 +431,44 @@ vmp_settings_fill (VmpSettings *self, GVariant *prefilled, GError **error)
 GVariant *
 vmp_settings_defaults (VmpSettingsKind kind, const char *uuid)
 {
-  GVariantDict dict;
+  GVariantBuilder builder;
   gsize n;
   const Row *rows = rows_of (kind, &n);
 
-  g_variant_dict_init (&dict, NULL);
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
   for (gsize i = 0; i < n; i++)
-    if (rows[i].fallback != NULL)
+    if (uuid != NULL && rows[i].form == FORM_INSTANCE)
+      {
+        g_autofree char *instance = g_strconcat (INSTANCE_PREFIX, uuid, NULL);
+
+        g_variant_builder_add (&builder, "{sv}", rows[i].key, g_variant_new_string (instance));
+      }
+    else if (rows[i].fallback != NULL)
       {
         g_autoptr (GVariant) value = typed_default (&rows[i]);
 
-        g_variant_dict_insert_value (&dict, rows[i].key, value);
+        g_variant_builder_add (&builder, "{sv}", rows[i].key, value);
       }
-  if (uuid != NULL)
-    {
-      g_autofree char *instance_id = g_strdup_printf ("vmport:%s", uuid);
+  return g_variant_builder_end (&builder);
+}
 
-      g_variant_dict_insert (&dict, "InstanceID", "s", instance_id);
+/* @settings (a{sv}) in the order of the contract's table, for who reads them. a{sv}, floating. */
+GVariant *
+vmp_settings_sort (VmpSettingsKind kind, GVariant *settings)
+{
+  GVariantBuilder builder;
+  gsize n;
+  const Row *rows = rows_of (kind, &n);
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) value = g_variant_lookup_value (settings, rows[i].key, NULL);
+
+      if (value != NULL)
+        g_variant_builder_add (&builder, "{sv}", rows[i].key, value);
     }
-  return g_variant_dict_end (&dict);
+  return g_variant_builder_end (&builder);
 }
 
 /* The names of all keys, for tests and completions. */

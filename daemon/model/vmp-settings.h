@@ -16,10 +16,10 @@ typedef enum
 G_DECLARE_FINAL_TYPE (VmpSettings, vmp_settings, VMP, SETTINGS, GObject)
 
 VmpSettings *vmp_settings_new (VmpSettingsKind kind, GVariant *given, GError **error);
-gboolean vmp_settings_check_supported (VmpSettings *self, GError **error);
 GPtrArray *vmp_settings_list_unused (VmpSettings *self);
 gboolean vmp_settings_fill (VmpSettings *self, GVariant *prefilled, GError **error);
 GVariant *vmp_settings_defaults (VmpSettingsKind kind, const char *uuid);
+GVariant *vmp_settings_sort (VmpSettingsKind kind, GVariant *settings);
 GPtrArray *vmp_settings_list_keys (VmpSettingsKind kind);
 
 gboolean vmp_settings_is_given (VmpSettings *self, const char *key);

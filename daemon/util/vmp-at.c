@@ -68,6 +68,24 @@ vmp_at_open_absolute (const char *path, int flags, GError **error)
   return fd;
 }
 
+/* Opens a folder, relative beneath @dirfd, or absolute where that is -1. One that may be written into
+ * but not listed can still take a package: it is opened as a handle. */
+int
+vmp_at_open_folder (int dirfd, const char *path, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  int fd;
+
+  if (dirfd >= 0)
+    return vmp_at_open (dirfd, path, O_RDONLY | O_DIRECTORY, 0, error);
+  fd = vmp_at_open_absolute (path, O_RDONLY | O_DIRECTORY, &local_error);
+  if (fd < 0 && g_error_matches (local_error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED))
+    fd = vmp_at_open_absolute (path, O_PATH | O_DIRECTORY, NULL);
+  if (fd < 0)
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  return fd;
+}
+
 /* The absolute path by which this process reaches the directory that it has open, or NULL: it may
  * have been removed, be out of this process' reach, or be of another mount namespace. */
 char *
@@ -231,8 +249,9 @@ remove_empty (int dirfd, const char *name, guint depth, GError **error)
       const char *child = g_ptr_array_index (names, i);
       struct stat st;
 
-      if (depth == MAX_EMPTY_DEPTH || fstatat (fd, child, &st, AT_SYMLINK_NOFOLLOW) < 0
-          || !S_ISDIR (st.st_mode))
+      if (fstatat (fd, child, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), child);
+      if (depth == MAX_EMPTY_DEPTH || !S_ISDIR (st.st_mode))
         return TRUE;
       if (!remove_empty (fd, child, depth + 1, error))
         return FALSE;
@@ -275,6 +294,26 @@ vmp_at_sync (int dirfd, const char *path, GError **error)
   if (fsync (fd) < 0)
     return vmp_error_set_errno (error, errno, _ ("Cannot flush “%s”"), path);
   return TRUE;
+}
+
+/* Flushes a folder that is open; @path names it to people. One that may not be listed cannot be flushed
+ * (EBADF); its file system still journals what was done in it in order with what was flushed before. */
+gboolean
+vmp_at_flush_folder (int fd, const char *path, GError **error)
+{
+  if (fsync (fd) < 0 && errno != EBADF)
+    return vmp_error_set_errno (error, errno, _ ("Cannot flush the folder of “%s”"), path);
+  return TRUE;
+}
+
+/* Flushes the folders that lead from @dirfd to @path, @dirfd among them: what was made on the way. */
+gboolean
+vmp_at_sync_way (int dirfd, const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+
+  return vmp_at_sync (dirfd, folder, error)
+         && (strcmp (folder, ".") == 0 || vmp_at_sync_way (dirfd, folder, error));
 }
 
 /* Flushes the folders of a tree, deepest first; whoever wrote a file in it has flushed that. */
@@ -424,15 +463,34 @@ vmp_fd_write_all (int fd, const void *data, gsize size, const char *what, GError
   return TRUE;
 }
 
-/* Makes a new file with @content, flushed; one that is there already is an error. */
-gboolean
-vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error)
+static int
+write_new (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error)
 {
   vmp_autofd int fd = vmp_at_open (dirfd, path, O_WRONLY | O_CREAT | O_EXCL, mode, error);
   gsize size;
   const void *data = g_bytes_get_data (content, &size);
 
   if (fd < 0 || !vmp_fd_write_all (fd, data, size, path, error))
+    return -1;
+  return vmp_fd_steal (&fd);
+}
+
+/* Makes a new file with @content, which somebody else flushes; one that is there already is an error. */
+gboolean
+vmp_at_write_unflushed (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error)
+{
+  vmp_autofd int fd = write_new (dirfd, path, content, mode, error);
+
+  return fd >= 0;
+}
+
+/* The same, flushed. */
+gboolean
+vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error)
+{
+  vmp_autofd int fd = write_new (dirfd, path, content, mode, error);
+
+  if (fd < 0)
     return FALSE;
   if (fsync (fd) < 0)
     return vmp_error_set_errno (error, errno, _ ("Cannot flush “%s”"), path);

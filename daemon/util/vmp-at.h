@@ -9,6 +9,7 @@
 
 int vmp_at_open (int dirfd, const char *path, int flags, mode_t mode, GError **error);
 int vmp_at_open_absolute (const char *path, int flags, GError **error);
+int vmp_at_open_folder (int dirfd, const char *path, GError **error);
 char *vmp_at_find_path (int dirfd);
 gboolean vmp_at_mkdir (int dirfd, const char *name, mode_t mode, GError **error);
 gboolean vmp_at_mkdir_parents (int dirfd, const char *path, mode_t mode, GError **error);
@@ -19,11 +20,15 @@ gboolean vmp_at_unlink (int dirfd, const char *path, GError **error);
 gboolean vmp_at_remove_tree (int dirfd, const char *name, GError **error);
 gboolean vmp_at_remove_empty_tree (int dirfd, const char *name, GError **error);
 gboolean vmp_at_sync (int dirfd, const char *path, GError **error);
+gboolean vmp_at_flush_folder (int fd, const char *path, GError **error);
+gboolean vmp_at_sync_way (int dirfd, const char *path, GError **error);
 gboolean vmp_at_sync_folders (int dirfd, const char *path, GError **error);
 GPtrArray *vmp_at_list (int dirfd, const char *path, guint max, GError **error);
 GBytes *vmp_at_read (int dirfd, const char *path, gsize max, GError **error);
 GBytes *vmp_fd_read_all (int fd, gsize max, const char *what, GError **error);
 gboolean vmp_fd_write_all (int fd, const void *data, gsize size, const char *what, GError **error);
+gboolean vmp_at_write_unflushed (int dirfd, const char *path, GBytes *content, mode_t mode,
+                                 GError **error);
 gboolean vmp_at_write (int dirfd, const char *path, GBytes *content, mode_t mode, GError **error);
 gboolean vmp_at_replace (int dirfd, const char *name, GBytes *content, mode_t mode, GError **error);
 

@@ -3,7 +3,11 @@
  *
  * The file goes by in pieces. Each is read, searched for zeros, hashed and written in one go by one of
  * several lanes, while the thread that runs the copy walks over the extents ahead of them, and behind
- * them puts the digests together in the order of the file. */
+ * them puts the digests together in the order of the file.
+ *
+ * The file system alone says what is data, of a qcow2 file too. What an image counts as allocated is
+ * the data of its file, to within a cluster (measured on the disk of a guest), and a table that a stranger
+ * has written would decide what arrives. */
 #include "config.h"
 
 #include "vmp-copier.h"
@@ -335,13 +339,8 @@ collect (Copy *copy, VmpPiece *piece, GError **error)
       || (copy->sha256 != NULL && !sha256_update (copy, piece->buffer, piece->size, error)))
     return FALSE;
   for (guint64 pos = 0; copy->verity != NULL && pos < piece->size; pos += BLOCK)
-    {
-      const guint8 *hash = piece->hashes + pos / BLOCK * VMP_SHA256_SIZE;
-
-      vmp_verity_add_block (copy->verity, hash, MIN (BLOCK, piece->size - pos));
-      if (memcmp (hash, copy->zero_hash, VMP_SHA256_SIZE) != 0)
-        vmp_locator_add (copy->locator, (piece->offset + pos) / BLOCK, hash);
-    }
+    vmp_verity_add_block (copy->verity, piece->hashes + pos / BLOCK * VMP_SHA256_SIZE,
+                          MIN (BLOCK, piece->size - pos));
   copy->done += piece->payload;
   drop_behind (copy, piece->offset + piece->size);
   vmp_lanes_release (copy->lanes);
@@ -562,6 +561,7 @@ prepare_digests (Copy *copy, VmpCopierFlags flags, GError **error)
 
       copy->verity = vmp_verity_new ();
       copy->locator = vmp_locator_new (copy->size);
+      vmp_verity_set_locator (copy->verity, copy->locator);
       vmp_hasher_run (hasher, zero_bytes, BLOCK, copy->zero_hash);
     }
   if ((flags & VMP_COPIER_SHA256) != 0)

@@ -244,6 +244,11 @@ open_both (Run *run, GError **error)
     return vmp_error_set (error, VMPORT_ERROR_FAILED,
                           _ ("QEMU has less of %s than there should be"), fill->what);
   run->next = run->extent_end = fill->offset;
+  if (fill->verity != NULL)
+    {
+      fill->locator = vmp_locator_new (fill->size);
+      vmp_verity_set_locator (fill->verity, fill->locator);
+    }
   if (fill->target >= 0)
     {
       run->target
@@ -264,11 +269,18 @@ open_both (Run *run, GError **error)
   return TRUE;
 }
 
-void
-vmp_fill_clear (VmpFill *fill)
+static void
+close_sockets (VmpFill *fill)
 {
   vmp_fd_clear (&fill->source);
   vmp_fd_clear (&fill->target);
+}
+
+void
+vmp_fill_clear (VmpFill *fill)
+{
+  close_sockets (fill);
+  g_clear_pointer (&fill->locator, vmp_locator_free);
 }
 
 gboolean
@@ -281,7 +293,7 @@ vmp_fill_run (VmpFill *fill, VmpPace *pace, guint64 *copied, GError **error)
 
   if (ok)
     hash (&run, NULL, 0, fill->size);
-  vmp_fill_clear (fill);
+  close_sockets (fill);
   *copied = run.copied;
   return ok;
 }

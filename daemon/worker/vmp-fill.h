@@ -18,6 +18,7 @@ typedef struct
   guint64 most;      /* data that there can be; 0: any */
   guint64 insert;    /* how much later everything is in @file, without @target */
   VmpVerity *verity; /* gets what @file holds as it is written, without @target; or NULL */
+  VmpLocator *locator; /* of the same; made by the run */
   const char *what;  /* as errors call it */
 } VmpFill;
 
@@ -25,7 +26,7 @@ typedef struct
 #define VMP_FILL_SOURCE "source"
 #define VMP_FILL_TARGET "target"
 
-/* Closes the sockets. */
+/* Closes the sockets, and frees the locator, which the digest still uses until it is finished. */
 void vmp_fill_clear (VmpFill *fill);
 
 /* Moves what is allocated, and leaves out zeros; counts its bytes in @pace and @copied. Does not flush

@@ -57,10 +57,10 @@ write_head (int member, GBytes *head, const char *what, GError **error)
 
 gboolean
 vmp_member_fill (int member, const char *name, int source, int target, GVariant *options,
-                 VmpPace *pace, guint64 *copied, char **verity, GError **error)
+                 VmpPace *pace, guint64 *copied, char **verity, char **locator, GError **error)
 {
   g_autoptr (VmpVerity) hashing = NULL;
-  gboolean wanted = FALSE;
+  gboolean wanted = FALSE, ok;
   g_autofree char *quoted = g_strdup_printf (_ ("“%s”"), name);
   g_autoptr (GError) local_error = NULL;
   g_autoptr (GBytes) head = make_head (options, quoted, &local_error);
@@ -70,7 +70,7 @@ vmp_member_fill (int member, const char *name, int source, int target, GVariant 
   g_variant_lookup (options, "Size", "t", &fill.size);
   g_variant_lookup (options, "Most", "t", &fill.most);
   g_variant_lookup (options, "Verity", "b", &wanted);
-  *verity = NULL;
+  *verity = *locator = NULL;
   fill.insert = head != NULL ? g_bytes_get_size (head) : 0;
   vmp_pace_set_place (pace, "Copying", name);
   if (local_error != NULL)
@@ -82,10 +82,13 @@ vmp_member_fill (int member, const char *name, int source, int target, GVariant 
   /* What QEMU writes, or a head goes before, is read again once it is there. */
   if (wanted && target < 0 && head == NULL)
     fill.verity = hashing = vmp_verity_new ();
-  if (!vmp_fill_run (&fill, pace, copied, error)
-      || (head != NULL && !write_head (member, head, quoted, error)))
-    return FALSE;
-  if (hashing != NULL)
-    *verity = vmp_verity_finish (hashing);
-  return TRUE;
+  ok = vmp_fill_run (&fill, pace, copied, error)
+       && (head == NULL || write_head (member, head, quoted, error));
+  if (ok && hashing != NULL)
+    {
+      *verity = vmp_verity_finish (hashing);
+      *locator = fill.size > 0 ? vmp_locator_to_text (fill.locator) : NULL;
+    }
+  vmp_fill_clear (&fill);
+  return ok;
 }

@@ -54,7 +54,8 @@ typedef struct
   VmpPackageCopies *copies;
   VmpPackageFile *file;
   int source;   /* not owned; -1: the member is there already */
-  char *verity; /* of such a one, where it is known */
+  char *verity; /* of such a one, where it is known… */
+  char *locator; /* …and this, too */
   GBytes *patch_bytes;
   VmpCopierPatch patch;
   guint64 insert;
@@ -68,6 +69,7 @@ member_free (gpointer data)
 
   g_clear_pointer (&member->patch_bytes, g_bytes_unref);
   g_free (member->verity);
+  g_free (member->locator);
   g_free (member);
 }
 
@@ -125,7 +127,7 @@ vmp_package_copies_add (VmpPackageCopies *self, int source, VmpPackageFile *file
 
 void
 vmp_package_copies_add_filled (VmpPackageCopies *self, VmpPackageFile *file, guint64 copied,
-                               const char *verity)
+                               const char *verity, const char *locator)
 {
   Member *member = g_new0 (Member, 1);
 
@@ -134,6 +136,7 @@ vmp_package_copies_add_filled (VmpPackageCopies *self, VmpPackageFile *file, gui
   member->source = -1;
   member->copied = copied;
   member->verity = g_strdup (verity);
+  member->locator = g_strdup (locator);
   g_ptr_array_add (self->members, member);
 }
 
@@ -163,6 +166,7 @@ read_filled (VmpPackageCopies *self, Member *member, GError **error)
   if ((flags & VMP_COPIER_VERITY) != 0 && member->verity != NULL)
     {
       file->verity = g_strdup (member->verity);
+      file->locator = g_strdup (member->locator);
       flags &= ~VMP_COPIER_VERITY;
     }
   if (flags == VMP_COPIER_NONE)
@@ -210,12 +214,11 @@ write_member (gpointer item, gpointer data, GError **error)
 }
 
 static gboolean
-sync_member (gpointer item, gpointer data, GError **error)
+sync_file (gpointer item, gpointer data, GError **error)
 {
   VmpPackageCopies *self = data;
-  VmpPackageFile *file = item;
 
-  return vmp_at_sync (self->staging, file->name, error);
+  return vmp_at_sync (self->staging, item, error);
 }
 
 static void
@@ -243,10 +246,18 @@ vmp_package_copies_run (VmpPackageCopies *self, guint64 *copied, guint64 *cloned
 /* After the last copy, so that the kernel has written most of it back by then; all at once, so that
  * the file system's journal is written for all of them together. */
 gboolean
-vmp_package_copies_sync (VmpPackageCopies *self, VmpPackage *package, GError **error)
+vmp_package_copies_sync (VmpPackageCopies *self, VmpPackage *package, gboolean with_sums,
+                         GError **error)
 {
+  GPtrArray *files = vmp_package_get_files (package);
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+
+  for (guint i = 0; i < files->len; i++)
+    g_ptr_array_add (names, ((VmpPackageFile *) g_ptr_array_index (files, i))->name);
+  if (with_sums)
+    g_ptr_array_add (names, (gpointer) VMP_PACKAGE_SHA256SUMS);
+  g_ptr_array_add (names, (gpointer) VMP_PACKAGE_DESCRIPTOR);
   vmp_pace_set_place (self->pace, "Syncing", "");
   return vmp_pace_step (0, self->pace, error)
-         && vmp_batch_run (vmp_package_get_files (package), VMP_BATCH_FILES, sync_member, self,
-                           stop_pace, self->pace, error);
+         && vmp_batch_run (names, VMP_BATCH_FILES, sync_file, self, stop_pace, self->pace, error);
 }

@@ -21,12 +21,14 @@ gboolean vmp_package_copies_add (VmpPackageCopies *self, int source, VmpPackageF
 /* One that somebody else has filled, for which @copied bytes were moved; @verity is its digest, or
  * NULL where it has to be read for that. */
 void vmp_package_copies_add_filled (VmpPackageCopies *self, VmpPackageFile *file, guint64 copied,
-                                    const char *verity);
+                                    const char *verity, const char *locator);
 /* Fills in what the files of the package come to. */
 gboolean vmp_package_copies_run (VmpPackageCopies *self, guint64 *copied, guint64 *cloned,
                                  GError **error);
-/* Flushes all files of the package, other members included. */
-gboolean vmp_package_copies_sync (VmpPackageCopies *self, VmpPackage *package, GError **error);
+/* Flushes all files of the package, other members included, and the descriptor, and @with_sums
+ * SHA256SUMS. */
+gboolean vmp_package_copies_sync (VmpPackageCopies *self, VmpPackage *package, gboolean with_sums,
+                                  GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpPackageCopies, vmp_package_copies_free)
 

@@ -1,4 +1,4 @@
-/* Writes a package into a folder of the caller's, and takes one back.
+/* Writes a package into a folder of the caller's.
  *
  * Everything is made under .vmport-<token>. Where the package's folder was missing, that staging
  * folder lies beside it and becomes it by one rename; where an empty one was there, the staging
@@ -18,6 +18,7 @@
 #include "vmp-copier.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-mark.h"
 #include "vmp-name.h"
 #include "vmp-package-copies.h"
 #include "vmp-verity.h"
@@ -33,7 +34,8 @@ struct _VmpPackageWriter
   char *temporary;
   gboolean in_the_way; /* there is something of that name, and it is no folder */
   gboolean made; /* the folder is made by the export */
-  struct stat staging_st;
+  VmpMark place; /* of the folder that the staging folder is made in */
+  VmpMark mark;  /* of the staging folder */
   GPtrArray *entries; /* names in the staging folder */
   GHashTable *filled; /* members that are there before the package is written */
 };
@@ -41,7 +43,8 @@ struct _VmpPackageWriter
 typedef struct
 {
   guint64 copied;
-  char *verity; /* or NULL */
+  char *verity;  /* or NULL */
+  char *locator; /* the same */
 } Filled;
 
 static void
@@ -50,6 +53,7 @@ filled_free (gpointer data)
   Filled *filled = data;
 
   g_free (filled->verity);
+  g_free (filled->locator);
   g_free (filled);
 }
 
@@ -66,27 +70,6 @@ vmp_package_writer_free (VmpPackageWriter *self)
   g_clear_pointer (&self->entries, g_ptr_array_unref);
   g_clear_pointer (&self->filled, g_hash_table_unref);
   g_free (self);
-}
-
-/* A folder that one may write into but not list can still take a package. */
-static int
-open_parent (int dirfd, const char *path, GError **error)
-{
-  g_autoptr (GError) local_error = NULL;
-  int fd;
-
-  if (dirfd >= 0)
-    return vmp_at_open (dirfd, path, O_RDONLY | O_DIRECTORY, 0, error);
-  fd = vmp_at_open_absolute (path, O_RDONLY | O_DIRECTORY, &local_error);
-  if (fd < 0 && g_error_matches (local_error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED))
-    {
-      fd = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-      if (fd >= 0)
-        return fd;
-    }
-  if (fd < 0)
-    g_propagate_error (error, g_steal_pointer (&local_error));
-  return fd;
 }
 
 static gboolean
@@ -121,7 +104,7 @@ find_place (VmpPackageWriter *self, const char *directory, int directory_fd,
       self->result = g_strdup (self->path);
       parent_path = g_path_get_dirname (self->path);
       self->name = g_path_get_basename (self->path);
-      self->parent = open_parent (-1, parent_path, error);
+      self->parent = vmp_at_open_folder (-1, parent_path, error);
       if (self->parent < 0)
         {
           g_prefix_error (error, _ ("The folder that the package goes into: "));
@@ -171,7 +154,8 @@ make_staging (VmpPackageWriter *self, GError **error)
                                 self->path);
   self->staging = openat (where, self->temporary,
                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (self->staging < 0 || fstat (self->staging, &self->staging_st) < 0)
+  if (self->staging < 0 || !vmp_mark_read (where, &self->place)
+      || !vmp_mark_read (self->staging, &self->mark))
     {
       vmp_error_set_errno (error, errno, _ ("Cannot open the new folder for “%s”"), self->path);
       unlinkat (where, self->temporary, AT_REMOVEDIR);
@@ -205,6 +189,7 @@ vmp_package_writer_examine (const char *directory, int directory_fd, const char 
   g_autoptr (VmpPackageWriter) self = g_new0 (VmpPackageWriter, 1);
   g_autofree char *base = NULL;
   VmpSpace space;
+  VmpMark mark;
   GVariantDict place;
   int where;
 
@@ -220,7 +205,13 @@ vmp_package_writer_examine (const char *directory, int directory_fd, const char 
     }
   if (!vmp_fd_get_space (where, &space, error))
     return NULL;
+  if (!vmp_mark_read (where, &mark))
+    {
+      vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), self->path);
+      return NULL;
+    }
   g_variant_dict_init (&place, NULL);
+  g_variant_dict_insert_value (&place, "Place", vmp_mark_to_variant (&mark));
   g_variant_dict_insert (&place, "Free", "t", space.free_bytes);
   g_variant_dict_insert (&place, "Device", "t", space.device);
   g_variant_dict_insert (&place, "CanShare", "b", space.can_share);
@@ -239,8 +230,8 @@ vmp_package_writer_get_place (VmpPackageWriter *self)
   g_variant_dict_init (&place, NULL);
   g_variant_dict_insert (&place, "Path", "s", self->result);
   g_variant_dict_insert (&place, "Made", "b", self->made);
-  g_variant_dict_insert (&place, "Device", "t", (guint64) self->staging_st.st_dev);
-  g_variant_dict_insert (&place, "Inode", "t", (guint64) self->staging_st.st_ino);
+  g_variant_dict_insert_value (&place, "Place", vmp_mark_to_variant (&self->place));
+  g_variant_dict_insert_value (&place, "Mark", vmp_mark_to_variant (&self->mark));
   return g_variant_dict_end (&place);
 }
 
@@ -267,6 +258,17 @@ vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint6
   g_hash_table_replace (self->filled, g_strdup (name), filled);
 }
 
+/* …and this finds a damaged block of it; @locator may be NULL. */
+void
+vmp_package_writer_note_locator (VmpPackageWriter *self, const char *name, const char *locator)
+{
+  Filled *filled = g_hash_table_lookup (self->filled, name);
+
+  g_return_if_fail (filled != NULL);
+  g_free (filled->locator);
+  filled->locator = g_strdup (locator);
+}
+
 static char *
 sha256_of (const void *data, gsize size)
 {
@@ -288,7 +290,7 @@ write_text (VmpPackageWriter *self, VmpPackageFile *file, const char *text, VmpC
   gsize size = strlen (text);
   g_autoptr (GBytes) content = g_bytes_new (text, size);
 
-  if (!vmp_at_write (self->staging, file->name, content, 0600, error))
+  if (!vmp_at_write_unflushed (self->staging, file->name, content, 0600, error))
     return FALSE;
   file->size = file->allocated = size;
   if ((flags & VMP_COPIER_VERITY) != 0)
@@ -339,7 +341,7 @@ write_sums (VmpPackageWriter *self, VmpPackage *package, GError **error)
                               escaped);
     }
   content = g_bytes_new (sums->str, sums->len);
-  return vmp_at_write (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
+  return vmp_at_write_unflushed (self->staging, VMP_PACKAGE_SHA256SUMS, content, 0600, error);
 }
 
 static gboolean
@@ -368,18 +370,18 @@ list_entries (VmpPackageWriter *self, GVariantDict *result, GError **error)
   self->entries = vmp_at_list (self->staging, ".", G_MAXUINT, error);
   if (self->entries == NULL)
     return FALSE;
-  g_variant_builder_init (&entries, G_VARIANT_TYPE ("a(stt)"));
+  g_variant_builder_init (&entries, G_VARIANT_TYPE ("a(s" VMP_MARK_TYPE ")"));
   for (guint i = 0; i < self->entries->len; i++)
     {
       const char *name = g_ptr_array_index (self->entries, i);
-      struct stat st;
+      VmpMark mark;
 
-      if (fstatat (self->staging, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+      if (!vmp_mark_read_at (self->staging, name, &mark))
         {
           g_variant_builder_clear (&entries);
           return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), name);
         }
-      g_variant_builder_add (&entries, "(stt)", name, (guint64) st.st_dev, (guint64) st.st_ino);
+      g_variant_builder_add (&entries, "(s@" VMP_MARK_TYPE ")", name, vmp_mark_to_variant (&mark));
     }
   g_variant_dict_insert_value (result, "Entries", g_variant_builder_end (&entries));
   return TRUE;
@@ -450,7 +452,8 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
         return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "“%s” is not planned", name);
       if (filled != NULL)
         {
-          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity);
+          vmp_package_copies_add_filled (copies, file, filled->copied, filled->verity,
+                                         filled->locator);
           continue;
         }
       source = vmp_sources_get_fd (sources, id, error);
@@ -459,15 +462,16 @@ write_all (VmpPackageWriter *self, VmpSources *sources, VmpPace *pace, VmpPackag
       if (!vmp_package_copies_add (copies, source, file, member_options, error))
         return FALSE;
     }
-  if (!vmp_package_copies_run (copies, &copied, &cloned, error)
-      || !vmp_package_copies_sync (copies, package, error))
+  if (!vmp_package_copies_run (copies, &copied, &cloned, error))
     return FALSE;
   if ((flags & VMP_COPIER_SHA256) != 0 && !write_sums (self, package, error))
     return FALSE;
   limit_locators (package);
   xml = vmp_package_to_xml (package);
   descriptor = g_bytes_new (xml, strlen (xml));
-  if (!vmp_at_write (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+  /* Before the flush: none of it is a package until it is published. */
+  if (!vmp_at_write_unflushed (self->staging, VMP_PACKAGE_DESCRIPTOR, descriptor, 0600, error)
+      || !vmp_package_copies_sync (copies, package, (flags & VMP_COPIER_SHA256) != 0, error)
       || !vmp_at_sync_folders (self->staging, ".", error) || !list_entries (self, result, error))
     return FALSE;
   g_variant_dict_insert (result, "Copied", "t", copied);
@@ -495,19 +499,14 @@ vmp_package_writer_write (VmpPackageWriter *self, VmpSources *sources, VmpPace *
 static gboolean
 publish_as_folder (VmpPackageWriter *self, GError **error)
 {
-  struct stat st;
+  VmpMark now;
 
   if (!vmp_at_rename_noreplace (self->parent, self->temporary, self->parent, self->name, error))
     return FALSE;
-  if (fstatat (self->parent, self->name, &st, AT_SYMLINK_NOFOLLOW) < 0
-      || st.st_dev != self->staging_st.st_dev || st.st_ino != self->staging_st.st_ino)
+  if (!vmp_mark_read_at (self->parent, self->name, &now) || !vmp_mark_equal (&now, &self->mark))
     return vmp_error_set (error, VMPORT_ERROR_UNSAFE,
                           _ ("“%s” was exchanged by someone else while it was written"), self->path);
-  /* EBADF: a parent that one may not read cannot be flushed; its file system still journals the
-   * rename in order with what was flushed before. */
-  if (fsync (self->parent) < 0 && errno != EBADF)
-    return vmp_error_set_errno (error, errno, _ ("Cannot flush the folder of “%s”"), self->path);
-  return TRUE;
+  return vmp_at_flush_folder (self->parent, self->path, error);
 }
 
 gboolean
@@ -534,173 +533,4 @@ vmp_package_writer_publish (VmpPackageWriter *self, GError **error)
   if (fsync (self->package) < 0)
     return vmp_error_set_errno (error, errno, _ ("Cannot flush “%s”"), self->path);
   return TRUE;
-}
-
-static gboolean
-is_inode (int dirfd, const char *name, guint64 device, guint64 inode)
-{
-  struct stat st;
-
-  return fstatat (dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == device
-         && st.st_ino == inode;
-}
-
-/* Only what the journal knows by inode: anything else in the folder is not ours. */
-static gboolean
-remove_entries (int package, GVariant *left, GError **error)
-{
-  g_autoptr (GVariant) entries = g_variant_lookup_value (left, "Entries",
-                                                         G_VARIANT_TYPE ("a(stt)"));
-  GVariantIter iter;
-  const char *name;
-  guint64 device, inode;
-
-  if (entries == NULL)
-    return TRUE;
-  g_variant_iter_init (&iter, entries);
-  while (g_variant_iter_next (&iter, "(&stt)", &name, &device, &inode))
-    if (vmp_name_is_component (name) && is_inode (package, name, device, inode)
-        && !vmp_at_remove_tree (package, name, error))
-      return FALSE;
-  return TRUE;
-}
-
-/* A missing folder may be a share that is away, and then the file is still to be removed. Where the
- * folder above it, `Root`, is there on the right device, it is just missing. */
-static gboolean
-folder_was_never_made (GVariant *left, int directory_fd)
-{
-  vmp_autofd int fd = -1;
-  const char *root;
-  guint64 device;
-  struct stat st;
-
-  if (!g_variant_lookup (left, "Root", "&s", &root))
-    return FALSE;
-  fd = open_parent (root[0] != '/' ? directory_fd : -1, root, NULL);
-  return fd >= 0 && fstat (fd, &st) == 0
-         && (!g_variant_lookup (left, "Device", "t", &device) || device == st.st_dev);
-}
-
-/* A relative @path lies beneath @directory_fd. */
-static gboolean
-remove_file (GVariant *left, int directory_fd, const char *path, GError **error)
-{
-  g_autofree char *folder = g_path_get_dirname (path);
-  g_autofree char *name = g_path_get_basename (path);
-  g_autoptr (GError) local_error = NULL;
-  vmp_autofd int dirfd = open_parent (path[0] != '/' ? directory_fd : -1, folder, &local_error);
-  guint64 device, inode;
-
-  if (dirfd < 0)
-    {
-      if (g_error_matches (local_error, VMPORT_ERROR, VMPORT_ERROR_NOT_FOUND)
-          && folder_was_never_made (left, directory_fd))
-        return TRUE;
-      g_propagate_error (error, g_steal_pointer (&local_error));
-      return FALSE;
-    }
-  if (!vmp_at_exists (dirfd, name))
-    return TRUE;
-  if (g_variant_lookup (left, "Device", "t", &device)
-      && g_variant_lookup (left, "Inode", "t", &inode) && !is_inode (dirfd, name, device, inode))
-    return TRUE;
-  if (unlinkat (dirfd, name, 0) < 0 && errno != ENOENT)
-    return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), path);
-  return TRUE;
-}
-
-/* A folder that was made for a machine's files goes once they have, and so do the empty ones in
- * it; not with what anybody else has put there. */
-static gboolean
-remove_folder (int directory_fd, const char *path, GError **error)
-{
-  g_autofree char *parent = g_path_get_dirname (path);
-  g_autofree char *name = g_path_get_basename (path);
-  vmp_autofd int dirfd = open_parent (path[0] != '/' ? directory_fd : -1, parent, error);
-
-  return dirfd >= 0 && vmp_at_remove_empty_tree (dirfd, name, error);
-}
-
-/* The directory that a program held open, by the path that led to it then; what is there now must be
- * the same one. */
-static int
-open_again (GVariant *left, GError **error)
-{
-  const char *directory = "";
-  VmpFileId before = { 0, 0 }, now;
-  vmp_autofd int fd = -1;
-
-  g_variant_lookup (left, "Directory", "&s", &directory);
-  g_variant_lookup (left, "FolderDevice", "t", &before.device);
-  g_variant_lookup (left, "FolderInode", "t", &before.inode);
-  if (directory[0] != '/' || before.inode == 0)
-    {
-      vmp_error_set (error, VMPORT_ERROR_NOT_FOUND,
-                     _ ("A program held the folder open, and nobody knows where it is; it is "
-                        "tried again when a job is about the same folder"));
-      return -1;
-    }
-  fd = vmp_at_open_absolute (directory, O_RDONLY | O_DIRECTORY, error);
-  if (fd < 0)
-    return -1;
-  if (!vmp_fd_identify (fd, &now) || !vmp_file_id_equal (&now, &before))
-    {
-      vmp_error_set (error, VMPORT_ERROR_NOT_FOUND,
-                     _ ("“%s” is not the folder any more that a program held open"), directory);
-      return -1;
-    }
-  return vmp_fd_steal (&fd);
-}
-
-static gboolean
-remove_package (GVariant *left, int directory_fd, GError **error)
-{
-  g_autoptr (VmpPackageWriter) self = g_new0 (VmpPackageWriter, 1);
-  const char *directory = "", *subdirectory = "", *token;
-  guint64 device = 0, inode = 0;
-
-  self->parent = self->package = self->staging = -1;
-  if (!g_variant_lookup (left, "Token", "&s", &token) || !vmp_name_is_token (token))
-    return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "What is left has no token");
-  g_variant_lookup (left, "Directory", "&s", &directory);
-  g_variant_lookup (left, "Subdirectory", "&s", &subdirectory);
-  g_variant_lookup (left, "Device", "t", &device);
-  g_variant_lookup (left, "Inode", "t", &inode);
-  self->temporary = g_strdup_printf (".vmport-%s", token);
-  if (!find_place (self, directory, directory_fd, subdirectory, error))
-    return FALSE;
-  if (self->package >= 0)
-    {
-      if (!remove_entries (self->package, left, error)
-          || !vmp_at_remove_tree (self->package, self->temporary, error))
-        return FALSE;
-      /* The folder that the export itself made goes too, unless someone has put something in. */
-      if (self->parent >= 0 && inode != 0 && is_inode (self->parent, self->name, device, inode)
-          && unlinkat (self->parent, self->name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY)
-        return vmp_error_set_errno (error, errno, _ ("Cannot remove “%s”"), self->path);
-    }
-  return self->parent < 0 || vmp_at_remove_tree (self->parent, self->temporary, error);
-}
-
-/* Takes back what an export or a target left, in any state of it; see org.vmport.Worker.xml. */
-gboolean
-vmp_package_writer_remove (GVariant *left, int directory_fd, GError **error)
-{
-  vmp_autofd int again = -1;
-  gboolean by_fd = FALSE;
-  const char *path, *kind = "";
-
-  g_variant_lookup (left, "ByFd", "b", &by_fd);
-  if (by_fd && directory_fd < 0)
-    {
-      directory_fd = again = open_again (left, error);
-      if (again < 0)
-        return FALSE;
-    }
-  g_variant_lookup (left, "Kind", "&s", &kind);
-  if (g_variant_lookup (left, "Path", "&s", &path))
-    return strcmp (kind, "Folder") == 0 ? remove_folder (directory_fd, path, error)
-                                        : remove_file (left, directory_fd, path, error);
-  return remove_package (left, directory_fd, error);
 }

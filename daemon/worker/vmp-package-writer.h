@@ -1,4 +1,4 @@
-/* Writes a package into a folder of the caller's, and takes one back. */
+/* Writes a package into a folder of the caller's. */
 #pragma once
 
 #include <gio/gio.h>
@@ -24,9 +24,9 @@ GVariant *vmp_package_writer_write (VmpPackageWriter *self, VmpSources *sources,
 int vmp_package_writer_make_member (VmpPackageWriter *self, const char *name, GError **error);
 void vmp_package_writer_note_filled (VmpPackageWriter *self, const char *name, guint64 copied,
                                      const char *verity);
+void vmp_package_writer_note_locator (VmpPackageWriter *self, const char *name,
+                                      const char *locator);
 gboolean vmp_package_writer_publish (VmpPackageWriter *self, GError **error);
-
-gboolean vmp_package_writer_remove (GVariant *left, int directory_fd, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmpPackageWriter, vmp_package_writer_free)
 

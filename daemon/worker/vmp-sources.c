@@ -19,6 +19,7 @@
 #include "vmp-image-lock.h"
 #include "vmp-image-snapshot.h"
 #include "vmp-image.h"
+#include "vmp-mark.h"
 #include "vmp-name.h"
 #include "vmp-state.h"
 #include "vmp-verity.h"
@@ -338,7 +339,8 @@ open_target_folder (int package_fd, const char *folder, const char *name, GError
 
   if (chosen < 0 || strcmp (beneath, ".") == 0)
     return vmp_fd_steal (&chosen);
-  if (!vmp_at_mkdir_parents (chosen, beneath, 0700, error))
+  if (!vmp_at_mkdir_parents (chosen, beneath, 0700, error)
+      || !vmp_at_sync_way (chosen, beneath, error))
     return -1;
   return vmp_at_open (chosen, beneath, O_RDONLY | O_DIRECTORY, 0, error);
 }
@@ -448,6 +450,7 @@ examine_folder (int package_fd, const char *path, const char *const *names, GVar
   g_autoptr (GStrvBuilder) taken = g_strv_builder_new ();
   g_auto (GStrv) found = NULL;
   VmpSpace space;
+  VmpMark mark;
 
   if (folder < 0)
     return FALSE;
@@ -455,10 +458,13 @@ examine_folder (int package_fd, const char *path, const char *const *names, GVar
     return vmp_error_set_errno (error, errno, _ ("Cannot write into “%s”"), path);
   if (!vmp_fd_get_space (folder, &space, error))
     return FALSE;
+  if (!vmp_mark_read (folder, &mark))
+    return vmp_error_set_errno (error, errno, _ ("Cannot examine “%s”"), path);
   for (gsize i = 0; names[i] != NULL; i++)
     if (vmp_at_exists (folder, names[i]))
       g_strv_builder_add (taken, names[i]);
   found = g_strv_builder_end (taken);
+  g_variant_dict_insert_value (reading, "Place", vmp_mark_to_variant (&mark));
   g_variant_dict_insert (reading, "Taken", "^as", found);
   g_variant_dict_insert (reading, "Free", "t", space.free_bytes);
   g_variant_dict_insert (reading, "Device", "t", space.device);

@@ -46,6 +46,7 @@ struct _VmpHasher
 struct _VmpVerity
 {
   VmpHasher *hasher;
+  VmpLocator *locator;
   guint64 size;
   Level levels[MAX_LEVELS];
   /* Hash of a block of zeros on level 0, of a block full of zeros[i - 1] on level i: what a hole
@@ -109,6 +110,12 @@ vmp_verity_free (VmpVerity *self)
   g_free (self);
 }
 
+void
+vmp_verity_set_locator (VmpVerity *self, VmpLocator *locator)
+{
+  self->locator = locator;
+}
+
 static void
 add_hash (VmpVerity *self, guint level, const guint8 *hash)
 {
@@ -128,17 +135,6 @@ add_hash (VmpVerity *self, guint level, const guint8 *hash)
     }
 }
 
-/* Hashes one block of the file. */
-static void
-add_block (VmpVerity *self, const guint8 *block)
-{
-  guint8 hash[VMP_SHA256_SIZE];
-
-  hash_bytes (self, block, VMP_VERITY_BLOCK, hash);
-  self->levels[0].n_done++;
-  add_hash (self, 1, hash);
-}
-
 static const guint8 *
 get_zero_hash (VmpVerity *self, guint level)
 {
@@ -153,6 +149,25 @@ get_zero_hash (VmpVerity *self, guint level)
       self->n_zeros++;
     }
   return self->zeros[level];
+}
+
+/* The next block of the file. */
+static void
+add_block_hash (VmpVerity *self, const guint8 *hash)
+{
+  if (self->locator != NULL && memcmp (hash, get_zero_hash (self, 0), VMP_SHA256_SIZE) != 0)
+    vmp_locator_add (self->locator, self->levels[0].n_done, hash);
+  self->levels[0].n_done++;
+  add_hash (self, 1, hash);
+}
+
+static void
+add_block (VmpVerity *self, const guint8 *block)
+{
+  guint8 hash[VMP_SHA256_SIZE];
+
+  hash_bytes (self, block, VMP_VERITY_BLOCK, hash);
+  add_block_hash (self, hash);
 }
 
 /* The next @n blocks of @level are what zeros make of them. */
@@ -209,8 +224,7 @@ vmp_verity_add_block (VmpVerity *self, const guint8 *hash, gsize size)
 {
   g_assert (self->levels[0].used == 0);
   self->size += size;
-  self->levels[0].n_done++;
-  add_hash (self, 1, hash);
+  add_block_hash (self, hash);
 }
 
 void
@@ -236,12 +250,20 @@ get_root (VmpVerity *self, guint8 *root)
       memset (root, 0, VMP_SHA256_SIZE);
       return;
     }
-  for (guint level = 0;; level++)
+  if (self->levels[0].used > 0)
+    {
+      Level *bottom = &self->levels[0];
+
+      memset (bottom->block + bottom->used, 0, VMP_VERITY_BLOCK - bottom->used);
+      bottom->used = 0;
+      add_block (self, bottom->block);
+    }
+  for (guint level = 1;; level++)
     {
       Level *at = &self->levels[level];
 
-      /* A level of one hash is the root itself; level 0 holds no hashes. */
-      if (level > 0 && at->n_done == 0 && at->used == VMP_SHA256_SIZE)
+      /* A level of one hash is the root itself. */
+      if (at->n_done == 0 && at->used == VMP_SHA256_SIZE)
         {
           memcpy (root, at->block, VMP_SHA256_SIZE);
           return;

@@ -3,6 +3,8 @@
 
 #include <gio/gio.h>
 
+#include "vmp-locator.h"
+
 G_BEGIN_DECLS
 
 #define VMP_VERITY_BLOCK 4096
@@ -21,6 +23,8 @@ typedef struct _VmpVerity VmpVerity;
 
 VmpVerity *vmp_verity_new (void);
 void vmp_verity_free (VmpVerity *self);
+/* From the first block on, @locator gets those that are no zeros; not owned. */
+void vmp_verity_set_locator (VmpVerity *self, VmpLocator *locator);
 /* The next @size bytes of the file, of any size. */
 void vmp_verity_update (VmpVerity *self, const void *data, gsize size);
 /* The next block of the file has this hash. Not after an update that ended within a block, save that the

@@ -13,6 +13,7 @@
 #include "vmp-dbus-worker.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
+#include "vmp-leftover.h"
 #include "vmp-member.h"
 #include "vmp-pace.h"
 #include "vmp-package-reader.h"
@@ -214,6 +215,7 @@ fill_member (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
   vmp_autofd int target = -1;
   vmp_autofd int member = vmp_fd_steal (&self->member_fd);
   g_autofree char *verity = NULL;
+  g_autofree char *locator = NULL;
   const char *name;
   guint64 copied;
 
@@ -228,9 +230,10 @@ fill_member (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
   if (!take_fd (options, "Source", fds, &source, error)
       || !take_fd (options, "Target", fds, &target, error)
       || !vmp_member_fill (member, name, vmp_fd_steal (&source), vmp_fd_steal (&target), options,
-                           self->pace, &copied, &verity, error))
+                           self->pace, &copied, &verity, &locator, error))
     return NULL;
   vmp_package_writer_note_filled (self->writer, name, copied, verity);
+  vmp_package_writer_note_locator (self->writer, name, locator);
   return g_variant_new ("(t)", copied);
 }
 
@@ -339,9 +342,19 @@ remove_left (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDLis
   vmp_autofd int directory_fd = -1;
 
   if (!take_fd (left, "DirectoryFd", fds, &directory_fd, error)
-      || !vmp_package_writer_remove (left, directory_fd, error))
+      || !vmp_leftover_remove (left, directory_fd, error))
     return NULL;
   return g_variant_new ("()");
+}
+
+static GVariant *
+remove_path (VmpWorker *self, GVariant *parameters, GUnixFDList *fds, GUnixFDList *fds_out,
+             GError **error)
+{
+  const char *kind, *path;
+
+  g_variant_get (parameters, "(&s&s)", &kind, &path);
+  return vmp_leftover_remove_path (kind, path, error) ? g_variant_new ("()") : NULL;
 }
 
 static const struct
@@ -362,6 +375,7 @@ static const struct
   { "WritePackage", write_package },
   { "Publish", publish },
   { "Remove", remove_left },
+  { "RemovePath", remove_path },
   { "StartBlock", start_block },
   { "AddBlockImages", add_block_images },
   { "OpenBlock", open_block },

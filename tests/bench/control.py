@@ -17,12 +17,6 @@ from rig.recorder import Recorder
 from rig.world import open_world
 
 
-def resident(daemon):
-    """MiB in memory, what is shared with others included."""
-    status = (daemon.proc / 'status').read_text()
-    return int(re.search(r'^VmRSS:\s+(\d+)', status, re.M).group(1)) / 1024
-
-
 def timed(function, rounds):
     """The median, in milliseconds."""
     times = []
@@ -104,7 +98,7 @@ def in_store(bench, stack):
     world = stack.enter_context(open_world(bench.folder, bench.bus, bench.prefix, bench.users))
     daemon, root = world.daemon, world.root
     root.machines()
-    bench.row('daemon: resident, the store alone', resident(daemon), 15, ' MiB')
+    bench.row('daemon: resident, the store alone', daemon.resident, 15, ' MiB')
 
     machine = world.machine('one', [Disk(extents=[])], networks=['user'])
     out = world.area / 'root/out'
@@ -122,7 +116,7 @@ def in_store(bench, stack):
     daemon.start()
     known = root.machines()
     print(f'    {len(known)} machines, ready and listed {time.monotonic() - start:.2f} s after the '
-          f'start, {resident(daemon):.1f} MiB resident', flush=True)
+          f'start, {daemon.resident:.1f} MiB resident', flush=True)
     assert len(known) == count + 1
 
     def call(method, signature, *arguments):
@@ -162,7 +156,7 @@ def many_jobs(bench, stack):
         root.wait(job)
     print(f'    {queue} jobs were queued in {queued:.2f} s and done after '
           f'{time.monotonic() - start:.2f} s, with {len(waits)} waiting over {CONNECTIONS} '
-          f'connections; {resident(world.daemon):.1f} MiB resident', flush=True)
+          f'connections; {world.daemon.resident:.1f} MiB resident', flush=True)
     for caller in callers:
         caller.close()
 
@@ -177,7 +171,7 @@ def with_libvirt(bench, stack):
     world = stack.enter_context(open_world(bench.folder, bench.bus, bench.prefix, bench.users))
     wait_for(lambda: world.root.get(QEMU, MANAGER, 'Available'), 'libvirt to be found')
     world.root.machines(QEMU)
-    bench.row('daemon: resident, connected to libvirt', resident(world.daemon), 30, ' MiB')
+    bench.row('daemon: resident, connected to libvirt', world.daemon.resident, 30, ' MiB')
 
 
 def measure(bench, *parts):

@@ -16,13 +16,20 @@ MAKE = {'ext4': ('mkfs.ext4', '-q', '-F'), 'xfs': ('mkfs.xfs', '-q', '-f', '-m',
 
 @contextmanager
 def file_system(folder, kind, size):
-    """A new file system of that size, in a file."""
+    """A new file system of that size, in a file, past whose pages in memory the loop device goes: what
+    is measured is to be a disk, which has its data in memory but once."""
     image, place = folder / f'{kind}.fs', folder / kind
     with open(image, 'wb') as file:
         file.truncate(max(size, 400 * MIB))   # XFS wants 300
     subprocess.run((*MAKE[kind], image), check=True, stdout=subprocess.DEVNULL)
     place.mkdir()
-    subprocess.run(('mount', '-o', 'loop', image, place), check=True)
+    device = subprocess.run(('losetup', '--find', '--show', '--direct-io=on', image), check=True,
+                            text=True, stdout=subprocess.PIPE).stdout.strip()
+    try:
+        subprocess.run(('mount', device, place), check=True)
+    finally:
+        # Now, or once it is unmounted.
+        subprocess.run(('losetup', '--detach', device), check=True)
     try:
         yield place
     finally:

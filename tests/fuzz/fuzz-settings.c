@@ -13,7 +13,6 @@ read_all (VmpSettings *settings, VmpSettingsKind kind, GVariant *defaults)
   for (guint i = 0; i < keys->len; i++)
     vmp_settings_is_given (settings, g_ptr_array_index (keys, i));
   vmp_settings_lookup_handle (settings, &handle);
-  vmp_settings_check_supported (settings, NULL);
   return vmp_settings_fill (settings, defaults, NULL) ? g_variant_ref (defaults) : NULL;
 }
 

@@ -58,7 +58,7 @@ def pytest_terminal_summary(terminalreporter):
     if tried:
         terminalreporter.section(f'{sum(line[1] for line in tried)} faults')
         for what, faults, whole, nothing in tried:
-            terminalreporter.write_line(f'{what:32}  {faults:4} faults: {whole:4} whole, '
+            terminalreporter.write_line(f'{what:52}  {faults:4} faults: {whole:4} whole, '
                                         f'{nothing:4} nothing left')
     tallies = [value for _, name, value in properties if name == 'settings-tally']
     if tallies:

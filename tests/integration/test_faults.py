@@ -13,8 +13,7 @@ import pytest
 from rig.caller import ERROR, Refused, refused
 from rig.jobs import HELD, Hold
 from rig.machines import bare_directory, names, random_disk
-from rig.steps import StepFault
-from test_crash_matrix import FULL
+from rig.steps import FULL, StepFault
 from test_units import Starter
 
 # What a disk that is full or broken lets fail; and not what a rollback needs.

@@ -26,7 +26,7 @@ def test_readable_before_the_method_replies(daemon, alice, recorder, make_vm, ar
     assert recorder.wait(STORE, 'JobAdded', lambda arguments: arguments == (job,))
     alice.wait(job)
     description = alice.describe(job)
-    assert description['VirtualMachine'] == machine or description['VirtualMachine'] == 'web'
+    assert description['VirtualMachine'] == 'web'
     assert description['Directory'] == str(area / 'alice/package')
     assert set(description) >= {'VirtualMachine', 'Directory', 'CurrentFile', 'Message',
                                 'Findings', 'Leftovers'}
@@ -307,6 +307,33 @@ def test_limit_for_one_user(make_daemon, alice, carol, root, make_vm, area):
         alice.wait(job)
     carol.wait(jobs[2])
     alice.wait(alice.export(machines[2], area / 'alice/2'))
+
+
+@pytest.mark.modes('system')
+def test_users_take_turns(make_daemon, alice, carol, root, make_vm, area, prefix):
+    """Who comes later with one job does not wait for all of somebody else's."""
+    daemon = make_daemon(MaxJobs=1)
+    machines = [make_vm(f'vm{number}') for number in range(4)]
+    gate = Gate(area, prefix)
+    daemon.worker = gate.program
+    daemon.restart()
+    recorder = Recorder(root)
+    jobs = [alice.export(machine, area / f'alice/{number}')
+            for number, machine in enumerate(machines[:3])]
+    gate.wait()
+    late = carol.export(machines[3], area / 'carol/package')
+
+    def done():
+        gate.open()
+        return len(recorder.of(name='Finished')) == 4
+
+    tick = GLib.timeout_add(20, lambda: GLib.SOURCE_CONTINUE)
+    try:
+        wait_for(done, 'all four jobs')
+    finally:
+        GLib.source_remove(tick)
+    assert [signal.path for signal in recorder.of(name='Finished')] == [jobs[0], late, *jobs[1:]]
+    recorder.close()
 
 
 def test_daemon_ends_while_a_job_runs(daemon, alice, root, make_vm, area):

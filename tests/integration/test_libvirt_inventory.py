@@ -175,6 +175,19 @@ def test_what_libvirt_tells_no_event_of(libvirt, qemu, alice, recorder, area):
         wait_for(lambda: changes(recorder, path) > heard, f'word of autostart={autostart}')
 
 
+def test_a_snapshot_is_told(libvirt, qemu, alice, recorder):
+    """Snapshot objects emit nothing: their machine does."""
+    text = shape('q35, BIOS, virtio, user network', 'web')
+    make_images(text)
+    domain = libvirt.define(text)
+    path = qemu.find(alice, 'web')
+    domain.snapshotCreateXML('<domainsnapshot><name>one</name></domainsnapshot>')
+    recorder.wait(path, 'PropertiesChanged',
+                  lambda arguments: arguments == (MACHINE, {}, ['Snapshots']))
+    assert alice.get(path, MACHINE, 'Snapshots') == \
+        [path.replace('VirtualMachine', 'Snapshot') + '_one']
+
+
 def test_an_export_goes_by_what_is(libvirt, qemu, alice, area):
     """And not by what was heard of last: nothing has to arrive first."""
     domain = define(libvirt, 'web')

@@ -1,10 +1,14 @@
 """The manager of libvirt's machines: it comes and goes with libvirtd, and knows what libvirtd knows."""
 
+import pathlib
+import shutil
+
 import pytest
 
 from rig.caller import ERROR, MANAGER, Refused
 from rig.loop import wait_for
 from rig.qemu import Qemu
+from rig.recorder import Recorder
 
 QEMU = '/org/vmport/Manager/qemu'
 TEST = '/org/vmport/Manager/test'
@@ -72,6 +76,62 @@ def test_it_comes_and_goes_with_libvirtd(libvirt, daemon, root, recorder):
     assert set(root.machines(QEMU)) == {path_of(domain), path_of(later)}
 
 
+def test_its_driver_is_loaded_with_the_first_sign_of_libvirt(libvirt, make_daemon, root):
+    """And no library of libvirt's before that: they are most of what a daemon would have in memory."""
+    libvirt.stop()
+    daemon = make_daemon()
+    loaded = lambda: 'libvirt' in (daemon.proc / 'maps').read_text()
+    with pytest.raises(Refused):
+        root.machines(QEMU)
+    assert not loaded()
+    assert daemon.resident <= 15 or daemon.is_sanitized
+    recorder = Recorder(root)
+    libvirt.start()
+    wait_available(root, recorder)
+    recorder.close()
+    assert root.machines(QEMU) == {} and loaded()
+    assert daemon.resident <= 30 or daemon.is_sanitized
+
+
+@pytest.fixture
+def module(prefix):
+    """The driver's module, which is put back after the test."""
+    path = pathlib.Path(prefix, 'lib/vmport/libvmport-libvirt.so')
+    kept = path.with_suffix('.kept')
+    path.rename(kept)
+    shutil.copy(kept, path)
+    yield path
+    kept.rename(path)
+
+
+def test_without_its_driver(libvirt, module, make_daemon, anyone):
+    """A distribution may have that in a package of its own."""
+    module.unlink()
+    daemon = make_daemon()
+    assert anyone.get('/org/vmport', 'org.vmport.Daemon', 'Managers') == ['/org/vmport/Manager/store']
+    daemon.stop()
+    daemon.managers = {'test': {'Driver': 'libvirt', 'Uri': 'test:///default'}}
+    with pytest.raises(AssertionError) as failed:
+        daemon.start()
+    assert f'not installed; there is no “{module}”' in str(failed.value)
+    daemon.killed = True   # that it failed is told already
+
+
+@pytest.mark.parametrize('change, said', [
+    (lambda content: b'', 'cannot be loaded'),
+    (lambda content: content.replace(b'vmp_driver', b'vmp_tiller'), 'cannot be loaded'),
+    (lambda content: content.replace(b'\x000.1.0\x00', b'\x000.0.9\x00'), 'is of vmport 0.0.9')])
+def test_another_driver(change, said, libvirt, module, make_daemon, anyone):
+    """Half a module, none of ours, and what is left of another version."""
+    content = module.read_bytes()
+    assert change(content) != content
+    module.write_bytes(change(content))
+    daemon = make_daemon()
+    assert said in daemon.log()
+    assert anyone.get(QEMU, MANAGER, 'Available') is False
+    assert anyone.machines() == {}
+
+
 def test_a_hung_libvirtd_is_noticed(libvirt, daemon, root, recorder):
     wait_available(root, recorder)
     libvirt.hold()
@@ -106,6 +166,10 @@ def test_the_inventory_follows_events(libvirt, daemon, root, recorder):
     domain.undefine()
     assert recorder.wait(QEMU, 'VirtualMachineRemoved').arguments == (machine,)
     assert root.machines(QEMU) == {}
+    told = {tuple(signal.arguments[2]) for signal in recorder.of(machine, 'PropertiesChanged')}
+    assert {('State',), ('Name',)} <= told
+    assert not {'ActiveJob', 'Snapshots', 'SecurityScope'} & set(sum(told, ())), \
+        'only what has another value now'
 
 
 def test_what_it_offers(libvirt, daemon, root, recorder):

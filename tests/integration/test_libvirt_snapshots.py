@@ -253,18 +253,24 @@ class Snare:
 
     def __init__(self, libvirt, folder, name, snapshot):
         self.log, said = folder / 'snare', folder / 'snare.said'
-        kept = PLACE / 'qemu/snapshot' / name / f'{snapshot}.xml'
+        # What it renames, once that is written; strace looks at the first name alone.
+        new = PLACE / 'qemu/snapshot' / name / f'{snapshot}.xml.new'
         with open(said, 'w') as out:
             self.process = subprocess.Popen(
-                ('strace', '-f', '-p', str(libvirt.process.pid), '-o', self.log, '-P', kept,
+                ('strace', '-f', '-p', str(libvirt.process.pid), '-o', self.log, '-P', new,
                  '-e', 'trace=/^rename', '-e', 'inject=/^rename:signal=SIGSTOP'),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        wait_on_disk(lambda: 'attached' in said.read_text(), 'strace')
+        wait_on_disk(lambda: 'attached' in said.read_text(),
+                     lambda: f'strace, which said {said.read_text()}')
 
     def wait(self):
-        wait_on_disk(lambda: 'stopped by SIGSTOP' in self.log.read_text(), 'libvirtd to be stopped')
+        wait_on_disk(lambda: 'stopped by SIGSTOP' in self.log.read_text(),
+                     lambda: f'libvirtd to be stopped:\n{self.log.read_text()[-3000:]}')
 
-    def end(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.process.terminate()
         self.process.wait(DEADLINE)
 
@@ -279,12 +285,11 @@ def test_libvirtd_dies_while_they_are_defined(libvirt, daemon, qemu, alice, area
     package = area / 'alice/package'
     alice.wait(alice.export(machine, package, manager=QEMU))
     before = libvirt.traces()
-    snare = Snare(libvirt, area, 'new', 'leaf-00')
-    job = alice.import_(package, {'Name': 'new'}, QEMU)
-    snare.wait()
-    libvirt.process.kill()
-    error = refused(alice.wait, job)
-    snare.end()
+    with Snare(libvirt, area, 'new', 'leaf-10') as snare:
+        job = alice.import_(package, {'Name': 'new'}, QEMU)
+        snare.wait()
+        libvirt.process.kill()
+        error = refused(alice.wait, job)
     assert 'libvirt' in error.message, error
     libvirt.kill()
     libvirt.start()
@@ -325,14 +330,13 @@ def test_the_daemon_dies_while_they_are_defined(libvirt, daemon, qemu, alice, ar
     package = area / 'alice/package'
     alice.wait(alice.export(machine, package, manager=QEMU))
     before = libvirt.traces()
-    snare = Snare(libvirt, area, 'new', 'leaf-00')
-    alice.import_(package, {'Name': 'new'}, QEMU)
-    snare.wait()
-    daemon.kill()
-    snare.end()
+    with Snare(libvirt, area, 'new', 'leaf-10') as snare:
+        alice.import_(package, {'Name': 'new'}, QEMU)
+        snare.wait()
+        daemon.kill()
     libvirt.release()
     new = libvirt.domain('new')
-    assert new.snapshotNum() == 2 < libvirt.domain('web').snapshotNum()
+    assert 2 <= new.snapshotNum() < libvirt.domain('web').snapshotNum()
     if touched:
         new.snapshotCreateXML('<domainsnapshot><name>mine</name></domainsnapshot>',
                               api.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY)

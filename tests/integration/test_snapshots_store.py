@@ -162,10 +162,3 @@ def test_in_place_import_of_a_snapshots_file(daemon, make_vm, carol, area, users
     error = job_failure(carol, carol.import_, bare, {'CreateCopy': False, 'Name': 'other'})
     assert error.name == f'{ERROR}InUse'
     assert image.exists()
-
-
-def test_changes_are_announced(tree, root, recorder, area):
-    """As an invalidated property, with no name in it."""
-    root.wait(root.export(tree, area / 'alice/x', {'CopyVmStorage': False}))
-    recorder.wait(tree, 'PropertiesChanged',
-                  lambda arguments: arguments[0] == MACHINE and 'Snapshots' in arguments[2])

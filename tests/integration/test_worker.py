@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -9,8 +10,8 @@ import subprocess
 import pytest
 
 from rig.caller import ERROR, MACHINE, Refused, refused
-from rig.jobs import HELD, Hold
-from rig.machines import names, random_disk
+from rig.jobs import HELD, Hold, slow_sync
+from rig.machines import MIB, Disk, names, random_disk
 from rig.recorder import EXCEPTION, Recorder
 
 
@@ -149,6 +150,25 @@ def test_the_thief_can_steal(area, users):
     seen, _, stolen = thief.stop()
     assert seen > 0
     assert set(stolen) == {'pidfd_getfd', '/proc/PID/fd/N', '/proc/PID/fd', 'ptrace', 'memory'}
+
+
+def test_memory(make_daemon, alice, root, make_vm, area):
+    """What a worker needs depends on no size: as many files at once as there are ever, of which each
+    has all its buffers full, and one of them of a tebibyte."""
+    daemon = make_daemon()
+    machine = make_vm('big', [random_disk(40, f'disk-{number}.raw') for number in range(3)]
+                      + [Disk(name='huge.raw', size=1 << 40, format='raw',
+                              extents=[(1 << 39, os.urandom(MIB))])])
+    slow_sync(daemon)
+    recorder = Recorder(root)
+    hold = Hold(daemon, recorder, 'Syncing')
+    job = alice.export(machine, area / 'alice/package')
+    hold.wait()
+    peaks = [int(re.search(r'^VmHWM:\s+(\d+) kB', worker.status, re.M).group(1)) >> 10
+             for worker in hold.stopped]
+    hold.release()
+    alice.wait(job)
+    assert 8 < max(peaks) < 64, f'the workers had {peaks} MiB at their peaks'
 
 
 def test_nobody_takes_the_workers_files(daemon, alice, machine, area, users):

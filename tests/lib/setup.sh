@@ -22,8 +22,8 @@ VMPORT_PACKAGES=(
   # to run
   dbus dbus-daemon libglib2.0-bin polkitd systemd
   # to test
-  bsdutils btrfs-progs e2fsprogs fsverity iproute2 libvirt-clients libvirt-daemon libxml2-utils lvm2 lzop
-  mount ovmf passwd procps python3 python3-dbus python3-gi python3-libvirt python3-pytest
+  bindfs bsdutils btrfs-progs e2fsprogs fsverity iproute2 libvirt-clients libvirt-daemon
+  libxml2-utils lvm2 lzop mount ovmf passwd procps python3 python3-dbus python3-gi python3-libvirt python3-pytest
   python3-pytest-xdist qemu-system-x86 qemu-utils strace swtpm swtpm-tools util-linux virtinst
   xfsprogs
 )

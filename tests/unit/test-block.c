@@ -76,15 +76,18 @@ take (GVariant *reply, const char *key, GUnixFDList *fds)
 
 /* The digest that was computed on the way is the file's. */
 static void
-check_verity (int fd, const char *verity)
+check_digests (int fd, const char *verity, const char *locator)
 {
   g_auto (VmpCopierResult) result = { 0 };
+  g_autofree char *read = NULL;
   g_autoptr (GError) error = NULL;
 
   g_assert_true (vmp_copier_run (fd, -1, "it", VMP_COPIER_VERITY, NULL, 0, NULL, NULL, &result,
                                  &error));
   g_assert_no_error (error);
   g_assert_cmpstr (verity, ==, result.verity);
+  read = vmp_locator_to_text (result.locator);
+  g_assert_cmpstr (locator, ==, read);
 }
 
 /* Merges into @path; what the copier counted, or -1. */
@@ -99,6 +102,7 @@ run_merge (const Merge *merge, const char *path, GError **error)
   vmp_autofd int member = open (path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   gboolean direct = g_strcmp0 (merge->format, "raw") == 0;
   g_autofree char *verity = NULL;
+  g_autofree char *locator = NULL;
   GVariantDict dict;
   guint64 copied;
 
@@ -122,12 +126,12 @@ run_merge (const Merge *merge, const char *path, GError **error)
   g_clear_pointer (&options, g_variant_unref);
   options = g_variant_ref_sink (g_variant_dict_end (&dict));
   if (!vmp_member_fill (member, "member", take (reply, "Source", fds), take (reply, "Target", fds),
-                        options, pace, &copied, &verity, error)
+                        options, pace, &copied, &verity, &locator, error)
       || !vmp_block_close (block, error))
     return -1;
   g_assert_true ((verity != NULL) == (direct && !merge->memory));
   if (verity != NULL)
-    check_verity (member, verity);
+    check_digests (member, verity, locator);
   return (gint64) copied;
 }
 
@@ -435,13 +439,15 @@ test_cancel (Scratch *scratch, gconstpointer data)
   Stop stop = { .pace = pace };
   GThread *thread;
   g_autofree char *verity = NULL;
+  g_autofree char *locator = NULL;
   guint64 copied;
   int source;
 
   open_for_fill (scratch, &path, &block, &source);
   vmp_pace_set_limit (pace, 1 << 20);
   thread = g_thread_new ("stop", stop_later, &stop);
-  g_assert_false (vmp_member_fill (member, "member", source, -1, options, pace, &copied, &verity, &error));
+  g_assert_false (vmp_member_fill (member, "member", source, -1, options, pace, &copied, &verity, &locator,
+                                   &error));
   g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_CANCELLED);
   g_thread_join (thread);
   /* The rest would take most of a minute. */
@@ -459,12 +465,14 @@ test_dead_server (Scratch *scratch, gconstpointer data)
   g_autoptr (GError) error = NULL;
   vmp_autofd int member = scratch_open (scratch, "member");
   g_autofree char *verity = NULL;
+  g_autofree char *locator = NULL;
   guint64 copied;
   int source;
 
   open_for_fill (scratch, &path, &block, &source);
   g_clear_pointer (&block, vmp_block_free);
-  g_assert_false (vmp_member_fill (member, "member", source, -1, options, pace, &copied, &verity, &error));
+  g_assert_false (vmp_member_fill (member, "member", source, -1, options, pace, &copied, &verity, &locator,
+                                   &error));
   g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_FAILED);
 }
 

@@ -100,6 +100,7 @@ set_up (Host *host, gconstpointer data)
     .max_running = 1,
     .max_per_user = 10,
     .retention_usec = 60 * G_USEC_PER_SEC,
+    .leftover_retry_seconds = 60,
     .worker = { .timeout_seconds = 30 },
   };
 

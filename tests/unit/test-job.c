@@ -264,6 +264,11 @@ test_end_is_told_once (Watch *watch, gconstpointer data)
   vmp_job_prepare_end (watch->job, NULL, success ());
   g_assert_false (vmp_job_is_ended (watch->job));
   g_assert_cmpuint (watch->finished, ==, 0);
+  /* Whoever looks at the state instead must not know better than Wait. */
+  g_assert_cmpuint (get_uint (watch->job, "JobState"), ==, VMP_JOB_RUNNING);
+  g_assert_cmpuint (get_uint (watch->job, "PercentComplete"), ==, 0);
+  g_assert_cmpuint (get_uint64 (watch->job, "EndTime"), ==, 0);
+  assert_text (watch->job, "Phase", "Reading");
   vmp_job_finish (watch->job);
   vmp_job_finish (watch->job);
   g_assert_true (vmp_job_is_ended (watch->job));
@@ -454,6 +459,23 @@ test_record_of_failure (Watch *watch, gconstpointer data)
   g_assert_cmpuint (get_uint (again, "ErrorCode"), ==, 32769);
 }
 
+/* The success was prepared, and could not be recorded. */
+static void
+test_end_turns_bad (Watch *watch, gconstpointer data)
+{
+  g_autoptr (GError) error = g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_NO_SPACE, "full");
+
+  vmp_job_start (watch->job);
+  vmp_job_prepare_end (watch->job, NULL, success ());
+  vmp_job_prepare_end (watch->job, error, NULL);
+  g_assert_cmpuint (get_uint (watch->job, "JobState"), ==, VMP_JOB_RUNNING);
+  g_assert_cmpuint (get_uint (watch->job, "ErrorCode"), ==, 0);
+  assert_text (watch->job, "ErrorName", "");
+  vmp_job_finish (watch->job);
+  g_assert_cmpuint (get_uint (watch->job, "JobState"), ==, VMP_JOB_EXCEPTION);
+  assert_text (watch->job, "ErrorName", "org.vmport.Error.NoSpace");
+}
+
 /* A job that was running, or waited, when the daemon died. */
 static void
 test_interrupted (Watch *watch, gconstpointer data)
@@ -524,6 +546,7 @@ main (int argc, char **argv)
   ADD ("hold-and-limit", test_hold_and_limit);
   ADD ("record-of-success", test_record_of_success);
   ADD ("record-of-failure", test_record_of_failure);
+  ADD ("end-turns-bad", test_end_turns_bad);
   ADD ("interrupted", test_interrupted);
   g_test_add_func ("/job/broken-records", test_broken_records);
   return g_test_run ();

@@ -468,7 +468,7 @@ test_array_lengths (void)
 static void
 test_read_only (void)
 {
-  assert_fill_refused ("{'InstanceID': <'vmport:other'>}", "InstanceID");
+  assert_fill_refused ("{'InstanceID': <'vmport:00000000-0000-4000-8000-000000000000'>}", "InstanceID");
   assert_fill_refused ("{'CurrentResourcePaths': <['/var/a.qcow2', '/etc/shadow']>}",
                        "CurrentResourcePaths");
   assert_fill_refused ("{'CurrentResourcePaths': <@as []>}", "CurrentResourcePaths");
@@ -518,70 +518,52 @@ test_handed_back (void)
       g_autoptr (GPtrArray) keys = vmp_settings_list_keys (kinds[k]);
 
       g_assert_no_error (error);
-      /* A call is judged before the package has been read. */
-      vmp_settings_check_supported (settings, &error);
-      g_assert_no_error (error);
       vmp_settings_fill (settings, whole[k], &error);
-      g_assert_no_error (error);
-      vmp_settings_check_supported (settings, &error);
       g_assert_no_error (error);
       for (guint i = 0; i < keys->len; i++)
         g_assert_false (vmp_settings_is_given (settings, g_ptr_array_index (keys, i)));
     }
 }
 
-/* These, and no others, are in the contract and not built. */
+/* People read them: in the order of the contract's table. */
 static void
-test_not_supported (void)
+test_order (void)
 {
-  static const struct
-  {
-    VmpSettingsKind kind;
-    const char *key;
-    const char *value;
-    gboolean built;
-  } rows[] = {
-    { VMP_SETTINGS_EXPORT, "CopyVmStorage", "false", TRUE },
-    { VMP_SETTINGS_EXPORT, "CopyVmRuntimeInformation", "false", TRUE },
-    { VMP_SETTINGS_EXPORT, "CreateVmExportSubdirectory", "true", TRUE },
-    { VMP_SETTINGS_EXPORT, "CopySnapshotConfiguration", "byte 1", TRUE },
-    { VMP_SETTINGS_EXPORT, "CopySnapshotConfiguration", "byte 2", TRUE },
-    { VMP_SETTINGS_EXPORT, "CopySnapshotConfiguration", "byte 3", TRUE },
-    { VMP_SETTINGS_EXPORT, "SnapshotVirtualSystem", "'monday'", TRUE },
-    { VMP_SETTINGS_EXPORT, "CaptureLiveState", "byte 1", FALSE },
-    { VMP_SETTINGS_EXPORT, "CaptureLiveState", "byte 2", FALSE },
-    { VMP_SETTINGS_EXPORT, "ExcludedVirtualHardDisks", "['vdb']", TRUE },
-    { VMP_SETTINGS_EXPORT, "Checksum", "'none'", TRUE },
-    { VMP_SETTINGS_EXPORT, "DiskFormat", "'keep'", TRUE },
-    { VMP_SETTINGS_EXPORT, "DiskFormat", "'raw'", TRUE },
-    { VMP_SETTINGS_EXPORT, "IncludeRemovableMedia", "true", TRUE },
-    { VMP_SETTINGS_EXPORT, "DirectoryFd", "handle 0", TRUE },
-    { VMP_SETTINGS_IMPORT, "CreateCopy", "false", TRUE },
-    { VMP_SETTINGS_IMPORT, "SecurityScope", "'lab'", TRUE },
-    { VMP_SETTINGS_IMPORT, "SourceVmDataRoot", "'/x'", TRUE },
-    { VMP_SETTINGS_IMPORT, "TargetVmDataRoot", "'/x'", TRUE },
-    { VMP_SETTINGS_IMPORT, "TargetSnapshotDataRoot", "'/x'", TRUE },
-    { VMP_SETTINGS_IMPORT, "DropSavedState", "true", TRUE },
-    { VMP_SETTINGS_IMPORT, "UnsafeDevices", "'keep'", TRUE },
-    { VMP_SETTINGS_IMPORT, "DirectoryFd", "handle 0", TRUE },
-  };
+  g_autoptr (GVariant) import = prefilled_import ();
 
-  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+  for (gsize k = 0; k < G_N_ELEMENTS (kinds); k++)
     {
-      g_autofree char *text = g_strdup_printf ("{'%s': <%s>}", rows[i].key, rows[i].value);
-      g_autoptr (VmpSettings) settings = take (rows[i].kind, text);
-      g_autoptr (GError) error = NULL;
-      gboolean built = vmp_settings_check_supported (settings, &error);
+      g_autoptr (GVariant) defaults = g_variant_ref_sink (vmp_settings_defaults (kinds[k], UUID));
+      g_autoptr (GVariant) sorted = g_variant_ref_sink (
+          vmp_settings_sort (kinds[k], kinds[k] == VMP_SETTINGS_IMPORT ? import : defaults));
+      g_autoptr (GPtrArray) keys = vmp_settings_list_keys (kinds[k]);
+      GVariant *const both[] = { defaults, sorted };
 
-      g_assert_cmpint (built, ==, rows[i].built);
-      if (built)
+      g_assert_cmpstr (g_ptr_array_index (keys, keys->len - 1), ==, "DirectoryFd");
+      for (gsize i = 0; i < G_N_ELEMENTS (both); i++)
         {
-          g_assert_no_error (error);
-          continue;
+          g_assert_cmpuint (g_variant_n_children (both[i]), ==, keys->len - 1);
+          for (guint key = 0; key < keys->len - 1; key++)
+            {
+              const char *name;
+
+              g_variant_get_child (both[i], key, "{&s@v}", &name, NULL);
+              g_assert_cmpstr (name, ==, g_ptr_array_index (keys, key));
+            }
         }
-      g_assert_error (error, VMPORT_ERROR, VMPORT_ERROR_NOT_SUPPORTED);
-      g_assert_nonnull (strstr (error->message, rows[i].key));
     }
+}
+
+/* What is no machine's at all needs no directory to be refused; and people read the choices. */
+static void
+test_words (void)
+{
+  assert_text_refused (VMP_SETTINGS_IMPORT, "{'InstanceID': <'web'>}",
+                       VMPORT_ERROR_INVALID_PARAMETER, "InstanceID");
+  assert_text_refused (VMP_SETTINGS_IMPORT, "{'InstanceID': <'vmport:web'>}",
+                       VMPORT_ERROR_INVALID_PARAMETER, "InstanceID");
+  assert_text_refused (VMP_SETTINGS_EXPORT, "{'Checksum': <'md5'>}",
+                       VMPORT_ERROR_INVALID_PARAMETER, "fs-verity, sha256, none");
 }
 
 /* What a mode does not use, and only where it was set to something else than its default. */
@@ -597,6 +579,8 @@ test_unused (void)
     { VMP_SETTINGS_EXPORT, "{}", "" },
     { VMP_SETTINGS_EXPORT, "{'SnapshotVirtualSystem': <'monday'>}", "SnapshotVirtualSystem" },
     { VMP_SETTINGS_EXPORT, "{'SnapshotVirtualSystem': <''>}", "" },
+    { VMP_SETTINGS_EXPORT, "{'CaptureLiveState': <byte 1>}", "CaptureLiveState" },
+    { VMP_SETTINGS_EXPORT, "{'CaptureLiveState': <byte 0>}", "" },
     { VMP_SETTINGS_EXPORT,
       "{'SnapshotVirtualSystem': <'monday'>, 'CopySnapshotConfiguration': <byte 2>}", "" },
     { VMP_SETTINGS_EXPORT,
@@ -648,7 +632,8 @@ main (int argc, char **argv)
   g_test_add_func ("/settings/read-only", test_read_only);
   g_test_add_func ("/settings/left-out", test_left_out);
   g_test_add_func ("/settings/handed-back", test_handed_back);
-  g_test_add_func ("/settings/not-supported", test_not_supported);
+  g_test_add_func ("/settings/order", test_order);
+  g_test_add_func ("/settings/words", test_words);
   g_test_add_func ("/settings/unused", test_unused);
   return g_test_run ();
 }

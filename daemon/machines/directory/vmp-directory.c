@@ -33,7 +33,7 @@ struct _VmpDirectory
   char *root;
   int rootfd;
   GStrv networks;
-  GHashTable *machines; /* uuid → VmpMachine */
+  VmpInventory *inventory;
 };
 
 struct _VmpPlace
@@ -62,7 +62,7 @@ vmp_directory_finalize (GObject *object)
   g_free (self->root);
   vmp_fd_clear (&self->rootfd);
   g_strfreev (self->networks);
-  g_hash_table_unref (self->machines);
+  vmp_inventory_free (self->inventory);
   G_OBJECT_CLASS (vmp_directory_parent_class)->finalize (object);
 }
 
@@ -76,8 +76,7 @@ static void
 vmp_directory_init (VmpDirectory *self)
 {
   self->rootfd = -1;
-  self->machines = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                          (GDestroyNotify) vmp_machine_unref);
+  self->inventory = vmp_inventory_new ();
 }
 
 VmpDirectory *
@@ -171,18 +170,12 @@ static gboolean
 vmp_directory_load (VmpMachines *machines, const char *uuid, GError **error)
 {
   VmpDirectory *self = VMP_DIRECTORY (machines);
-  VmpMachine *machine = read_machine (self, uuid, error);
+  g_autoptr (VmpMachine) machine = read_machine (self, uuid, error);
 
   if (machine == NULL)
     return FALSE;
-  g_hash_table_replace (self->machines, g_strdup (uuid), machine);
+  vmp_inventory_put (self->inventory, machine);
   return TRUE;
-}
-
-static void
-vmp_directory_forget (VmpMachines *machines, const char *uuid)
-{
-  g_hash_table_remove (VMP_DIRECTORY (machines)->machines, uuid);
 }
 
 /* Reads the whole store, once the journal has been rolled back: what still bears a staging name
@@ -273,25 +266,10 @@ vmp_directory_list_roots (VmpMachines *machines)
   return g_strdupv ((GStrv) roots);
 }
 
-static GPtrArray *
-vmp_directory_list (VmpMachines *machines)
+static VmpInventory *
+vmp_directory_get_inventory (VmpMachines *machines)
 {
-  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_machine_unref);
-  GHashTableIter iter;
-  gpointer machine;
-
-  g_hash_table_iter_init (&iter, VMP_DIRECTORY (machines)->machines);
-  while (g_hash_table_iter_next (&iter, NULL, &machine))
-    g_ptr_array_add (list, vmp_machine_ref (machine));
-  return list;
-}
-
-static VmpMachine *
-vmp_directory_lookup (VmpMachines *machines, const char *uuid)
-{
-  VmpMachine *machine = g_hash_table_lookup (VMP_DIRECTORY (machines)->machines, uuid);
-
-  return machine != NULL ? vmp_machine_ref (machine) : NULL;
+  return VMP_DIRECTORY (machines)->inventory;
 }
 
 /* Besides machines, the disks of one that was deleted without them, and a folder that cannot be
@@ -570,9 +548,7 @@ vmp_directory_machines_init (VmpMachinesInterface *iface)
   iface->get_features = vmp_directory_get_features;
   iface->list_networks = vmp_directory_list_networks;
   iface->list_roots = vmp_directory_list_roots;
-  iface->list = vmp_directory_list;
-  iface->lookup = vmp_directory_lookup;
-  iface->forget = vmp_directory_forget;
+  iface->get_inventory = vmp_directory_get_inventory;
   iface->load = vmp_directory_load;
   iface->has_remains = vmp_directory_has_remains;
   iface->open_file = vmp_directory_open_file;

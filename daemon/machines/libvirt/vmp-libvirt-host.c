@@ -66,7 +66,7 @@ vmp_libvirt_host_unref (VmpLibvirtHost *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
   g_free (self->version);
-  g_free (self->tpm_folder);
+  vmp_libvirt_folders_clear (&self->folders);
   g_strfreev (self->networks);
   g_ptr_array_unref (self->rooms);
   g_hash_table_unref (self->groups);
@@ -303,15 +303,14 @@ add_own_folder (VmpLibvirtHost *self, VmpRoomKind kind, const char *base, const 
 static void
 read_own_folders (VmpLibvirtHost *self, const char *uri)
 {
-  g_auto (VmpLibvirtFolders) folders = { NULL };
+  const VmpLibvirtFolders *folders = &self->folders;
 
-  vmp_libvirt_folders_init (&folders, uri);
-  if (folders.state == NULL)
+  vmp_libvirt_folders_init (&self->folders, uri);
+  if (folders->state == NULL)
     return;
-  self->tpm_folder = g_strdup (folders.tpm);
-  add_own_folder (self, VMP_ROOM_NVRAM, folders.state, "nvram");
-  add_own_folder (self, VMP_ROOM_SAVE, folders.state, "save");
-  add_own_folder (self, VMP_ROOM_TPM, folders.tpm, "");
+  add_own_folder (self, VMP_ROOM_NVRAM, folders->state, "nvram");
+  add_own_folder (self, VMP_ROOM_SAVE, folders->state, "save");
+  add_own_folder (self, VMP_ROOM_TPM, folders->tpm, "");
 }
 
 /* Blocking. */
@@ -337,6 +336,34 @@ vmp_libvirt_host_read (virConnectPtr connection, const char *uri, GError **error
   read_pools (self, connection);
   read_own_folders (self, uri);
   return g_steal_pointer (&self);
+}
+
+/* A missing folder has nothing in it. */
+static gboolean
+sync_folder (const char *folder, const char *child, const char *grandchild, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, child, grandchild, NULL);
+  vmp_autofd int fd = -1;
+
+  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
+    return TRUE;
+  fd = vmp_at_open_absolute (path, O_RDONLY | O_DIRECTORY, error);
+  return fd >= 0 && vmp_at_sync (fd, ".", error);
+}
+
+/* libvirt flushes the definitions and snapshots that it writes, but no folder: until somebody does,
+ * a loss of power can take a new one, or bring back one that was removed. @name is the machine's. */
+gboolean
+vmp_libvirt_host_sync (VmpLibvirtHost *self, const char *name, GError **error)
+{
+  const VmpLibvirtFolders *folders = &self->folders;
+
+  if (folders->configuration == NULL)
+    return TRUE;
+  return sync_folder (folders->state, "snapshot", name, error)
+         && sync_folder (folders->state, "snapshot", NULL, error)
+         && sync_folder (folders->configuration, "autostart", NULL, error)
+         && sync_folder (folders->configuration, NULL, NULL, error);
 }
 
 /* The first of that kind, or NULL. */

@@ -23,6 +23,14 @@ typedef struct
   int fd;
 } VmpRoom;
 
+/* Where QEMU's driver on this host keeps what it has no calls for. */
+typedef struct
+{
+  char *configuration; /* NULL for a driver that keeps nothing of it here */
+  char *state;
+  char *tpm;
+} VmpLibvirtFolders;
+
 /* Immutable once it was read. */
 typedef struct
 {
@@ -31,7 +39,7 @@ typedef struct
   GStrv networks;
   GPtrArray *rooms; /* of VmpRoom; the default pool's first */
   GHashTable *groups; /* target of a pool of the type logical → the pool's name */
-  char *tpm_folder; /* where the TPMs are, made or not; NULL for a driver without */
+  VmpLibvirtFolders folders; /* made or not */
   GArray *users;    /* of uid_t: of the hypervisor and of swtpm */
   gboolean owns_files; /* libvirt gives files to its users by itself, when it starts a machine */
   uid_t qemu_uid;
@@ -39,14 +47,6 @@ typedef struct
   uid_t tpm_uid;
   gid_t tpm_gid;
 } VmpLibvirtHost;
-
-/* Where QEMU's driver on this host keeps what it has no calls for. */
-typedef struct
-{
-  char *configuration; /* NULL for a driver that keeps nothing of it here */
-  char *state;
-  char *tpm;
-} VmpLibvirtFolders;
 
 void vmp_libvirt_folders_init (VmpLibvirtFolders *self, const char *uri);
 void vmp_libvirt_folders_clear (VmpLibvirtFolders *self);
@@ -59,6 +59,7 @@ void vmp_libvirt_host_unref (VmpLibvirtHost *self);
 VmpRoom *vmp_libvirt_host_find_room (VmpLibvirtHost *self, VmpRoomKind kind);
 VmpRoom *vmp_libvirt_host_find_path (VmpLibvirtHost *self, const char *path, const char **beneath);
 gboolean vmp_libvirt_host_owns (VmpLibvirtHost *self, const char *path);
+gboolean vmp_libvirt_host_sync (VmpLibvirtHost *self, const char *name, GError **error);
 int vmp_libvirt_host_open (VmpLibvirtHost *self, const char *path, GError **error);
 VmpRoom *vmp_room_new (VmpRoomKind kind, const char *path, const uid_t *users, gsize n_users,
                        GError **error);

@@ -399,8 +399,8 @@ read_host (VmpLibvirtLink *self, virConnectPtr connection)
 static gboolean
 has_grown_a_tpm_folder (VmpLibvirtHost *host)
 {
-  return host->tpm_folder != NULL && vmp_libvirt_host_find_room (host, VMP_ROOM_TPM) == NULL
-         && g_file_test (host->tpm_folder, G_FILE_TEST_IS_DIR);
+  return host->folders.tpm != NULL && vmp_libvirt_host_find_room (host, VMP_ROOM_TPM) == NULL
+         && g_file_test (host->folders.tpm, G_FILE_TEST_IS_DIR);
 }
 
 static void

@@ -86,7 +86,7 @@ dup_room (VmpRoom *room, GError **error)
 static VmpRoom *
 make_tpm_room (VmpLibvirtHost *host, GError **error)
 {
-  g_autofree char *parent = host->tpm_folder != NULL ? g_path_get_dirname (host->tpm_folder) : NULL;
+  g_autofree char *parent = host->folders.tpm != NULL ? g_path_get_dirname (host->folders.tpm) : NULL;
   vmp_autofd int fd = -1;
   g_autofree char *base = NULL;
 
@@ -97,15 +97,15 @@ make_tpm_room (VmpLibvirtHost *host, GError **error)
       return NULL;
     }
   fd = vmp_at_open_absolute (parent, O_RDONLY | O_DIRECTORY, error);
-  base = g_path_get_basename (host->tpm_folder);
+  base = g_path_get_basename (host->folders.tpm);
   if (fd < 0 || (!vmp_at_exists (fd, base) && !vmp_at_mkdir (fd, base, TPM_FOLDER_MODE, error)))
     return NULL;
   if (fchmodat (fd, base, TPM_FOLDER_MODE, 0) < 0)
     {
-      vmp_error_set_errno (error, errno, _ ("Cannot set the mode of “%s”"), host->tpm_folder);
+      vmp_error_set_errno (error, errno, _ ("Cannot set the mode of “%s”"), host->folders.tpm);
       return NULL;
     }
-  return vmp_room_new (VMP_ROOM_TPM, host->tpm_folder, (const uid_t *) host->users->data,
+  return vmp_room_new (VMP_ROOM_TPM, host->folders.tpm, (const uid_t *) host->users->data,
                        host->users->len, error);
 }
 
@@ -520,8 +520,8 @@ vmp_libvirt_place_describe (VmpPlace *self)
       g_variant_builder_add (&rooms, "(us)", (guint32) room->kind, room->path);
     }
   /* swtpm's folder may be made on the way. */
-  if (self->host->tpm_folder != NULL)
-    g_variant_builder_add (&rooms, "(us)", (guint32) VMP_ROOM_TPM, self->host->tpm_folder);
+  if (self->host->folders.tpm != NULL)
+    g_variant_builder_add (&rooms, "(us)", (guint32) VMP_ROOM_TPM, self->host->folders.tpm);
   g_variant_builder_init (&snapshots, G_VARIANT_TYPE_STRING_ARRAY);
   for (guint i = 0; i < self->snapshots->len; i++)
     g_variant_builder_add (&snapshots, "s",
@@ -710,12 +710,16 @@ vmp_libvirt_place_define (VmpPlace *self, virConnectPtr connection, GError **err
   if (domain == NULL)
     return NULL;
   refresh_pools (self, connection);
-  if (!vmp_libvirt_define_snapshots (domain, self->snapshots, error))
+  /* What belongs to the definition comes to the disk after it: nobody would find it without. */
+  if (!vmp_libvirt_host_sync (self->host, self->name, error)
+      || !vmp_libvirt_define_snapshots (domain, self->snapshots, error))
     return NULL;
   if (autostart && virDomainSetAutostart (domain, 1) < 0)
     {
       vmp_libvirt_error_set (error, _ ("The machine cannot be made to start with its host"));
       return NULL;
     }
+  if (!vmp_libvirt_host_sync (self->host, self->name, error))
+    return NULL;
   return vmp_libvirt_read_machine (domain, self->host, error);
 }

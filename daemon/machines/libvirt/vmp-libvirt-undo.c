@@ -100,16 +100,19 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
   g_autoptr (VmpLibvirtHost) host = NULL;
   g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (link, &host, error);
   g_autoptr (VmpVirDomain) domain = NULL;
+  g_autofree char *name = NULL;
   gboolean ours;
 
   *gone = TRUE;
   if (connection == NULL)
     return FALSE;
   domain = virDomainLookupByUUIDString (connection, uuid);
+  if (domain == NULL && !vmp_libvirt_error_is_gone ())
+    return vmp_libvirt_error_set (error, _ ("libvirt does not say whether the machine %s is there"),
+                                  uuid);
+  /* What an earlier attempt removed may not be flushed. */
   if (domain == NULL)
-    return vmp_libvirt_error_is_gone ()
-           || vmp_libvirt_error_set (error, _ ("libvirt does not say whether the machine %s is there"),
-                                     uuid);
+    return vmp_libvirt_host_sync (host, NULL, error);
   if (!examine (domain, host, token, items, snapshots, &ours, error))
     return FALSE;
   if (!ours)
@@ -118,6 +121,7 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
       *gone = FALSE;
       return TRUE;
     }
+  name = g_strdup (virDomainGetName (domain));
   if (virDomainUndefineFlags (domain,
                               VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
                                   | VIR_DOMAIN_UNDEFINE_KEEP_TPM
@@ -125,7 +129,7 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
           < 0
       && !vmp_libvirt_error_is_gone ())
     return vmp_libvirt_error_set (error, _ ("libvirt does not undefine the machine %s"), uuid);
-  return TRUE;
+  return vmp_libvirt_host_sync (host, name, error);
 }
 
 /* Moves what the job put at @path back beside its other files. */

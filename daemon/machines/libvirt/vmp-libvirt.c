@@ -10,11 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
+#include <gmodule.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "vmp-at.h"
+#include "vmp-awaited.h"
 #include "vmp-bridges.h"
 #include "vmp-error.h"
 #include "vmp-fd.h"
@@ -46,7 +48,7 @@ struct _VmpLibvirt
   /* The main thread's. */
   gboolean available;
   VmpLibvirtHost *host;
-  GHashTable *machines; /* uuid → VmpMachine */
+  VmpInventory *inventory;
   GHashTable *deferred; /* uuids whose reading waits for a job */
 
   GMutex lock;         /* of what follows */
@@ -68,7 +70,7 @@ vmp_libvirt_finalize (GObject *object)
   g_clear_pointer (&self->watch, vmp_libvirt_watch_free);
   g_clear_pointer (&self->link, vmp_libvirt_link_stop);
   g_clear_pointer (&self->host, vmp_libvirt_host_unref);
-  g_hash_table_unref (self->machines);
+  vmp_inventory_free (self->inventory);
   g_hash_table_unref (self->deferred);
   g_hash_table_unref (self->stirred);
   g_hash_table_unref (self->made);
@@ -83,28 +85,15 @@ vmp_libvirt_class_init (VmpLibvirtClass *klass)
   G_OBJECT_CLASS (klass)->finalize = vmp_libvirt_finalize;
 }
 
-static GHashTable *
-new_machine_table (void)
-{
-  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                (GDestroyNotify) vmp_machine_unref);
-}
-
 static void
 vmp_libvirt_init (VmpLibvirt *self)
 {
   g_mutex_init (&self->lock);
-  self->machines = new_machine_table ();
-  self->made = new_machine_table ();
+  self->inventory = vmp_inventory_new ();
+  self->made = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                      (GDestroyNotify) vmp_machine_unref);
   self->deferred = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->stirred = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-}
-
-static void
-put (VmpLibvirt *self, VmpMachine *machine)
-{
-  g_hash_table_replace (self->machines, g_strdup (vmp_machine_get_uuid (machine)),
-                        vmp_machine_ref (machine));
 }
 
 /* Is a job about to say itself that the machine came or went? */
@@ -140,9 +129,20 @@ settle_scopes (VmpLibvirt *self, GPtrArray *machines)
 }
 
 static void
+tell_changes (VmpLibvirt *self, VmpMachine *before, VmpMachine *now)
+{
+  /* What is no property is read by GetConfiguration: these, too, come from there. */
+  static const char *const configured[] = { "ResourcePaths", "NetworkConnections", NULL };
+  g_autofree const char **changes = vmp_machine_list_changes (before, now);
+
+  vmp_machines_emit_changed (VMP_MACHINES (self), vmp_machine_get_uuid (now),
+                             changes[0] != NULL ? (const char *const *) changes : configured);
+}
+
+static void
 take_reading (VmpLibvirt *self, const char *uuid, VmpMachine *machine)
 {
-  g_autoptr (VmpMachine) before = g_hash_table_lookup (self->machines, uuid);
+  g_autoptr (VmpMachine) before = vmp_inventory_peek (self->inventory, uuid);
 
   if (before != NULL)
     vmp_machine_ref (before);
@@ -152,15 +152,15 @@ take_reading (VmpLibvirt *self, const char *uuid, VmpMachine *machine)
       return;
     }
   if (machine != NULL)
-    put (self, machine);
+    vmp_inventory_put (self->inventory, machine);
   else
-    g_hash_table_remove (self->machines, uuid);
+    vmp_inventory_drop (self->inventory, uuid);
   if (before == NULL && machine != NULL)
     vmp_machines_emit_added (VMP_MACHINES (self), uuid);
   else if (before != NULL && machine == NULL)
     vmp_machines_emit_removed (VMP_MACHINES (self), uuid);
   else if (before != NULL && !vmp_machine_equal (before, machine))
-    vmp_machines_emit_changed (VMP_MACHINES (self), uuid);
+    tell_changes (self, before, machine);
 }
 
 static void
@@ -188,23 +188,22 @@ on_up (VmpLibvirtHost *host, GPtrArray *machines, gpointer owner)
 {
   VmpLibvirt *self = owner;
   g_autoptr (GHashTable) there = g_hash_table_new (g_str_hash, g_str_equal);
-  g_autoptr (GPtrArray) known = g_ptr_array_new_with_free_func (g_free);
-  GHashTableIter iter;
-  gpointer uuid;
+  g_autoptr (GPtrArray) known = vmp_inventory_list (self->inventory);
 
   self->available = TRUE;
   if (self->watch != NULL)
     vmp_libvirt_watch_look (self->watch);
   set_host (self, host);
-  g_hash_table_iter_init (&iter, self->machines);
-  while (g_hash_table_iter_next (&iter, &uuid, NULL))
-    g_ptr_array_add (known, g_strdup (uuid));
   for (guint i = 0; i < machines->len; i++)
     g_hash_table_add (there,
                       (gpointer) vmp_machine_get_uuid (g_ptr_array_index (machines, i)));
   for (guint i = 0; i < known->len; i++)
-    if (!g_hash_table_contains (there, g_ptr_array_index (known, i)))
-      take_reading (self, g_ptr_array_index (known, i), NULL);
+    {
+      const char *uuid = vmp_machine_get_uuid (g_ptr_array_index (known, i));
+
+      if (!g_hash_table_contains (there, uuid))
+        take_reading (self, uuid, NULL);
+    }
   for (guint i = 0; i < machines->len; i++)
     {
       VmpMachine *machine = g_ptr_array_index (machines, i);
@@ -260,7 +259,7 @@ on_folder_changed (const char *name, gpointer owner)
 }
 
 /* Starts to connect at once. In the main thread. */
-VmpLibvirt *
+static VmpMachines *
 vmp_libvirt_new (const char *id, const char *uri)
 {
   static const VmpLibvirtLinkFuncs funcs = { on_up, on_down, on_host, on_machine, on_stirred };
@@ -275,7 +274,7 @@ vmp_libvirt_new (const char *id, const char *uri)
     self->watch = vmp_libvirt_watch_new (folders.configuration, folders.state, on_folder_changed,
                                          self);
   self->link = vmp_libvirt_link_new (uri, &funcs, self);
-  return self;
+  return VMP_MACHINES (self);
 }
 
 static const char *
@@ -308,10 +307,7 @@ vmp_libvirt_is_available (VmpMachines *machines)
 static const char *const *
 vmp_libvirt_get_features (VmpMachines *machines)
 {
-  static const char *const features[]
-      = { "snapshots", "saved-state", "in-place", "reflink", "scopes", NULL };
-
-  return features;
+  return vmp_awaited_features;
 }
 
 static GStrv
@@ -344,31 +340,10 @@ vmp_libvirt_list_roots (VmpMachines *machines)
   return g_strv_builder_end (roots);
 }
 
-static GPtrArray *
-vmp_libvirt_list (VmpMachines *machines)
+static VmpInventory *
+vmp_libvirt_get_inventory (VmpMachines *machines)
 {
-  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_machine_unref);
-  GHashTableIter iter;
-  gpointer machine;
-
-  g_hash_table_iter_init (&iter, VMP_LIBVIRT (machines)->machines);
-  while (g_hash_table_iter_next (&iter, NULL, &machine))
-    g_ptr_array_add (list, vmp_machine_ref (machine));
-  return list;
-}
-
-static VmpMachine *
-vmp_libvirt_lookup (VmpMachines *machines, const char *uuid)
-{
-  VmpMachine *machine = g_hash_table_lookup (VMP_LIBVIRT (machines)->machines, uuid);
-
-  return machine != NULL ? vmp_machine_ref (machine) : NULL;
-}
-
-static void
-vmp_libvirt_forget (VmpMachines *machines, const char *uuid)
-{
-  g_hash_table_remove (VMP_LIBVIRT (machines)->machines, uuid);
+  return VMP_LIBVIRT (machines)->inventory;
 }
 
 /* A machine that define() made: it was read then. */
@@ -376,15 +351,15 @@ static gboolean
 vmp_libvirt_load (VmpMachines *machines, const char *uuid, GError **error)
 {
   VmpLibvirt *self = VMP_LIBVIRT (machines);
-  gpointer key, machine = NULL;
-  gboolean found;
+  g_autofree char *key = NULL;
+  g_autoptr (VmpMachine) machine = NULL;
 
   g_mutex_lock (&self->lock);
-  found = g_hash_table_steal_extended (self->made, uuid, &key, &machine);
+  g_hash_table_steal_extended (self->made, uuid, (gpointer *) &key, (gpointer *) &machine);
   g_mutex_unlock (&self->lock);
-  if (!found)
+  if (machine == NULL)
     return vmp_error_set (error, VMPORT_ERROR_NOT_FOUND, _ ("There is no such virtual machine"));
-  g_hash_table_replace (self->machines, key, machine);
+  vmp_inventory_put (self->inventory, machine);
   return TRUE;
 }
 
@@ -702,9 +677,7 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->get_features = vmp_libvirt_get_features;
   iface->list_networks = vmp_libvirt_list_networks;
   iface->list_roots = vmp_libvirt_list_roots;
-  iface->list = vmp_libvirt_list;
-  iface->lookup = vmp_libvirt_lookup;
-  iface->forget = vmp_libvirt_forget;
+  iface->get_inventory = vmp_libvirt_get_inventory;
   iface->load = vmp_libvirt_load;
   iface->has_remains = vmp_libvirt_has_remains;
   iface->held = vmp_libvirt_held;
@@ -728,3 +701,5 @@ vmp_libvirt_machines_init (VmpMachinesInterface *iface)
   iface->end = vmp_libvirt_end;
   iface->undo = vmp_libvirt_undo;
 }
+
+G_MODULE_EXPORT const VmpDriver vmp_driver = { PACKAGE_VERSION, vmp_libvirt_new };

@@ -8,6 +8,4 @@ G_BEGIN_DECLS
 #define VMP_TYPE_LIBVIRT (vmp_libvirt_get_type ())
 G_DECLARE_FINAL_TYPE (VmpLibvirt, vmp_libvirt, VMP, LIBVIRT, GObject)
 
-VmpLibvirt *vmp_libvirt_new (const char *id, const char *uri);
-
 G_END_DECLS

@@ -106,7 +106,8 @@ def draw_import(rng, stage):
         {'CreateCopy': 'yes'}, {'SourceVmDataRoot': True}, {'TargetResourcePaths': '/x'},
         {'UnsafeDevices': 'all'}, {'BandwidthLimit': GLib.Variant('u', 1)}])
     draw.fault(0.1, [
-        {'Caption': 'mine'}, {'InstanceID': 'vmport:mine'}, {'CurrentResourcePaths': ['/mine']},
+        {'Caption': 'mine'}, {'InstanceID': 'vmport:mine'},
+        {'InstanceID': 'vmport:00000000-0000-4000-8000-000000000000'}, {'CurrentResourcePaths': ['/mine']},
         {'SourceResourcePaths': ['/x'] * 5}, {'TargetResourcePaths': [''] * 5},
         {'TargetNetworkConnections': ['nowhere', 'user'][:adapters]},
         {'TargetNetworkConnections': ['twin', 'user'][:adapters]}])
@@ -125,7 +126,7 @@ def draw_export(rng, stage):
     maybe(0.3, 'CreateVmExportSubdirectory', True, False)
     maybe(0.3, 'CopySnapshotConfiguration', byte(0), byte(1))
     maybe(0.15, 'SnapshotVirtualSystem', 'before', '')
-    maybe(0.15, 'CaptureLiveState', byte(0))
+    maybe(0.15, 'CaptureLiveState', byte(0), byte(1), byte(2))
     maybe(0.3, 'ExcludedVirtualHardDisks', [], ['vda'], [str(machine.disks[0][0].file)],
           ['vda', str(machine.disks[-1][0].file)])
     maybe(0.5, 'Checksum', 'fs-verity', 'sha256', 'none')
@@ -140,8 +141,8 @@ def draw_export(rng, stage):
         {'NoSuchKey': True}, {'Checksum': 'md5'}, {'Caption': 'mine'}, {'InstanceID': 'mine'},
         {'CopyVmStorage': 'no'}, {'DiskFormat': 'floppy'},
         {'CopySnapshotConfiguration': byte(2)}, {'CopySnapshotConfiguration': byte(3)},
-        {'CopySnapshotConfiguration': byte(9)}, {'CaptureLiveState': byte(1)},
-        {'CaptureLiveState': byte(2)}, {'ExcludedVirtualHardDisks': ['vdz']},
+        {'CopySnapshotConfiguration': byte(9)}, {'CaptureLiveState': byte(3)},
+        {'ExcludedVirtualHardDisks': ['vdz']},
         {'ExcludedVirtualHardDisks': 'vda'}])
     return Combination('export', name, draw.settings, place)
 

@@ -7,6 +7,7 @@ success leaves.
 
 import hashlib
 import pathlib
+import re
 from dataclasses import dataclass, field
 
 from gi.repository import GLib
@@ -22,12 +23,12 @@ CHOICES = {'MacAddresses': ('auto', 'generate', 'keep', 'keep-if-free'),
            'Checksum': ('fs-verity', 'sha256', 'none'),
            'DiskFormat': ('keep', 'qcow2', 'raw', 'vhdx', 'vmdk'),
            'CopySnapshotConfiguration': (0, 1, 2, 3), 'CaptureLiveState': (0, 1, 2)}
-UNSUPPORTED = {'CaptureLiveState': (1, 2)}
 PATHS = ('SourceResourcePaths', 'TargetResourcePaths', 'SourceVmDataRoot',
          'SourceSnapshotDataRoot', 'SourceVhdDataRoot', 'TargetVmDataRoot',
          'TargetSnapshotDataRoot', 'TargetVhdDataRoot')
 READ_ONLY = ('Caption', 'Description', 'ElementName', 'InstanceID', 'CurrentResourcePaths',
              'SourceNetworkConnections')
+INSTANCE = re.compile('(vmport:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?')
 POSITIONS = ('SourceResourcePaths', 'TargetResourcePaths', 'TargetNetworkConnections')
 TARGETS = ('TargetResourcePaths', 'TargetVmDataRoot', 'TargetSnapshotDataRoot',
            'TargetVhdDataRoot')
@@ -128,14 +129,14 @@ def faults_of_the_call(settings, types, scopes=()):
             faults.add(WRONG_TYPE)
             continue
         value = value.unpack() if isinstance(value, GLib.Variant) else value
-        if key in UNSUPPORTED and value in UNSUPPORTED[key]:
-            faults.add('NotSupported')
         if key in CHOICES and value not in CHOICES[key]:
             faults.add(INVALID)
         if key in PATHS and not all(is_path(path, 'DirectoryFd' in settings) for path in
                                     (value if isinstance(value, list) else [value])):
             faults.add(INVALID)
         if key == 'Name' and '/' in value:
+            faults.add(INVALID)
+        if key == 'InstanceID' and not INSTANCE.fullmatch(value):
             faults.add(INVALID)
         if key == 'SecurityScope' and value and value not in scopes:
             faults.add(INVALID)
@@ -374,7 +375,7 @@ def expect_export(machine, directory, settings, types):
     elif machine.medium is not None:
         result.left['may hold'] = 'Virtual Hard Disks/tools.iso'
         result.may_warn.add('MediaLeftBehind')
-    if value['SnapshotVirtualSystem']:
+    if value['SnapshotVirtualSystem'] or value['CaptureLiveState']:
         result.warnings.add('SettingUnused')
     if value['Checksum'] == 'sha256':
         members['SHA256SUMS'] = None

@@ -193,12 +193,12 @@ def snapshot_virtual_system(world, value):
 
 
 @key('export', 'CaptureLiveState', STRING, [
-    Row(LEFT_OUT, 'exported'), Row(byte(0), 'exported', same=True),
-    Row(byte(1), 'NotSupported'), Row(byte(2), 'NotSupported'),
-    Row(byte(3), 'InvalidParameter')])
+    Row(LEFT_OUT, 'no warning'), Row(byte(0), 'no warning', same=True),
+    Row(byte(1), 'SettingUnused of CaptureLiveState'),
+    Row(byte(2), 'SettingUnused of CaptureLiveState'), Row(byte(3), 'InvalidParameter')])
 def capture_live_state(world, value):
     _, outcome = export(world, given('CaptureLiveState', value))
-    return failed(outcome, 'CaptureLiveState') if outcome.error else 'exported'
+    return failed(outcome, 'CaptureLiveState') if outcome.error else warnings(outcome)
 
 
 @key('export', 'ExcludedVirtualHardDisks', STRING, [

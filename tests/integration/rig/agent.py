@@ -35,10 +35,12 @@ class Prompt:
 
 
 class Agent:
-    """Keeps what was asked in prompts, and says yes unless answer(prompt) returns False."""
+    """Keeps what was asked in prompts, and says yes unless answer(prompt) returns False; a silent one
+    never says anything."""
 
-    def __init__(self, bus, answer=lambda prompt: True):
+    def __init__(self, bus, answer=lambda prompt: True, silent=False):
         self.connection, self.answer, self.prompts = bus.root, answer, []
+        self.silent = silent
         self.object = self.connection.register_object(PATH, INTERFACE, self._called, None, None)
         start = pathlib.Path('/proc/self/stat').read_text().rpartition(')')[2].split()[19]
         self.subject = ('unix-process', {'pid': GLib.Variant('u', os.getpid()),
@@ -62,7 +64,10 @@ class Agent:
         action, message, _, _, cookie, identities = arguments.unpack()
         prompt = Prompt(action, message)
         self.prompts.append(prompt)
-        if not self.answer(prompt):
+        yes = self.answer(prompt)
+        if self.silent:
+            return
+        if not yes:
             invocation.return_value(None)   # answered, and not authenticated
             return
         kind, fields = identities[0]

@@ -133,6 +133,17 @@ class Daemon:
         """What the kernel says of it."""
         return pathlib.Path('/proc', str(self.process.pid))
 
+    @property
+    def resident(self):
+        """MiB in memory, what is shared with others included."""
+        status = (self.proc / 'status').read_text()
+        return int(re.search(r'^VmRSS:\s+(\d+)', status, re.M).group(1)) / 1024
+
+    @property
+    def is_sanitized(self):
+        """Was it built to be looked into? Then its memory says nothing."""
+        return 'libasan' in (self.proc / 'maps').read_text()
+
     def processes(self):
         """It, and its workers once they are running."""
         return [Process(self.process.pid), *processes(parent=self.process.pid)]

@@ -10,15 +10,31 @@ from collections import Counter
 
 from .loop import DEADLINE, wait_on_disk
 
+# VMPORT_MATRIX: unset, some steps of each case; `full`, all; `3/10`, the third tenth of them, as far
+# apart as the others.
+MATRIX = os.environ.get('VMPORT_MATRIX', '')
+FULL = MATRIX == 'full'
+
+
+def chosen(steps, some):
+    """The numbers of the steps that this run tries, of so many."""
+    if FULL:
+        return range(1, steps + 1)
+    if MATRIX:
+        part, parts = map(int, MATRIX.split('/'))
+        return range(part, steps + 1, parts)
+    return sorted({steps * (2 * i + 1) // (2 * some) for i in range(some)})
+
 
 class StepKiller:
-    """Follows a process, or those that it starts, until stop(); number 0 only counts."""
+    """Follows a process until stop(); number 0 only counts. which is `process`, `children` for those
+    that it starts, or the path of a socket, for what it says there; victim another process."""
 
-    def __init__(self, pid, children=False, number=0):
+    def __init__(self, pid, which, number=0, victim=None):
         program = pathlib.Path(os.environ['VMPORT_BUILD_DIR']) / 'tests/integration/step-killer'
-        self.process = subprocess.Popen(
-            (program, str(pid), 'children' if children else 'process', str(number)),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        command = [program, str(pid), which, str(number)] + ([str(victim)] if victim else [])
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        text=True)
         assert self.process.stdout.readline() == 'attached\n'
 
     def stop(self):

@@ -89,17 +89,17 @@ GVariant *
 vmp_machine_face_get_all (VmpMachines *machines, VmpMachine *machine)
 {
   GDBusInterfaceInfo *interface = vmport_dbus_virtual_machine_interface_info ();
-  GVariantDict all;
+  GVariantBuilder all;
 
-  g_variant_dict_init (&all, NULL);
+  g_variant_builder_init (&all, G_VARIANT_TYPE_VARDICT);
   for (guint i = 0; interface->properties[i] != NULL; i++)
     {
       const char *name = interface->properties[i]->name;
       g_autoptr (GVariant) value = vmp_machine_face_get_property (machines, machine, name);
 
-      g_variant_dict_insert_value (&all, name, value);
+      g_variant_builder_add (&all, "{sv}", name, value);
     }
-  return g_variant_dict_end (&all);
+  return g_variant_builder_end (&all);
 }
 
 static GVariant *

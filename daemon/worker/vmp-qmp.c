@@ -52,9 +52,7 @@ vmp_qmp_free (VmpQmp *self)
 static void
 prepare_child (gpointer data)
 {
-  const pid_t *parent = data;
-
-  if (!vmp_fence_enter (*parent))
+  if (!vmp_fence_enter (data))
     _exit (127);
 }
 
@@ -73,12 +71,14 @@ spawn (const char *program, int child_end, GError **error)
   const char *const argv[] = { program, "-M", "none", "-accel", accelerator, "-nodefaults",
                                "-no-user-config", "-nographic", "-S", "-sandbox", sandbox,
                                "-chardev", monitor, "-mon", "chardev=monitor,mode=control", NULL };
-  pid_t self_pid = getpid ();
+  g_auto (VmpFence) fence = { 0, -1 };
   GSubprocess *process;
 
   G_STATIC_ASSERT (MONITOR_FD == 3);
   g_subprocess_launcher_take_fd (launcher, child_end, MONITOR_FD);
-  g_subprocess_launcher_set_child_setup (launcher, prepare_child, &self_pid, NULL);
+  if (!vmp_fence_prepare (&fence, error))
+    return NULL;
+  g_subprocess_launcher_set_child_setup (launcher, prepare_child, &fence, NULL);
   process = g_subprocess_launcher_spawnv (launcher, argv, error);
   if (process == NULL)
     g_prefix_error (error, _ ("Cannot start QEMU: "));

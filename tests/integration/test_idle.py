@@ -40,6 +40,17 @@ def test_nobody_calls(leaving):
     assert_leaves(leaving)
 
 
+def test_the_enabled_unit_stays(daemon):
+    """What it is started with has no --exit-on-idle."""
+    assert_stays(daemon, 1.5)
+
+
+def test_what_it_takes(daemon, anyone):
+    """The store alone; with libvirt: test_libvirt_manager.py."""
+    anyone.machines()
+    assert daemon.resident <= 15 or daemon.is_sanitized
+
+
 def test_caller_is_on_the_bus(leaving, connect, anyone):
     start_for(leaving, anyone)
     other = connect(anyone.user.name)

@@ -220,9 +220,16 @@ wait_for_rollback (Daemon *self)
 static void
 tell_of_the_fence (void)
 {
-  if (vmp_landlock_get_abi () == 0)
-    g_message ("%s", _ ("This kernel has no Landlock: workers are held by their user's rights and a "
-                        "filter of system calls, and can open whatever their user can"));
+  int abi = vmp_landlock_get_abi ();
+
+  if (abi == 0)
+    g_message ("%s", _ ("This kernel has no Landlock: workers, and the QEMU that reads images for "
+                        "them, are held by their user's rights and a filter of system calls, and "
+                        "can open whatever their user can"));
+  else if (abi < VMP_LANDLOCK_MOVES)
+    g_message ("%s", _ ("This kernel has no Landlock that lets files be moved: workers are held by "
+                        "their user's rights and a filter of system calls, and can open whatever "
+                        "their user can"));
 }
 
 static gboolean

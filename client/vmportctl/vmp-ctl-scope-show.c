@@ -9,6 +9,16 @@
 #include "vmp-ctl-store.h"
 #include "vmp-ctl-text.h"
 
+static VmpCtlStatus
+print (VmpCtl *ctl, const char *const *heads, GPtrArray *rows, GVariantBuilder *json)
+{
+  if (ctl->json)
+    vmp_ctl_text_print_json (g_variant_builder_end (json));
+  else
+    vmp_ctl_text_print_table (heads, rows);
+  return VMP_CTL_OK;
+}
+
 /* The names of what is in a set, in the order of the store. */
 static GStrv
 list_operations (const VmpAzman *azman, guint64 operations)
@@ -132,11 +142,7 @@ vmp_ctl_scope_show (VmpCtl *ctl, int argc, char **argv)
   if (scope != azman->root)
     add_assignments (azman, scope, rows, &json);
   add_assignments (azman, azman->root, rows, &json);
-  if (ctl->json)
-    vmp_ctl_text_print_json (g_variant_builder_end (&json));
-  else
-    vmp_ctl_text_print_table (heads, rows);
-  return VMP_CTL_OK;
+  return print (ctl, heads, rows, &json);
 }
 
 static void
@@ -184,11 +190,7 @@ vmp_ctl_scope_show_roles (VmpCtl *ctl, const VmpAzman *azman, const char *name)
 
       return vmp_ctl_fail (error);
     }
-  if (ctl->json)
-    vmp_ctl_text_print_json (g_variant_builder_end (&json));
-  else
-    vmp_ctl_text_print_table (heads, rows);
-  return VMP_CTL_OK;
+  return print (ctl, heads, rows, &json);
 }
 
 static void
@@ -251,9 +253,5 @@ vmp_ctl_scope_show_groups (VmpCtl *ctl, const VmpAzman *azman, const char *name)
 
       return vmp_ctl_fail (error);
     }
-  if (ctl->json)
-    vmp_ctl_text_print_json (g_variant_builder_end (&json));
-  else
-    vmp_ctl_text_print_table (heads, rows);
-  return VMP_CTL_OK;
+  return print (ctl, heads, rows, &json);
 }

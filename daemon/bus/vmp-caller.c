@@ -138,7 +138,7 @@ vmp_callers_finalize (GObject *object)
   VmpCallers *self = VMP_CALLERS (object);
 
   g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
-  vmp_gate_free (self->gate);
+  g_clear_pointer (&self->gate, vmp_gate_free);
   g_object_unref (self->connection);
   g_hash_table_unref (self->callers);
   g_hash_table_unref (self->lookups);
@@ -176,7 +176,8 @@ on_name_owner_changed (GDBusConnection *connection, const char *sender, const ch
   g_variant_get (parameters, "(&s&s&s)", &name, NULL, &new_owner);
   if (name[0] != ':' || new_owner[0] != '\0')
     return;
-  vmp_gate_note_gone (self->gate, name);
+  if (self->gate != NULL)
+    vmp_gate_note_gone (self->gate, name);
   g_hash_table_iter_init (&iter, self->lookups);
   while (g_hash_table_iter_next (&iter, &lookup, NULL))
     if (g_str_equal (((Lookup *) lookup)->sender, name))
@@ -197,7 +198,9 @@ vmp_callers_new (GDBusConnection *connection, gboolean session)
 
   self->connection = g_object_ref (connection);
   self->session = session;
-  self->gate = vmp_gate_new (connection);
+  /* A session has one user, who keeps nobody else waiting. */
+  if (!session)
+    self->gate = vmp_gate_new (connection);
   self->subscription = g_dbus_connection_signal_subscribe (
       connection, "org.freedesktop.DBus", "org.freedesktop.DBus", "NameOwnerChanged",
       "/org/freedesktop/DBus", NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_name_owner_changed, self, NULL);
@@ -258,7 +261,8 @@ on_groups (GObject *source, GAsyncResult *result, gpointer data)
       g_hash_table_insert (self->pending, GUINT_TO_POINTER (lookup->uid), caller->pending);
     }
   g_hash_table_insert (self->callers, g_strdup (lookup->sender), caller);
-  vmp_gate_note_user (self->gate, caller->name, caller->uid);
+  if (self->gate != NULL)
+    vmp_gate_note_user (self->gate, caller->name, caller->uid);
   g_task_return_pointer (task, g_object_ref (caller), g_object_unref);
 }
 
@@ -331,7 +335,8 @@ vmp_callers_get_finish (VmpCallers *self, GAsyncResult *result, GError **error)
 void
 vmp_callers_note_started (VmpCallers *self, GDBusMethodInvocation *invocation)
 {
-  vmp_gate_note_started (self->gate, invocation);
+  if (self->gate != NULL)
+    vmp_gate_note_started (self->gate, invocation);
 }
 
 gboolean

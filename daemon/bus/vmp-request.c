@@ -245,42 +245,41 @@ may_interact (VmpRequest *self)
          != 0;
 }
 
-static void
-refuse (VmpRequest *self, const Check *check, VmpVerdict verdict)
+static const char *
+get_refusal (VmpVerdict verdict)
 {
-  g_autofree char *id = NULL;
-  g_autofree char *message = NULL;
+  switch (verdict)
+    {
+    case VMP_VERDICT_ASK:
+      return _ ("This needs authentication; call again with interaction allowed");
 
-  if (check->action == VMP_ACTION_VIEW)
+    case VMP_VERDICT_UNKNOWN:
+      return _ ("Nobody can say whether you are allowed to do this, since polkit does not answer; "
+                "see whether polkit.service runs");
+
+    case VMP_VERDICT_GRANTED:
+    case VMP_VERDICT_DENIED:
+    default:
+      return _ ("You are not allowed to do this; ask the administrator for the right");
+    }
+}
+
+/* Does not say which right it was: of a scope, that would tell whether it is defined. */
+static void
+refuse (VmpRequest *self, VmpAction action, VmpVerdict verdict)
+{
+  if (action == VMP_ACTION_VIEW)
     {
       vmp_request_return_no_such_machine (self);
       return;
     }
-  id = vmp_policy_action_id (check->action, check->scope);
-  if (verdict == VMP_VERDICT_UNKNOWN)
-    message = g_strdup (_ ("Nobody can say whether you are allowed to do this, since polkit does not "
-                           "answer; see whether polkit.service runs"));
-  else
-    message = g_strdup_printf (
-        verdict == VMP_VERDICT_ASK
-            ? _ ("This needs authentication (%s); call again with interaction allowed")
-            : _ ("You are not allowed to do this; ask the administrator for the right %s"),
-        id);
   g_dbus_method_invocation_return_dbus_error (
       g_steal_pointer (&self->invocation),
       verdict == VMP_VERDICT_ASK
           ? "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
           : "org.freedesktop.DBus.Error.AccessDenied",
-      message);
+      get_refusal (verdict));
   request_free (self);
-}
-
-/* Nobody hears the answer. */
-static void
-end_for_nobody (VmpRequest *self)
-{
-  vmp_request_return_error (self, g_error_new_literal (VMPORT_ERROR, VMPORT_ERROR_CANCELLED,
-                                                       _ ("The caller has left the bus")));
 }
 
 /* A prompt takes minutes: what was authorised must still be what there is. */
@@ -316,7 +315,7 @@ on_scopes_read (GObject *source, GAsyncResult *result, gpointer data)
   VmpRequest *self = data;
 
   if (vmp_caller_is_gone (self->caller))
-    end_for_nobody (self);
+    refuse (self, VMP_ACTION_NONE, VMP_VERDICT_DENIED);
   else if (read_again (self))
     self->handler->serve (self);
 }
@@ -326,12 +325,13 @@ on_verdict (GObject *source, GAsyncResult *result, gpointer data)
 {
   VmpRequest *self = data;
   VmpVerdict verdict = vmp_authority_check_finish (VMP_AUTHORITY (source), result);
+  VmpAction action = g_array_index (self->pending, Check, 0).action;
 
   if (vmp_caller_is_gone (self->caller))
     verdict = VMP_VERDICT_DENIED;
   if (verdict != VMP_VERDICT_GRANTED)
     {
-      refuse (self, &g_array_index (self->pending, Check, 0), verdict);
+      refuse (self, action, verdict);
       return;
     }
   g_array_remove_index (self->pending, 0);

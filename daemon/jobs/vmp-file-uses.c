@@ -28,14 +28,14 @@ use_clear (gpointer data)
 static void
 add_use (VmpFileUses *self, const char *path, gboolean medium)
 {
-  Use use = { g_strdup (path), medium, FALSE, { 0, 0 } };
+  Use use = { NULL, medium, FALSE, { 0, 0 } };
   GHashTable *known = medium ? self->media : self->files;
 
-  if (!g_hash_table_add (known, use.path))
-    {
-      g_free (use.path);
-      return;
-    }
+  /* Asked first: adding a key that is there puts the new one in the place of the old one. */
+  if (g_hash_table_contains (known, path))
+    return;
+  use.path = g_strdup (path);
+  g_hash_table_add (known, use.path);
   g_array_append_val (self->uses, use);
 }
 

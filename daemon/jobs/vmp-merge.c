@@ -323,14 +323,16 @@ fill (Work *work, VmpExportMember *member, GVariant *opened, GUnixFDList *socket
 {
   g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
   g_autoptr (GVariant) reply = NULL;
-  guint64 offset = 0, size = 0;
+  guint64 offset = 0, size = 0, most = 0;
   GVariantDict options;
 
   g_variant_lookup (opened, "Offset", "t", &offset);
   g_variant_lookup (opened, "Size", "t", &size);
+  g_variant_lookup (opened, "Most", "t", &most);
   g_variant_dict_init (&options, NULL);
   g_variant_dict_insert (&options, "Offset", "t", offset);
   g_variant_dict_insert (&options, "Size", "t", size);
+  g_variant_dict_insert (&options, "Most", "t", most);
   g_variant_dict_insert (&options, "Verity", "b", work->digest);
   if (work->merge->memory)
     {

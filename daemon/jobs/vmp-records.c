@@ -120,9 +120,10 @@ vmp_records_read (VmpRecords *self, guint number, GError **error)
   if (content == NULL)
     return NULL;
   text = g_bytes_get_data (content, &size);
-  if (size == 0)
+  if (size == 0 || !g_utf8_validate (text, (gssize) size, NULL))
     {
-      vmp_error_set (error, VMPORT_ERROR_CORRUPT, "The record of job %u is empty", number);
+      vmp_error_set (error, VMPORT_ERROR_CORRUPT, "The record of job %u is empty, or no text",
+                     number);
       return NULL;
     }
   return g_variant_parse (G_VARIANT_TYPE_VARDICT, text, text + size, NULL, error);

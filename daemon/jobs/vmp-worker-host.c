@@ -53,6 +53,7 @@ struct _VmpWorkerHost
   gint64 last_sign;
   guint patience; /* seconds for one call, 0: as long as there are signs of life */
   gboolean exited;
+  gboolean closed; /* the connection, and it has told so */
   VmpWorkerProgress progress;
   gpointer progress_data;
 };
@@ -71,6 +72,8 @@ vmp_worker_host_finalize (GObject *object)
     g_source_destroy (self->end);
   g_clear_pointer (&self->end, g_source_unref);
   vmp_fd_clear (&self->pidfd);
+  if (self->connection != NULL)
+    g_signal_handlers_disconnect_by_data (self->connection, self);
   g_clear_object (&self->connection);
   g_clear_object (&self->cancellable);
   g_object_unref (self->waiting);
@@ -139,12 +142,12 @@ on_exited (GObject *source, GAsyncResult *result, gpointer data)
   self->exited = TRUE;
 }
 
-/* The language, since what a worker says is shown to people; and GLib's own switch. */
+/* The language, since what a worker says is shown to people; and GLib's own switches. */
 static char **
 make_environment (void)
 {
   static const char *const handed_on[] = { "LANG",        "LANGUAGE", "LC_ALL",
-                                           "LC_MESSAGES", "LC_CTYPE", "G_DEBUG" };
+                                           "LC_MESSAGES", "LC_CTYPE", "G_DEBUG", "G_SLICE" };
   char **environment = g_environ_setenv (NULL, "PATH", "/usr/bin:/bin", TRUE);
 
   environment = g_environ_setenv (environment, "LANG", "C.UTF-8", TRUE);
@@ -301,6 +304,14 @@ wait_ready (VmpWorkerHost *self, int socket, GError **error)
   return set_passcred (socket, FALSE, error) && hold_process (self, &sender, error);
 }
 
+static void
+on_closed (GDBusConnection *connection, gboolean remote_vanished, GError *error, gpointer data)
+{
+  VmpWorkerHost *self = data; /* alive: finalize disconnects this */
+
+  self->closed = TRUE;
+}
+
 /* Takes @socket_fd. */
 static gboolean
 connect_to (VmpWorkerHost *self, int socket_fd, GError **error)
@@ -335,7 +346,10 @@ connect_to (VmpWorkerHost *self, int socket_fd, GError **error)
   self->connection = g_dbus_connection_new_finish (wait.result, &local_error);
   g_object_unref (wait.result);
   if (self->connection != NULL)
-    return TRUE;
+    {
+      g_signal_connect (self->connection, "closed", G_CALLBACK (on_closed), self);
+      return TRUE;
+    }
   return set_start_error (self, wait.expired ? _ ("it does not answer") : local_error->message,
                           error);
 }
@@ -623,13 +637,28 @@ leave_to_itself (VmpWorkerHost *self)
   self->exited = TRUE;
 }
 
-/* Ends the worker and waits until it is gone: by itself when it still listens, killed else. */
-void
-vmp_worker_host_stop (VmpWorkerHost *self)
+/* What the connection has still to tell the thread's context keeps the connection, and that keeps the
+ * context: so it is told here, or they would hold each other for ever. */
+static void
+close_connection (VmpWorkerHost *self)
 {
-  if (self->subscription != 0)
-    g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
-  self->subscription = 0;
+  g_autoptr (GSource) source = NULL;
+  Wait wait = { NULL, FALSE };
+
+  if (self->connection == NULL)
+    return;
+  g_dbus_connection_close_sync (self->connection, NULL, NULL);
+  source = add_deadline (STOP_SECONDS * 1000, on_deadline, &wait);
+  while (!self->closed && !wait.expired)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  g_source_destroy (source);
+  while (g_main_context_iteration (g_main_context_get_thread_default (), FALSE))
+    continue;
+}
+
+static void
+end_process (VmpWorkerHost *self)
+{
   if ((self->process == NULL && self->pidfd < 0) || self->exited)
     return;
   if (self->connection != NULL && !g_cancellable_is_cancelled (self->cancellable)
@@ -645,4 +674,15 @@ vmp_worker_host_stop (VmpWorkerHost *self)
     }
   if (!self->exited)
     leave_to_itself (self);
+}
+
+/* Ends the worker and waits until it is gone: by itself when it still listens, killed else. */
+void
+vmp_worker_host_stop (VmpWorkerHost *self)
+{
+  if (self->subscription != 0)
+    g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
+  self->subscription = 0;
+  end_process (self);
+  close_connection (self);
 }

@@ -158,6 +158,14 @@ words_new (void)
   return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 }
 
+/* Takes @word, unless it is NULL. */
+static void
+add_word (Words *words, char *word)
+{
+  if (word != NULL)
+    g_hash_table_add (words, word);
+}
+
 /* The values of <enum name='@name'> in @parent. */
 static Words *
 read_enum (xmlNode *parent, const char *name)
@@ -171,7 +179,7 @@ read_enum (xmlNode *parent, const char *name)
       words = words_new ();
       for (xmlNode *value = first_named (at, "value"); value != NULL;
            value = next_named (value->next, "value"))
-        g_hash_table_add (words, get_text (value));
+        add_word (words, get_text (value));
       return g_steal_pointer (&words);
     }
   return NULL;
@@ -262,17 +270,17 @@ read_cpu (VmpCapabilities *self, xmlNode *cpu)
     {
       if (!says (at, "supported", "yes"))
         continue;
-      g_hash_table_add (self->cpu_modes, get (at, "name"));
-      if (!says (at, "name", "custom"))
+      add_word (self->cpu_modes, get (at, "name"));
+      if (!says (at, "name", "custom") || self->cpu_models != NULL)
         continue;
       self->cpu_models = words_new ();
       self->usable_models = words_new ();
       for (xmlNode *model = first_named (at, "model"); model != NULL;
            model = next_named (model->next, "model"))
         {
-          g_hash_table_add (self->cpu_models, get_text (model));
+          add_word (self->cpu_models, get_text (model));
           if (!says (model, "usable", "no"))
-            g_hash_table_add (self->usable_models, get_text (model));
+            add_word (self->usable_models, get_text (model));
         }
     }
 }

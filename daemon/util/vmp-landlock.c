@@ -36,14 +36,11 @@
 #define FS_REFER (1ULL << 13)     /* ABI 2 */
 #define FS_TRUNCATE (1ULL << 14)  /* ABI 3 */
 #define FS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
-#define FS_ALL_OF_ABI_2 ((1ULL << 14) - 1)
+#define FS_ALL_OF_ABI_1 ((1ULL << 13) - 1)
 #define NET_BIND_TCP (1ULL << 0)                 /* ABI 4 */
 #define NET_CONNECT_TCP (1ULL << 1)              /* ABI 4 */
 #define SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)   /* ABI 6 */
 #define SCOPE_SIGNAL (1ULL << 1)                 /* ABI 6 */
-
-/* With an older one nothing could be moved from one folder to another. */
-#define OLDEST_ABI 2
 
 /* Fields were added at its end; the kernel takes any size that it knows. */
 typedef struct
@@ -63,21 +60,23 @@ const char *const vmp_landlock_programs[]
     = { "/usr",       "/bin",       "/lib", "/lib64", "/etc/ld.so.cache",
         "/nix/store", "/gnu/store", NULL };
 
-/* 0 where the kernel has no Landlock, has it switched off, or has one that is too old. */
+/* 0 where the kernel has no Landlock, or has it switched off. */
 int
 vmp_landlock_get_abi (void)
 {
   long abi = syscall (SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
 
-  return abi >= OLDEST_ABI ? (int) abi : 0;
+  return abi > 0 ? (int) abi : 0;
 }
 
 /* Everything that this kernel can rule out. */
 static RulesetAttr
 make_attr (int abi)
 {
-  RulesetAttr attr = { .handled_access_fs = FS_ALL_OF_ABI_2 };
+  RulesetAttr attr = { .handled_access_fs = FS_ALL_OF_ABI_1 };
 
+  if (abi >= 2)
+    attr.handled_access_fs |= FS_REFER;
   if (abi >= 3)
     attr.handled_access_fs |= FS_TRUNCATE;
   if (abi >= 4)
@@ -98,7 +97,8 @@ get_attr_size (int abi)
                   : G_STRUCT_OFFSET (RulesetAttr, handled_access_net);
 }
 
-/* A set of rules that allows nothing yet, or -1. Only where vmp_landlock_get_abi() is not 0. */
+/* A set of rules that allows nothing yet, or -1. Only where vmp_landlock_get_abi() is not 0. Before
+ * VMP_LANDLOCK_MOVES nothing can be moved from one folder to another behind it. */
 int
 vmp_landlock_new_ruleset (GError **error)
 {
@@ -153,11 +153,19 @@ vmp_landlock_add_place (int ruleset, int fd, VmpPlaceAccess access, GError **err
 }
 
 /* For this thread, and for all that it starts from now on: before there are other threads. The
- * process must have given up new privileges (PR_SET_NO_NEW_PRIVS). */
+ * process must have given up new privileges (PR_SET_NO_NEW_PRIVS). FALSE with errno; it is safe
+ * between fork and exec. */
+gboolean
+vmp_landlock_try_enforce (int ruleset)
+{
+  return syscall (SYS_landlock_restrict_self, ruleset, 0) == 0;
+}
+
+/* The same elsewhere. */
 gboolean
 vmp_landlock_enforce (int ruleset, GError **error)
 {
-  if (syscall (SYS_landlock_restrict_self, ruleset, 0) < 0)
+  if (!vmp_landlock_try_enforce (ruleset))
     return vmp_error_set_errno (error, errno, "Cannot enforce the Landlock rules");
   return TRUE;
 }

@@ -15,12 +15,16 @@ typedef enum
   VMP_PLACE_MEET,   /* make sockets and folders for them, and remove them; read nothing */
 } VmpPlaceAccess;
 
+/* The first version with which files can still be moved between folders, as workers do. */
+#define VMP_LANDLOCK_MOVES 2
+
 /* Where programs lie, and what they are made of; not every system has all of them. NULL-terminated. */
 extern const char *const vmp_landlock_programs[];
 
 int vmp_landlock_get_abi (void);
 int vmp_landlock_new_ruleset (GError **error);
 gboolean vmp_landlock_add_place (int ruleset, int fd, VmpPlaceAccess access, GError **error);
+gboolean vmp_landlock_try_enforce (int ruleset);
 gboolean vmp_landlock_enforce (int ruleset, GError **error);
 
 G_END_DECLS

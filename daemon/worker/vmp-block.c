@@ -21,6 +21,7 @@
 #include "vmp-fill.h"
 #include "vmp-image-snapshot.h"
 #include "vmp-image.h"
+#include "vmp-size.h"
 #include "vmp-qmp.h"
 
 #define MAX_CHAIN 1000
@@ -35,6 +36,7 @@ struct _VmpBlock
   gboolean through_overlay; /* the topmost image is seen as of a snapshot */
   guint64 disk_size;        /* of the topmost image, as a guest sees it */
   guint64 offset, size;     /* what of the disk is meant, size 0 = all */
+  guint64 most;             /* bytes of data that all images together can hold */
 };
 
 void
@@ -165,7 +167,7 @@ add_overlay (VmpBlock *self, int fd, const char *what, const char *snapshot_name
 }
 
 static gboolean
-check_image (int fd, const char *format, const char *what, GError **error)
+check_image (int fd, const char *format, const char *what, guint64 *most, GError **error)
 {
   g_auto (VmpImageInfo) info = { 0 };
   int flags = fcntl (fd, F_GETFL);
@@ -175,6 +177,7 @@ check_image (int fd, const char *format, const char *what, GError **error)
                           what);
   if (!vmp_image_inspect (fd, format, what, &info, error))
     return FALSE;
+  *most = info.most_data;
   if (info.encrypted)
     return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
                           _ ("%s is encrypted; it can only be copied as it is (DiskFormat=keep)"),
@@ -194,27 +197,11 @@ get_size (VmpBlock *self, guint64 *size, GError **error)
 {
   g_autoptr (JsonNode) nodes = vmp_qmp_execute (
       self->qmp, "query-named-block-nodes", g_variant_new_parsed ("{'flat': <true>}"), -1, error);
-  JsonArray *array;
 
   if (nodes == NULL)
     return FALSE;
-  array = JSON_NODE_HOLDS_ARRAY (nodes) ? json_node_get_array (nodes) : NULL;
-  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
-    {
-      JsonObject *node = json_array_get_object_element (array, i);
-      JsonObject *image;
-      gint64 bytes;
-
-      if (g_strcmp0 (json_object_get_string_member_with_default (node, "node-name", ""), "alone")
-          != 0)
-        continue;
-      image = json_object_get_object_member (node, "image");
-      bytes = json_object_get_int_member_with_default (image, "virtual-size", -1);
-      if (bytes < 0)
-        break;
-      *size = (guint64) bytes;
-      return TRUE;
-    }
+  if (vmp_qmp_find_size (nodes, "alone", size))
+    return TRUE;
   return vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU does not tell how large the disk is"));
 }
 
@@ -246,6 +233,7 @@ vmp_block_add_image (VmpBlock *self, int fd, GVariant *options, GError **error)
   g_autofree char *what = NULL;
   const char *format, *name = "", *snapshot;
   gboolean memory = FALSE;
+  guint64 most = 0;
 
   if (!g_variant_lookup (options, "Format", "&s", &format))
     return vmp_error_set (error, VMPORT_ERROR_INVALID_PARAMETER, "An image has no format");
@@ -255,7 +243,7 @@ vmp_block_add_image (VmpBlock *self, int fd, GVariant *options, GError **error)
   if (self->formats->len >= MAX_CHAIN)
     return vmp_error_set (error, VMPORT_ERROR_NOT_SUPPORTED,
                           _ ("%s: the backing chain is longer than %d images"), what, MAX_CHAIN);
-  if (!check_image (owned, format, what, error) || !add_file (self, node, owned, FALSE, error))
+  if (!check_image (owned, format, what, &most, error) || !add_file (self, node, owned, FALSE, error))
     return FALSE;
   if (g_variant_lookup (options, "Snapshot", "&s", &snapshot)
       && (self->formats->len > 0 || strcmp (format, "qcow2") != 0))
@@ -266,6 +254,8 @@ vmp_block_add_image (VmpBlock *self, int fd, GVariant *options, GError **error)
     return FALSE;
   if (self->formats->len == 0 && !measure (self, format, error))
     return FALSE;
+  if (!vmp_size_add (&self->most, self->most, most))
+    self->most = G_MAXUINT64;
   g_ptr_array_add (self->formats, g_strdup (format));
   return TRUE;
 }
@@ -297,23 +287,6 @@ add_format (VmpBlock *self, guint index, GError **error)
   return vmp_qmp_do (self->qmp, "blockdev-add", g_variant_dict_end (&dict), error);
 }
 
-/* TRUE once the only job has ended; then *@failure is what it says about that. */
-static gboolean
-has_ended (JsonNode *jobs, const char **failure)
-{
-  JsonObject *job;
-
-  *failure = NULL;
-  if (!JSON_NODE_HOLDS_ARRAY (jobs) || json_array_get_length (json_node_get_array (jobs)) != 1)
-    {
-      *failure = _ ("it does not know of the job");
-      return TRUE;
-    }
-  job = json_array_get_object_element (json_node_get_array (jobs), 0);
-  *failure = json_object_get_string_member_with_default (job, "error", NULL);
-  return strcmp (json_object_get_string_member_with_default (job, "status", ""), "concluded") == 0;
-}
-
 static gboolean
 make_image (VmpBlock *self, const char *format, guint64 size, GError **error)
 {
@@ -335,10 +308,10 @@ make_image (VmpBlock *self, const char *format, guint64 size, GError **error)
 
       if (jobs == NULL)
         return FALSE;
-      if (has_ended (jobs, &failure) && failure != NULL)
+      if (vmp_qmp_has_ended (jobs, &failure) && failure != NULL)
         return vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU cannot make a %s image: %s"),
                               format, failure);
-      if (has_ended (jobs, &failure))
+      if (vmp_qmp_has_ended (jobs, &failure))
         return vmp_qmp_do (self->qmp, "job-dismiss", g_variant_new_parsed ("{'id': <'create'>}"),
                            error);
       g_usleep (JOB_POLL_USEC);
@@ -394,6 +367,7 @@ open_all (VmpBlock *self, int target, GVariant *options, GVariantDict *reply, GU
     return FALSE;
   g_variant_dict_insert (reply, "Offset", "t", self->offset);
   g_variant_dict_insert (reply, "Size", "t", self->size);
+  g_variant_dict_insert (reply, "Most", "t", self->most);
   if (target < 0)
     return TRUE;
   if (!g_variant_lookup (options, "Format", "&s", &format))

@@ -51,18 +51,25 @@ allow_places (int ruleset, GVariant *places, int passed, GError **error)
   return TRUE;
 }
 
-/* Where the kernel has no Landlock the worker is held by its user's rights and its filter alone;
+/* Where the tests look for what a sanitizer reports. */
+static gboolean
+allow_reports (int ruleset, GError **error)
+{
+  return !VMP_SANITIZED || allow_path (ruleset, VMP_SANITIZER_REPORTS, VMP_PLACE_MAKE, error);
+}
+
+/* Where the kernel has no Landlock, or one too old to move files, the worker is held by its user's rights and its filter alone;
  * the daemon says so in its log when it starts. */
 static gboolean
 restrict_files (GVariant *places, int passed, GError **error)
 {
   vmp_autofd int ruleset = -1;
 
-  if (vmp_landlock_get_abi () == 0)
+  if (vmp_landlock_get_abi () < VMP_LANDLOCK_MOVES)
     return TRUE;
   ruleset = vmp_landlock_new_ruleset (error);
   return ruleset >= 0 && allow_places (ruleset, places, passed, error)
-         && vmp_landlock_enforce (ruleset, error);
+         && allow_reports (ruleset, error) && vmp_landlock_enforce (ruleset, error);
 }
 
 static gboolean

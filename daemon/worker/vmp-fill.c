@@ -51,6 +51,7 @@ typedef struct
   guint64 end;        /* of what is to be read */
   guint64 next;       /* what is to be read next… */
   guint64 extent_end; /* …up to here without looking again */
+  guint64 asked;      /* bytes of data, so far */
   guint64 copied;
   guint64 hashed; /* of the file */
 } Run;
@@ -100,6 +101,12 @@ start_reads (Run *run, GError **error)
       slot->size = MIN (SLOT_SIZE - run->next % SLOT_SIZE, run->extent_end - run->next);
       slot->state = SLOT_READING;
       slot->request.failure = 0;
+      run->asked += slot->size;
+      if (run->fill->most != 0 && run->asked > run->fill->most)
+        return vmp_error_set (error, VMPORT_ERROR_CORRUPT,
+                              _ ("%s: its images hold more data than files of their size can; their "
+                                 "tables name the same place again and again"),
+                              run->fill->what);
       run->used++;
       run->next += slot->size;
       if (!vmp_nbd_start_read (run->source, slot->buffer, slot->size, slot->offset, &slot->request,

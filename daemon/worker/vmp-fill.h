@@ -15,6 +15,7 @@ typedef struct
   int file;          /* new and empty, read-write */
   guint64 offset;    /* where in the source's disk to begin */
   guint64 size;      /* bytes from there on; 0: all */
+  guint64 most;      /* data that there can be; 0: any */
   guint64 insert;    /* how much later everything is in @file, without @target */
   VmpVerity *verity; /* gets what @file holds as it is written, without @target; or NULL */
   VmpLocator *locator; /* of the same; made by the run */

@@ -13,6 +13,7 @@ typedef struct
   int fd;
   const char *what;
   guint64 size;
+  guint64 allocated;
 } VmpImageFile;
 
 gboolean vmp_image_read (const VmpImageFile *file, guint64 offset, void *buffer, gsize size,
@@ -36,6 +37,10 @@ gboolean vmp_image_patch_qcow2 (const VmpImageFile *file, const char *backing_fi
                                 const char *backing_format, GBytes **bytes, GError **error);
 
 #define VMP_IMAGE_MAX_SIZE G_MAXINT64
+
+/* The most bytes that one byte can stand for: 258 in two bits, and a run of a block in four bytes. */
+#define VMP_IMAGE_DEFLATE_RATIO 1032
+#define VMP_IMAGE_ZSTD_RATIO 32768
 
 static inline guint16
 vmp_image_be16 (const guint8 *at)

@@ -360,6 +360,7 @@ vmp_image_inspect_qcow2 (const VmpImageFile *file, VmpImageInfo *info, GError **
   info->virtual_size = header.virtual_size;
   info->n_snapshots = header.n_snapshots;
   info->encrypted = header.crypt_method != 0;
+  info->ratio = header.compression != 0 ? VMP_IMAGE_ZSTD_RATIO : 0;
   info->dirty = (header.incompatible & (INCOMPATIBLE_DIRTY | INCOMPATIBLE_CORRUPT)) != 0;
   return TRUE;
 }

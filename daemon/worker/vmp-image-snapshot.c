@@ -58,7 +58,7 @@ open_file (int fd, const char *what, VmpImageFile *file, VmpQcow2Header *header,
     return vmp_error_set_errno (error, errno, _ ("Cannot examine %s"), what);
   file->fd = fd;
   file->what = what;
-  file->size = (guint64) st.st_size;
+  file->size = vmp_fd_get_size (fd, &st);
   return vmp_qcow2_read_header (file, header, error);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "vmp-fd.h"
+#include "vmp-size.h"
 
 static gboolean
 inspect_raw (const VmpImageFile *file, VmpImageInfo *info, GError **error)
@@ -22,13 +23,14 @@ static const struct
 {
   const char *format; /* as QEMU and libvirt call it */
   const char *extension;
+  guint ratio; /* of what is compressed, at best; 0 where nothing is */
   gboolean (*inspect) (const VmpImageFile *file, VmpImageInfo *info, GError **error);
 } formats[] = {
-  { "qcow2", "qcow2", vmp_image_inspect_qcow2 },
-  { "raw", "raw", inspect_raw },
-  { "vhdx", "vhdx", vmp_image_inspect_vhdx },
-  { "vmdk", "vmdk", vmp_image_inspect_vmdk },
-  { "vpc", "vhd", vmp_image_inspect_vhd },
+  { "qcow2", "qcow2", VMP_IMAGE_DEFLATE_RATIO, vmp_image_inspect_qcow2 },
+  { "raw", "raw", 0, inspect_raw },
+  { "vhdx", "vhdx", 0, vmp_image_inspect_vhdx },
+  { "vmdk", "vmdk", VMP_IMAGE_DEFLATE_RATIO, vmp_image_inspect_vmdk },
+  { "vpc", "vhd", 0, vmp_image_inspect_vhd },
 };
 
 /* Every format that a prober, QEMU's above all, could see at the start of a file. ISO 9660, disk
@@ -55,6 +57,9 @@ static const struct
 
 /* How much of a file's start QEMU hands to its probes. */
 #define PROBE_SIZE 2048
+
+/* The largest block that a format allocates at once, VHDX'. */
+#define MAX_UNIT (256 << 20)
 
 void
 vmp_image_info_clear (VmpImageInfo *info)
@@ -232,7 +237,21 @@ open_file (int fd, const char *what, VmpImageFile *file, GError **error)
   file->fd = fd;
   file->what = what;
   file->size = vmp_fd_get_size (fd, &st);
+  file->allocated = S_ISBLK (st.st_mode) ? file->size : (guint64) st.st_blocks * 512;
   return TRUE;
+}
+
+/* Holes that an image has reserved read as data, too, and what a file is cut off in the middle of
+ * counts as a whole. */
+static guint64
+get_most_data (const VmpImageFile *file, guint ratio)
+{
+  guint64 most;
+
+  if (!vmp_size_mul (&most, file->allocated, ratio) || !vmp_size_add (&most, most, file->size)
+      || !vmp_size_add (&most, most, MAX_UNIT))
+    return G_MAXUINT64;
+  return most;
 }
 
 gboolean
@@ -249,6 +268,7 @@ vmp_image_inspect (int fd, const char *format, const char *what, VmpImageInfo *i
       if (!open_file (fd, what, &file, error) || !formats[i].inspect (&file, &found, error))
         return FALSE;
       found.format = g_strdup (format);
+      found.most_data = get_most_data (&file, found.ratio != 0 ? found.ratio : formats[i].ratio);
       *info = found;
       memset (&found, 0, sizeof found);
       return TRUE;

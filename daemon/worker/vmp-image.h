@@ -14,6 +14,8 @@ typedef struct
   guint n_snapshots;    /* internal snapshots (qcow2) */
   gboolean encrypted;
   gboolean dirty;       /* qcow2's dirty or corrupt bit */
+  guint ratio;          /* of its compression, at best; 0: as the format's */
+  guint64 most_data;    /* that a guest can see in a file of this size: more than that is a loop */
 } VmpImageInfo;
 
 void vmp_image_info_clear (VmpImageInfo *info);

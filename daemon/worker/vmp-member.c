@@ -68,6 +68,7 @@ vmp_member_fill (int member, const char *name, int source, int target, GVariant 
 
   g_variant_lookup (options, "Offset", "t", &fill.offset);
   g_variant_lookup (options, "Size", "t", &fill.size);
+  g_variant_lookup (options, "Most", "t", &fill.most);
   g_variant_lookup (options, "Verity", "b", &wanted);
   *verity = *locator = NULL;
   fill.insert = head != NULL ? g_bytes_get_size (head) : 0;

@@ -52,14 +52,12 @@ vmp_qmp_free (VmpQmp *self)
 static void
 prepare_child (gpointer data)
 {
-  const pid_t *parent = data;
-
-  if (!vmp_fence_enter (*parent))
+  if (!vmp_fence_enter (data))
     _exit (127);
 }
 
-static gboolean
-spawn (VmpQmp *self, const char *program, int child_end, GError **error)
+static GSubprocess *
+spawn (const char *program, int child_end, GError **error)
 {
   g_autoptr (GSubprocessLauncher) launcher
       = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
@@ -73,15 +71,18 @@ spawn (VmpQmp *self, const char *program, int child_end, GError **error)
   const char *const argv[] = { program, "-M", "none", "-accel", accelerator, "-nodefaults",
                                "-no-user-config", "-nographic", "-S", "-sandbox", sandbox,
                                "-chardev", monitor, "-mon", "chardev=monitor,mode=control", NULL };
-  pid_t self_pid = getpid ();
+  g_auto (VmpFence) fence = { 0, -1 };
+  GSubprocess *process;
 
   G_STATIC_ASSERT (MONITOR_FD == 3);
   g_subprocess_launcher_take_fd (launcher, child_end, MONITOR_FD);
-  g_subprocess_launcher_set_child_setup (launcher, prepare_child, &self_pid, NULL);
-  self->process = g_subprocess_launcher_spawnv (launcher, argv, error);
-  if (self->process == NULL)
+  if (!vmp_fence_prepare (&fence, error))
+    return NULL;
+  g_subprocess_launcher_set_child_setup (launcher, prepare_child, &fence, NULL);
+  process = g_subprocess_launcher_spawnv (launcher, argv, error);
+  if (process == NULL)
     g_prefix_error (error, _ ("Cannot start QEMU: "));
-  return self->process != NULL;
+  return process;
 }
 
 static gboolean
@@ -109,11 +110,13 @@ read_line (VmpQmp *self, gint64 deadline, GError **error)
 {
   for (;;)
     {
-      const guint8 *end = memchr (self->unread->data, '\n', self->unread->len);
+      const guint8 *end = self->unread->len > 0
+                              ? memchr (self->unread->data, '\n', self->unread->len)
+                              : NULL;
       guint8 buffer[4096];
       ssize_t n;
 
-      if (self->unread->len > 0 && end != NULL)
+      if (end != NULL)
         {
           gsize length = (gsize) (end - self->unread->data);
           char *line = g_strndup ((const char *) self->unread->data, length);
@@ -149,7 +152,7 @@ read_answer (VmpQmp *self, GError **error)
     {
       g_autoptr (GError) local_error = NULL;
       g_autofree char *line = read_line (self, deadline, &local_error);
-      g_autoptr (JsonNode) node = NULL;
+      g_autoptr (JsonObject) said = NULL;
 
       if (line == NULL)
         {
@@ -159,14 +162,11 @@ read_answer (VmpQmp *self, GError **error)
             vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU ended unexpectedly"));
           return NULL;
         }
-      node = json_from_string (line, &local_error);
-      if (node == NULL || !JSON_NODE_HOLDS_OBJECT (node))
-        {
-          vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU answers what makes no sense"));
-          return NULL;
-        }
-      if (!json_object_has_member (json_node_get_object (node), "event"))
-        return json_object_ref (json_node_get_object (node));
+      said = vmp_qmp_parse (line, error);
+      if (said == NULL)
+        return NULL;
+      if (!json_object_has_member (said, "event"))
+        return g_steal_pointer (&said);
     }
 }
 
@@ -242,7 +242,7 @@ vmp_qmp_execute (VmpQmp *self, const char *command, GVariant *arguments, int fd,
   said = json_object_get_member (answer, "error");
   clean = vmp_name_clean (
       said != NULL && JSON_NODE_HOLDS_OBJECT (said)
-          ? json_object_get_string_member_with_default (json_node_get_object (said), "desc", "")
+          ? vmp_qmp_get_text (json_node_get_object (said), "desc", "")
           : "",
       MAX_MESSAGE_CHARS);
   vmp_error_set (error, VMPORT_ERROR_FAILED, _ ("QEMU refuses: %s"), clean);
@@ -258,26 +258,38 @@ vmp_qmp_do (VmpQmp *self, const char *command, GVariant *arguments, GError **err
 }
 
 VmpQmp *
-vmp_qmp_start (const char *program, GError **error)
+vmp_qmp_new (int socket, GSubprocess *process, GError **error)
 {
   g_autoptr (VmpQmp) self = g_new0 (VmpQmp, 1);
   g_autoptr (JsonObject) greeting = NULL;
-  int ends[2];
 
   self->unread = g_byte_array_new ();
-  self->socket = -1;
+  self->socket = socket;
+  self->process = process;
+  greeting = read_answer (self, error);
+  if (greeting == NULL || !vmp_qmp_do (self, "qmp_capabilities", NULL, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+VmpQmp *
+vmp_qmp_start (const char *program, GError **error)
+{
+  GSubprocess *process;
+  int ends[2];
+
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     {
       vmp_error_set_errno (error, errno, _ ("Cannot make a socket pair"));
       return NULL;
     }
-  self->socket = ends[0];
-  if (!spawn (self, program, ends[1], error))
-    return NULL;
-  greeting = read_answer (self, error);
-  if (greeting == NULL || !vmp_qmp_do (self, "qmp_capabilities", NULL, error))
-    return NULL;
-  return g_steal_pointer (&self);
+  process = spawn (program, ends[1], error);
+  if (process == NULL)
+    {
+      close (ends[0]);
+      return NULL;
+    }
+  return vmp_qmp_new (ends[0], process, error);
 }
 
 gboolean

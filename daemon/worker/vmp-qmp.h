@@ -2,7 +2,8 @@
 #pragma once
 
 #include <gio/gio.h>
-#include <json-glib/json-glib.h>
+
+#include "vmp-qmp-answer.h"
 
 G_BEGIN_DECLS
 
@@ -12,6 +13,8 @@ typedef struct _VmpQmp VmpQmp;
  * of. The process must hold no descriptor that is nobody else's business, for a moment in which two
  * programs have them. Blocking, as all that follows; not to be called in several threads. */
 VmpQmp *vmp_qmp_start (const char *program, GError **error);
+/* The same over @socket with a @process that runs already, NULL for somebody else's; takes both. */
+VmpQmp *vmp_qmp_new (int socket, GSubprocess *process, GError **error);
 /* Kills what still runs. */
 void vmp_qmp_free (VmpQmp *self);
 

@@ -79,6 +79,7 @@ vmp_sandbox_read_identity (int socket, GVariant **identity, int *passed, GError 
   guint32 size;
   vmp_autofd int fd = -1;
   g_autofree guint8 *buffer = NULL;
+  g_autoptr (GBytes) bytes = NULL;
   g_autoptr (GVariant) read = NULL;
 
   if (getsockopt (socket, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) < 0)
@@ -92,9 +93,9 @@ vmp_sandbox_read_identity (int socket, GVariant **identity, int *passed, GError 
   buffer = g_malloc (size);
   if (!read_exactly (socket, buffer, size, &fd, error))
     return FALSE;
-  read = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE (VMP_IDENTITY_TYPE),
-                                                      g_steal_pointer (&buffer), size, FALSE,
-                                                      g_free, NULL));
+  bytes = g_bytes_new_take (g_steal_pointer (&buffer), size);
+  read = g_variant_ref_sink (
+      g_variant_new_from_bytes (G_VARIANT_TYPE (VMP_IDENTITY_TYPE), bytes, FALSE));
   *identity = g_variant_get_normal_form (read);
   *passed = vmp_fd_steal (&fd);
   return TRUE;

@@ -71,6 +71,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autoptr (GBytes) converted
       = vmp_azman_convert (bytes, "store", give_member, NULL, decisions, NULL);
 
+  g_autofree char *digest = vmp_azman_read_digest ((const char *) data, size);
+
   if (converted != NULL)
     {
       g_autoptr (VmpAzman) ours

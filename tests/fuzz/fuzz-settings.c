@@ -26,7 +26,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autoptr (VmpSettings) settings = NULL;
   g_autoptr (VmpSettings) again = NULL;
 
-  if (size == 0)
+  if (size == 0 || !g_utf8_validate ((const char *) data, (gssize) size, NULL))
     return 0;
   given = g_variant_parse (G_VARIANT_TYPE_VARDICT, (const char *) data + 1,
                            (const char *) data + size, NULL, NULL);

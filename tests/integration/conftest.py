@@ -13,6 +13,7 @@ import pytest
 gi.require_version('Gio', '2.0')
 
 # pylint: disable=wrong-import-position
+from rig import figures
 from rig.bus import Bus, Polkit, SessionBus
 from rig.caller import Caller, STORE
 from rig.daemon import Daemon
@@ -54,12 +55,9 @@ def pytest_terminal_summary(terminalreporter):
         for line in lines:
             terminalreporter.write_line('  '.join(cell.ljust(width) for cell, width
                                                   in zip(line, (*widths, 0))).rstrip())
-    tried = [value for _, name, value in properties if name == 'reliability']
-    if tried:
-        terminalreporter.section(f'{sum(line[1] for line in tried)} faults')
-        for what, faults, whole, nothing in tried:
-            terminalreporter.write_line(f'{what:52}  {faults:4} faults: {whole:4} whole, '
-                                        f'{nothing:4} nothing left')
+    figures.print_table(terminalreporter, [report for outcome in ('passed', 'failed')
+                                           for report in terminalreporter.getreports(outcome)
+                                           if report.when == 'call'])
     tallies = [value for _, name, value in properties if name == 'settings-tally']
     if tallies:
         ends = sum((Counter(tally) for _, tally in tallies), Counter())
@@ -92,6 +90,17 @@ def prefix():
     value = os.environ.get('VMPORT_PREFIX')
     assert value and os.path.isdir(value), 'run these tests through tests/check'
     return value
+
+
+@pytest.fixture(autouse=True)
+def no_reports():
+    """Of a sanitizer: where any process has made one, the test has failed that was running."""
+    folder = os.environ.get('VMPORT_REPORTS')
+    before = set(os.listdir(folder)) if folder else set()
+    yield
+    texts = [pathlib.Path(folder, name).read_text(errors='replace')
+             for name in sorted(set(os.listdir(folder)) - before)] if folder else []
+    assert not any(texts), '\n'.join(texts)
 
 
 @pytest.fixture(scope='session')

@@ -6,9 +6,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from gi.repository import Gio, GLib
 
-from rig.caller import (ACCESS_DENIED, DAEMON, ERROR, INTERACTIVE, JOB, MACHINE, MANAGER, SNAPSHOT,
-                        STORE, refused)
-from rig.jobs import Hold, failure
+from rig.caller import DAEMON, ERROR, JOB, MACHINE, MANAGER, SNAPSHOT, STORE, refused
+from rig.jobs import HELD, Hold, failure
 from rig.loop import run_for
 from rig.machines import random_disk
 from rig.recorder import EXCEPTION, TERMINAL, TERMINATED, Recorder
@@ -151,7 +150,7 @@ def test_describe_names_the_machine(daemon, alice, make_vm, area):
         assert alice.describe(job)['VirtualMachine'] == name
 
 
-def test_messages_name_what_is_wrong(daemon, alice, bob, dave, make_vm, area):
+def test_messages_name_what_is_wrong(daemon, alice, dave, make_vm, area):
     machine = make_vm('web')
     assert '“nowhere”' in refused(alice.find, 'nowhere').message
     assert NEVER in refused(alice.export_settings, NEVER).message
@@ -162,10 +161,6 @@ def test_messages_name_what_is_wrong(daemon, alice, bob, dave, make_vm, area):
                                (dave.configuration, machine, NEVER)):
         assert refused(ask, hidden).message.replace(hidden, 'IT') == \
             refused(ask, never).message.replace(never, 'IT')
-    error = refused(bob.export, machine, area / 'bob/package')
-    assert error.name == INTERACTIVE and 'org.vmport.export' in error.message
-    error = refused(bob.export, machine, area / 'bob/package', interactive=True)
-    assert error.name == ACCESS_DENIED and 'org.vmport.export' in error.message
     error = refused(alice.export, machine, area / 'alice/package', {'Checksum': 'md5'})
     assert 'fs-verity, sha256, none' in error.message
     assert 'control characters' in refused(alice.export, machine, '/a\nb').message
@@ -205,7 +200,7 @@ def test_suspended_in_the_queue(make_daemon, alice, root, make_vm, area):
     first, second = (make_vm(name, [random_disk(8)]) for name in ('first', 'second'))
     recorder = Recorder(root)
     hold = Hold(daemon, recorder, 'Copying')
-    running = alice.export(first, area / 'alice/first')
+    running = alice.export(first, area / 'alice/first', HELD)
     hold.wait()
     queued = alice.export(second, area / 'alice/second')
     state = lambda: alice.job(queued)['JobState']
@@ -227,7 +222,7 @@ def test_suspended_in_the_queue(make_daemon, alice, root, make_vm, area):
 def test_cancelling_cannot_be_suspended(daemon, alice, recorder, make_vm, area):
     machine = make_vm('web', [random_disk(8)])
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     for method in ('Suspend', 'Cancel', 'Suspend', 'Resume', 'Cancel'):
         alice.call(job, JOB, method, '(a{sv})', ({},))
@@ -242,7 +237,7 @@ def test_an_interruption_is_told(daemon, alice, recorder, make_vm, area):
     """Finished comes exactly once of every job: of one whose daemon died, from the next."""
     machine = make_vm('big', [random_disk(8)])
     hold = Hold(daemon, recorder, 'Copying')
-    job = alice.export(machine, area / 'alice/package')
+    job = alice.export(machine, area / 'alice/package', HELD)
     hold.wait()
     daemon.kill()
     daemon.start()

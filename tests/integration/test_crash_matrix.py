@@ -185,8 +185,7 @@ class ImportTreeInPlace(ImportTree):
 
 
 CASES = (ExportNew, ExportIntoFolder, ExportSaved, ExportTree, ExportSnapshot, ExportConverted, Import,
-         ImportBeside, ImportElsewhere, ImportInPlace, ImportSaved, ImportSavedBeside, ImportTree,
-         ImportTreeBeside, ImportTreeInPlace)
+         ImportBeside, ImportElsewhere, ImportInPlace, ImportSaved, ImportTree, ImportTreeInPlace)
 # Whose machine has a qcow2 disk, as those that plant() gives snapshots.
 TREES = (ExportTree, ExportSnapshot, ImportTree, ImportTreeBeside, ImportTreeInPlace)
 

@@ -110,6 +110,9 @@ def run(bus, users):
     def run_program(program, *arguments, **options):
         environment = {name: os.environ[name]
                        for name in ('PATH', 'GI_TYPELIB_PATH', 'LD_LIBRARY_PATH')}
+        # Python is not watched, so what watches the library has to come before all.
+        if 'VMPORT_SANITIZER' in os.environ:
+            environment['LD_PRELOAD'] = os.environ['VMPORT_SANITIZER']
         result = users['alice'].run(
             ('timeout', '100', '/usr/bin/python3', '-c', program, *arguments),
             env={**environment, 'DBUS_SYSTEM_BUS_ADDRESS': bus.address, 'LC_ALL': 'C.UTF-8',

@@ -138,3 +138,13 @@ def test_cancelled(libvirt, qemu, daemon, web, alice, area, recorder):
     hold.release()
     assert outcome(alice, job).name == f'{ERROR}Cancelled'
     assert libvirt.traces() == before and libvirt.names() == ['web']
+
+
+def test_one_package_twice_at_a_time(libvirt, qemu, web, alice, area):
+    """Neither waits for the name that the other's disk gets."""
+    package = area / 'alice/package'
+    alice.wait(alice.export(web, package, manager=QEMU))
+    jobs = [alice.import_(package, {'Name': name, **SLOWLY}, QEMU) for name in ('one', 'two')]
+    for job in jobs:
+        alice.wait(job)
+    assert libvirt.names() == ['one', 'two', 'web']

@@ -12,8 +12,9 @@ from rig.machines import names, random_disk
 from rig.places import WAYS, Silent
 from test_faults import FULL
 
-# So slow that there is time enough for everything.
-SLOWLY = {'BandwidthLimit': GLib.Variant('t', 64 << 10)}
+# So slow that there is time enough for everything; somewhat less where a write has to come.
+SLOWLY = {'BandwidthLimit': GLib.Variant('t', 16 << 10)}
+LESS_SLOWLY = {'BandwidthLimit': GLib.Variant('t', 256 << 10)}
 OPERATIONS = ('export', 'import')
 
 
@@ -39,12 +40,13 @@ class Left:
 
     def __init__(self, carol, machine, package, place, operation):
         self.carol, self.place, self.operation = carol, place, operation
+        limit = LESS_SLOWLY if isinstance(place, Silent) else SLOWLY
         if operation == 'export':
-            self.job = carol.export(machine, place.folder / 'package', SLOWLY)
+            self.job = carol.export(machine, place.folder / 'package', limit)
         else:
             self.job = carol.import_(package, {
                 'Name': f'copy-{place.folder.parent.name}', 'TargetVhdDataRoot': str(place.folder),
-                **SLOWLY})
+                **limit})
         wait_on_disk(lambda: self.found(), f'the {operation} to write into {place.folder}')
 
     def found(self):

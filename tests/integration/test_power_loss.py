@@ -28,7 +28,7 @@ import test_crash_libvirt as of_libvirt
 SOME = 3
 CASES = (ExportNew, ExportIntoFolder, ExportSaved, ExportTree, ExportSnapshot, Import, ImportBeside,
          ImportInPlace, ImportSavedBeside, ImportTree, ImportTreeBeside)
-OF_LIBVIRT = (of_libvirt.ImportOff, of_libvirt.ImportTree, of_libvirt.ImportInPlace)
+OF_LIBVIRT = (of_libvirt.ImportOff,)
 
 
 @pytest.fixture

@@ -18,8 +18,13 @@ def meson_tests():
     return [pytest.param(test, id=test['name']) for test in json.loads(output)]
 
 
+def count_files(arguments):
+    """Those that are, or lie in, what a fuzz target is given."""
+    return sum(len(names) for argument in arguments for _, _, names in os.walk(argument))
+
+
 @pytest.mark.parametrize('test', meson_tests())
-def test_unit(test):
+def test_unit(test, record_property):
     environment = {**os.environ, **test['env'], 'MALLOC_PERTURB_': '85'}
     # Seconds; Meson's default is 30 for an idle machine.
     timeout = max(60, 4 * (test['timeout'] or 30))
@@ -34,3 +39,5 @@ def test_unit(test):
         assert plan and int(plan.group(1)) == len(points), f'the plan is not kept:\n{result.stdout}'
         skipped = re.findall(r'^ok .*# SKIP.*$', result.stdout, re.M | re.I)
         assert not skipped, 'a skip counts as a failure:\n' + '\n'.join(skipped)
+    if 'fuzz' in ' '.join(test['suite']):
+        record_property('inputs', (test['name'], count_files(test['cmd'][1:])))

@@ -52,13 +52,13 @@ def test_the_socket_is_roots(units):
 class Starter:
     """What systemd does for vmport-worker.socket."""
 
-    def __init__(self, folder, prefix):
+    def __init__(self, folder, prefix, program=None):
         self.path = folder / 'worker'
         self.log = folder / 'starter.log'
         with open(self.log, 'w') as log:
             self.process = subprocess.Popen(
                 ('systemd-socket-activate', '--accept', '-l', self.path, '-E', 'LANG=C.UTF-8',
-                 f'{prefix}/libexec/vmport-worker'),
+                 program or f'{prefix}/libexec/vmport-worker'),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_on_disk(self.path.exists, 'the socket')
         self.path.chmod(0o600)

@@ -159,7 +159,7 @@ def test_memory(make_daemon, alice, root, make_vm, area):
     machine = make_vm('big', [random_disk(40, f'disk-{number}.raw') for number in range(3)]
                       + [Disk(name='huge.raw', size=1 << 40, format='raw',
                               extents=[(1 << 39, os.urandom(MIB))])])
-    slow_sync(daemon)
+    slow_sync(daemon, 1000)
     recorder = Recorder(root)
     hold = Hold(daemon, recorder, 'Syncing')
     job = alice.export(machine, area / 'alice/package')

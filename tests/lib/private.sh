@@ -69,6 +69,11 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/dbus /run/lock /run/systemd/{seats,sessions,users,machines}
 mount -t tmpfs -o mode=1777 tmpfs /run/lock
 
+if [ -n "${VMPORT_REPORTS:-}" ]; then
+  mkdir /run/vmport-sanitizer
+  mount --bind "$VMPORT_REPORTS" /run/vmport-sanitizer
+fi
+
 PATH=/usr/bin:/bin:/usr/sbin:/sbin meson install -C "$VMPORT_BUILD_DIR" --no-rebuild --quiet >/dev/null
 # polkitd knows one place for actions.
 cp "$VMPORT_PREFIX"/share/polkit-1/actions/*.policy /usr/share/polkit-1/actions/

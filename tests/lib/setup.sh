@@ -6,6 +6,7 @@
 #   VMPORT_BUILD_DIR  the build directory (given in the environment, or _build-check in the tree)
 #   VMPORT_PREFIX     where the build is installed, inside the private view alone
 #   VMPORT_CACHE      where the tests' guest keeps its kernel (given, or in the build directory)
+#   VMPORT_SANITIZE   what a new build is watched by, in Meson's words (given, or nothing)
 
 VMPORT_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 VMPORT_BUILD_DIR=$(realpath -m "${VMPORT_BUILD_DIR:-$VMPORT_SOURCE/_build-check}")
@@ -66,14 +67,49 @@ build () {
     else
       # The system's own Python is the one that has the modules of the packages above.
       PATH=/usr/bin:/bin:/usr/sbin:/sbin meson setup "$VMPORT_BUILD_DIR" "$VMPORT_SOURCE" \
-        --werror --prefix="$VMPORT_PREFIX" --libdir=lib
-    fi && PATH=/usr/bin:/bin:/usr/sbin:/sbin ninja -C "$VMPORT_BUILD_DIR"
+        --werror --prefix="$VMPORT_PREFIX" --libdir=lib -Db_sanitize="${VMPORT_SANITIZE:-none}"
+    fi &&
+      # The program that introspects the library loads a sanitizer with it, and late.
+      ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 PATH=/usr/bin:/bin:/usr/sbin:/sbin \
+        ninja -C "$VMPORT_BUILD_DIR"
   } >"$log" 2>&1; then
     cat "$log" >&2
     rm -f "$log"
     die "the build failed"
   fi
   rm -f "$log"
+}
+
+# What the sanitizers do, and where in the private view they write: daemon/worker/vmp-sanitized.c says
+# so to workers. VMPORT_REPORTS is what that folder is outside of the view.
+set_sanitizers () {
+  VMPORT_REPORTS=$VMPORT_WORK/reports
+  mkdir "$VMPORT_REPORTS"
+  export VMPORT_REPORTS
+  # Leaks count in the daemon, which stays (rig/daemon.py); not in what a test or a command makes.
+  export ASAN_OPTIONS=log_path=/run/vmport-sanitizer/report:detect_stack_use_after_return=1:detect_leaks=0
+  export UBSAN_OPTIONS=log_path=/run/vmport-sanitizer/report:halt_on_error=1:print_stacktrace=1
+  # GLib is built without it, so what its own locks order inside of it is not seen.
+  export TSAN_OPTIONS=log_path=/run/vmport-sanitizer/report:ignore_noninstrumented_modules=1
+  VMPORT_SANITIZER=$(gcc -print-file-name=libasan.so)
+  [ "$VMPORT_SANITIZE" != thread ] || VMPORT_SANITIZER=$(gcc -print-file-name=libtsan.so)
+  export VMPORT_SANITIZER
+  # Each piece of memory for itself, so that its bounds and its end are seen.
+  export G_SLICE=always-malloc
+}
+
+# Prints what they reported; false if that was anything.
+no_reports () {
+  local reports
+
+  reports=$(find "$VMPORT_REPORTS" -type f -size +0)
+  [ -n "$reports" ] || return 0
+  while read -r report; do
+    say "$report:"
+    cat "$report" >&2
+  done <<<"$reports"
+  say "$(wc -l <<<"$reports") processes reported something"
+  return 1
 }
 
 # Runs a command where /etc, /run and polkit's folders are copies, libvirt's are empty, the build is

@@ -44,7 +44,9 @@ test_paths (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
     {
-      g_test_message ("“%s”", paths[i].text);
+      g_autofree char *shown = g_utf8_make_valid (paths[i].text, -1);
+
+      g_test_message ("“%s”", shown);
       g_assert_cmpint (vmp_name_is_relative (paths[i].text), ==, paths[i].relative);
       g_assert_cmpint (vmp_name_is_absolute (paths[i].text), ==, paths[i].absolute);
       g_assert_cmpint (vmp_name_is_component (paths[i].text), ==, paths[i].component);

@@ -26,7 +26,7 @@ typedef struct
   gboolean cookie;
   guint32 cookie_offset; /* instead of the true one */
   gboolean swapped;
-  const char *memory;
+  char memory[sizeof MEMORY]; /* as long as that, or else nothing of it is said */
 } Parts;
 
 static guint32
@@ -40,7 +40,7 @@ make (const Parts *parts)
 {
   static const char zeros[56 + 100];
   const char *magic = parts->magic != NULL ? parts->magic : "LibvirtQemudSave";
-  const char *memory = parts->memory != NULL ? parts->memory : MEMORY;
+  const char *memory = parts->memory[0] != '\0' ? parts->memory : MEMORY;
   gsize xml_size = sizeof XML, cookie_size = parts->cookie ? sizeof COOKIE : 0;
   guint32 text_size = (guint32) (xml_size + cookie_size + 100);
   guint32 cookie_offset = parts->cookie ? (guint32) xml_size : 0;
@@ -78,7 +78,7 @@ static const struct
   { "gzip", { .compression = 1, .memory = "\x1f\x8b and so on    " }, "gzip" },
   { "bzip2", { .compression = 2, .memory = "BZh9 and so on   " }, "bzip2" },
   { "xz", { .compression = 3, .memory = "\xfd" "7zXZ\0 and so on " }, "xz" },
-  { "lzop", { .compression = 4, .memory = "\x89LZO\0 and so on    " }, "lzop" },
+  { "lzop", { .compression = 4, .memory = "\x89LZO\0 and so on" }, "lzop" },
   { "zstd", { .compression = 5, .memory = "\x28\xb5\x2f\xfd and so on  " }, "zstd" },
   { "sparse", { .compression = 6 }, "sparse" },
 };

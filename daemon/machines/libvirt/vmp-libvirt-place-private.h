@@ -14,6 +14,7 @@ typedef struct
   char *staged;   /* beneath the room */
   char *final;    /* beneath the room; NULL for what is moved with its folder */
   gboolean is_folder;
+  gboolean is_promised; /* no other place takes @final as long as this one is there */
   guint64 device; /* once it is finished */
   guint64 inode;
   gint64 mtime;

@@ -41,11 +41,41 @@
 #define MAX_MEMORY_NAME 240 /* with the ending and a number, still a name for a file */
 #define TPM_FOLDER_MODE 0711 /* libvirt's own */
 
+/* Paths that the places of jobs under way move their files to in the end. Two imports of one package
+ * at a time would choose the same free names. */
+static GMutex promised_lock;
+static GHashTable *promised;
+
+static gboolean
+promise (VmpRoom *room, const char *name)
+{
+  gboolean is_new;
+
+  g_mutex_lock (&promised_lock);
+  if (promised == NULL)
+    promised = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  is_new = g_hash_table_add (promised, g_build_filename (room->path, name, NULL));
+  g_mutex_unlock (&promised_lock);
+  return is_new;
+}
+
+static void
+forget_promise (VmpPlaceItem *item)
+{
+  g_autofree char *path = g_build_filename (item->room->path, item->final, NULL);
+
+  g_mutex_lock (&promised_lock);
+  g_hash_table_remove (promised, path);
+  g_mutex_unlock (&promised_lock);
+}
+
 static void
 item_free (gpointer data)
 {
   VmpPlaceItem *item = data;
 
+  if (item->is_promised)
+    forget_promise (item);
   g_free (item->member);
   g_free (item->staged);
   g_free (item->final);
@@ -59,6 +89,7 @@ vmp_libvirt_place_free (VmpPlace *self)
   g_free (self->uuid);
   g_free (self->name);
   g_free (self->staging);
+  /* They name their rooms. */
   g_ptr_array_unref (self->items);
   g_ptr_array_unref (self->rooms);
   g_ptr_array_unref (self->snapshots);
@@ -202,13 +233,13 @@ is_taken (VmpPlace *self, VmpRoom *room, const char *name)
   return FALSE;
 }
 
-/* @name, or "…-2" and so on before its last dot, whichever is free. */
+/* @name, or "…-2" and so on before its last dot, whichever is free; it is promised. */
 static char *
 find_free_name (VmpPlace *self, VmpRoom *room, const char *name)
 {
   char *found = g_strdup (name);
 
-  for (guint n = 2; is_taken (self, room, found); n++)
+  for (guint n = 2; is_taken (self, room, found) || !promise (room, found); n++)
     {
       g_free (found);
       found = vmp_name_number (name, n);
@@ -338,7 +369,9 @@ add_member (VmpPlace *self, const char *member, GError **error)
   if (room == NULL)
     return NULL;
   final = find_free_name (self, room, wanted);
-  return add_item (self, room, member, final);
+  item = add_item (self, room, member, final);
+  item->is_promised = TRUE;
+  return item;
 }
 
 int

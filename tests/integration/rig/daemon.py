@@ -71,6 +71,12 @@ def processes(name=None, parent=None):
     return result
 
 
+def watch_leaks():
+    """In a build of tests/sanitize: what the daemon has lost in the end is an error."""
+    options = os.environ.get('ASAN_OPTIONS')
+    return {'ASAN_OPTIONS': f'{options}:detect_leaks=1'} if options else {}
+
+
 class Daemon:
     """One vmportd with a state directory and a configuration of its own: root's on the system bus,
     that of the bus's owner with --session.
@@ -118,7 +124,7 @@ class Daemon:
         environment = {key: value for key, value in os.environ.items() if key != 'LISTEN_FDS'}
         # For a session libvirt would start a libvirtd in the user's home, which outlives the test.
         environment.update({**self.bus.environment, 'G_DEBUG': self.fatal, 'LC_ALL': 'C.UTF-8',
-                            'LIBVIRT_AUTOSTART': '0', **self.environment})
+                            'LIBVIRT_AUTOSTART': '0', **watch_leaks(), **self.environment})
         with open(self.log_file, 'a') as log:
             self.process = self.bus.user.popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                                stderr=log, env=environment)

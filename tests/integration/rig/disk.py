@@ -17,15 +17,11 @@ class SmallDisk:
         (folder / 'lost+found').rmdir()
         user.own(folder)
 
-    def fill(self):
-        """Takes all that is left."""
+    def fill(self, leave):
+        """Takes all but that many bytes."""
+        free = os.statvfs(self.folder)
         with open(self.folder / 'fill', 'wb', 0) as file:
-            piece = 1 << 20
-            while piece >= 1024:
-                try:
-                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), piece)
-                except OSError:
-                    piece //= 2
+            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize - leave)
 
     def empty(self):
         (self.folder / 'fill').unlink()

@@ -10,11 +10,11 @@ The model is POSIX's, not that of one file system. What it knows:
   disk in their order, and a rename does so as a whole.
 - An inode keeps its number, so what a journal knows files by is as true as before.
 
-What is lost at a cut is one of LOSSES, or all but what one file or folder has waiting, or just that. What
-it does not know: sectors of one write that reach the disk alone, several unsafe writes of which some do, disks that
-lie about flushes, and file systems that keep less than they say. Clones (FICLONE) and
-copy_file_range() are not offered, so both fall back to plain writes; O_DIRECT is, and is as little
-safe as any write. syncfs() reaches no FUSE file system; nothing here calls it.
+What a cut leaves of the rest is one of LOSSES, or all but what one file or folder has waiting, or that
+alone. What it does not know: sectors of one write that reach the disk alone, several unsafe writes of
+which some do, disks that lie about flushes, and file systems that keep less than they say. Clones
+(FICLONE) and copy_file_range() are not offered, so both fall back to plain writes; O_DIRECT is, and is
+as little safe as any write. syncfs() reaches no FUSE file system; nothing here calls it.
 """
 
 import errno

@@ -13,6 +13,12 @@ NAMES = ('alice', 'bob', 'carol', 'dave')
 SHARED_GROUP = 'operators'   # alice and bob, not carol and dave
 
 
+def watched(environment):
+    """An environment for a program of the build, with what tests/sanitize has to tell it."""
+    names = [name for name in os.environ if name.endswith('SAN_OPTIONS')]
+    return {**{name: os.environ[name] for name in names}, **environment}
+
+
 class User:
     def __init__(self, name):
         entry = pwd.getpwnam(name)
@@ -25,11 +31,15 @@ class User:
     def popen(self, command, **options):
         """A process of this user's, with their groups and no privilege."""
         options.setdefault('cwd', '/')
+        if 'env' in options:
+            options['env'] = watched(options['env'])
         return subprocess.Popen(command, user=self.uid, group=self.gid, extra_groups=self.groups,
                                 **options)
 
     def run(self, command, **options):
         options.setdefault('cwd', '/')
+        if 'env' in options:
+            options['env'] = watched(options['env'])
         return subprocess.run(command, user=self.uid, group=self.gid, extra_groups=self.groups,
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               check=False, **options)

@@ -508,7 +508,7 @@ void
 vmp_bus_return_properties (VmpRequest *request, GDBusInterfaceInfo *interface, VmpGetProperty get)
 {
   GVariant *parameters = vmp_request_get_parameters (request);
-  GVariantDict all;
+  GVariantBuilder all;
   const char *property;
 
   if (strcmp (g_dbus_method_invocation_get_method_name (request->invocation), "Get") == 0)
@@ -520,12 +520,12 @@ vmp_bus_return_properties (VmpRequest *request, GDBusInterfaceInfo *interface, V
       vmp_request_return (request, g_variant_new ("(v)", value));
       return;
     }
-  g_variant_dict_init (&all, NULL);
+  g_variant_builder_init (&all, G_VARIANT_TYPE_VARDICT);
   for (guint i = 0; interface->properties[i] != NULL; i++)
     {
       g_autoptr (GVariant) value = get (request, interface->properties[i]->name);
 
-      g_variant_dict_insert_value (&all, interface->properties[i]->name, value);
+      g_variant_builder_add (&all, "{sv}", interface->properties[i]->name, value);
     }
-  vmp_request_return (request, g_variant_new ("(@a{sv})", g_variant_dict_end (&all)));
+  vmp_request_return (request, g_variant_new ("(a{sv})", &all));
 }

@@ -12,6 +12,7 @@
 #include "fuzz.h"
 #include "vmp-at.h"
 #include "vmp-fd.h"
+#include "vmp-leftover.h"
 #include "vmp-package-reader.h"
 #include "vmp-package-writer.h"
 #include "vmp-sandbox.h"
@@ -128,7 +129,7 @@ publish (Worker *self, GVariant *arguments, GError **error)
 static GVariant *
 take_back (Worker *self, GVariant *arguments, GError **error)
 {
-  return vmp_package_writer_remove (arguments, self->package, error) ? g_variant_new ("()") : NULL;
+  return vmp_leftover_remove (arguments, self->package, error) ? g_variant_new ("()") : NULL;
 }
 
 static const struct

@@ -42,13 +42,15 @@ def test_nobody_calls(leaving):
 
 def test_the_enabled_unit_stays(daemon):
     """What it is started with has no --exit-on-idle."""
-    assert_stays(daemon, 1.5)
+    with pytest.raises(subprocess.TimeoutExpired):
+        daemon.process.wait(1.5)
 
 
 def test_what_it_takes(daemon, anyone):
-    """The store alone; with libvirt: test_libvirt_manager.py."""
+    """The store alone. A user's libvirtd is started by who calls it, so its driver is there at once;
+    for the host's: test_libvirt_manager.py."""
     anyone.machines()
-    assert daemon.resident <= 15 or daemon.is_sanitized
+    assert daemon.resident <= (30 if daemon.bus.session else 15) or daemon.is_sanitized
 
 
 def test_caller_is_on_the_bus(leaving, connect, anyone):

@@ -2,6 +2,7 @@
 back."""
 
 import pytest
+from gi.repository import GLib
 
 from rig import packages
 from rig.caller import ERROR, QEMU, Refused
@@ -144,7 +145,8 @@ def test_one_package_twice_at_a_time(libvirt, qemu, web, alice, area):
     """Neither waits for the name that the other's disk gets."""
     package = area / 'alice/package'
     alice.wait(alice.export(web, package, manager=QEMU))
-    jobs = [alice.import_(package, {'Name': name, **SLOWLY}, QEMU) for name in ('one', 'two')]
+    slowly = {'BandwidthLimit': GLib.Variant('t', 32 << 20)}
+    jobs = [alice.import_(package, {'Name': name, **slowly}, QEMU) for name in ('one', 'two')]
     for job in jobs:
         alice.wait(job)
     assert libvirt.names() == ['one', 'two', 'web']

@@ -96,7 +96,8 @@ def test_tmpfiles_are_understood(data, area):
 def test_every_key_is_shown_with_its_default(data):
     text = (data / 'etc/vmport/vmport.conf').read_text()
     for line in (f'#StoreRoot={data}/var/lib/vmport/store', '#MaxJobs=4', '#MaxJobsPerUser=16',
-                 '#JobRetentionSec=300', '#WorkerTimeoutSec=30', '#Networks=', '#Scopes='):
+                 '#JobRetentionSec=300', '#LeftoverRetrySec=300', '#WorkerTimeoutSec=30',
+                 '#Networks=', '#Scopes='):
         assert f'\n{line}\n' in text
 
 
@@ -105,7 +106,7 @@ def test_the_shown_configuration_is_taken(make_daemon, data, bob):
     lines = [line[1:] for line in (data / 'etc/vmport/vmport.conf').read_text().splitlines()
              if line.startswith('#') and not line.startswith('# ')]
     keys = dict(line.split('=', 1) for line in lines if '=' in line)
-    assert len(keys) == 8
+    assert len(keys) == 9
     del keys['StoreRoot']
     make_daemon(**keys)
     assert bob.get(STORE, 'org.vmport.Manager', 'JobRetentionUSec') == 300000000

@@ -6,6 +6,8 @@
 G_BEGIN_DECLS
 
 #define VMP_PLACE_STAGING_PREFIX ".vmport-"
+/* Of the name that a machine has until it is renamed. */
+#define VMP_LIBVIRT_UNNAMED_PREFIX "vmport-"
 
 typedef struct
 {

@@ -574,6 +574,7 @@ vmp_libvirt_place_describe (VmpPlace *self)
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "Token", "s", self->token);
   g_variant_dict_insert (&dict, "Uuid", "s", self->uuid);
+  g_variant_dict_insert (&dict, "Name", "s", self->name);
   g_variant_dict_insert_value (&dict, "Rooms", g_variant_builder_end (&rooms));
   g_variant_dict_insert_value (&dict, "Items", g_variant_builder_end (&items));
   g_variant_dict_insert_value (&dict, "Snapshots", g_variant_builder_end (&snapshots));
@@ -695,7 +696,7 @@ static virDomainPtr
 define_new (VmpPlace *self, virConnectPtr connection, VmpDomain *domain, GError **error)
 {
   g_autoptr (VmpDomain) unnamed = vmp_domain_copy (domain);
-  g_autofree char *name = g_strconcat ("vmport-", self->token, NULL);
+  g_autofree char *name = g_strconcat (VMP_LIBVIRT_UNNAMED_PREFIX, self->token, NULL);
   g_autoptr (VmpVirDomain) made = NULL;
 
   vmp_domain_set_name (unnamed, name);

@@ -23,6 +23,8 @@
 #include "vmp-libvirt-snapshot.h"
 #include "vmp-name.h"
 
+#define MAX_DEFINITION (16 << 20)
+
 /* Whether the file is still what it was when the job made it. A machine that ran has written. */
 static gboolean
 is_untouched (const struct stat *st, gint64 mtime, gint64 mtime_nsec)
@@ -92,10 +94,73 @@ examine (virDomainPtr domain, VmpLibvirtHost *host, const char *token, GVariant 
   return TRUE;
 }
 
+/* The job's own definition as libvirt has written it under @name, which no machine of libvirt's has;
+ * NULL where there is none. */
+static VmpDomain *
+read_orphan (virConnectPtr connection, VmpLibvirtHost *host, const char *name, const char *token)
+{
+  g_autofree char *file = g_strconcat (name, ".xml", NULL);
+  g_autoptr (VmpVirDomain) domain = virDomainLookupByName (connection, name);
+  vmp_autofd int folder = -1;
+  g_autoptr (GPtrArray) unsafe = NULL;
+  g_autoptr (GBytes) xml = NULL;
+  g_autoptr (VmpDomain) model = NULL;
+
+  if (domain != NULL || !vmp_libvirt_error_is_gone ())
+    return NULL;
+  folder = vmp_at_open_absolute (host->folders.configuration, O_RDONLY | O_DIRECTORY, NULL);
+  xml = folder >= 0 ? vmp_at_read (folder, file, MAX_DEFINITION, NULL) : NULL;
+  if (xml != NULL)
+    model = vmp_domain_new_from_xml (g_bytes_get_data (xml, NULL), g_bytes_get_size (xml), &unsafe,
+                                     NULL);
+  if (model == NULL || g_strcmp0 (vmp_domain_get_note (model, VMP_DOMAIN_NOTE_JOB), token) != 0)
+    return NULL;
+  return g_steal_pointer (&model);
+}
+
+/* A libvirtd that ends while it renames a machine leaves a file of each name. The next one knows that
+ * which it reads first; the other would be a machine when the first is gone. libvirt removes it, once
+ * it is told of it again. */
+static gboolean
+remove_orphan (virConnectPtr connection, VmpLibvirtHost *host, const char *name, const char *token,
+               GVariant *items, GError **error)
+{
+  g_autoptr (VmpDomain) model = NULL;
+  g_autoptr (VmpVirDomain) domain = NULL;
+  g_autofree char *xml = NULL;
+
+  if (host->folders.configuration == NULL || !vmp_name_is_component (name))
+    return TRUE;
+  model = read_orphan (connection, host, name, token);
+  if (model == NULL)
+    return TRUE;
+  xml = vmp_domain_to_xml (model);
+  domain = virDomainDefineXMLFlags (connection, xml, VIR_DOMAIN_DEFINE_VALIDATE);
+  if (domain == NULL
+      || virDomainUndefineFlags (domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM
+                                             | (has_state (items)
+                                                    ? VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+                                                    : 0))
+             < 0)
+    return vmp_libvirt_error_set (error, _ ("libvirt does not remove what it has written of “%s”"),
+                                  name);
+  return TRUE;
+}
+
+static gboolean
+remove_orphans (virConnectPtr connection, VmpLibvirtHost *host, const char *name, const char *token,
+                GVariant *items, GError **error)
+{
+  g_autofree char *unnamed = g_strconcat (VMP_LIBVIRT_UNNAMED_PREFIX, token, NULL);
+
+  return remove_orphan (connection, host, name, token, items, error)
+         && remove_orphan (connection, host, unnamed, token, items, error);
+}
+
 /* FALSE in @gone where the definition stays, and its files with it. */
 static gboolean
-undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *items,
-          const char *const *snapshots, gboolean *gone, GError **error)
+undefine (VmpLibvirtLink *link, const char *uuid, const char *wanted, const char *token,
+          GVariant *items, const char *const *snapshots, gboolean *gone, GError **error)
 {
   g_autoptr (VmpLibvirtHost) host = NULL;
   g_autoptr (VmpVirConnect) connection = vmp_libvirt_link_take (link, &host, error);
@@ -112,7 +177,8 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
                                   uuid);
   /* What an earlier attempt removed may not be flushed. */
   if (domain == NULL)
-    return vmp_libvirt_host_sync (host, NULL, error);
+    return remove_orphans (connection, host, wanted, token, items, error)
+           && vmp_libvirt_host_sync (host, NULL, error);
   if (!examine (domain, host, token, items, snapshots, &ours, error))
     return FALSE;
   if (!ours)
@@ -129,7 +195,8 @@ undefine (VmpLibvirtLink *link, const char *uuid, const char *token, GVariant *i
           < 0
       && !vmp_libvirt_error_is_gone ())
     return vmp_libvirt_error_set (error, _ ("libvirt does not undefine the machine %s"), uuid);
-  return vmp_libvirt_host_sync (host, name, error);
+  return remove_orphans (connection, host, wanted, token, items, error)
+         && vmp_libvirt_host_sync (host, name, error);
 }
 
 /* Moves what the job put at @path back beside its other files. */
@@ -202,7 +269,7 @@ vmp_libvirt_place_undo (VmpLibvirtLink *link, GVariant *description, GError **er
   g_autofree const char **snapshots = NULL;
   g_autofree char *staging = NULL;
   static const char *const none[] = { NULL };
-  const char *token, *uuid, *process = "";
+  const char *token, *uuid, *name = "", *process = "";
   gboolean defining = FALSE, gone = TRUE;
 
   if (!g_variant_lookup (description, "Token", "&s", &token) || !vmp_name_is_token (token))
@@ -212,11 +279,12 @@ vmp_libvirt_place_undo (VmpLibvirtLink *link, GVariant *description, GError **er
   if (rooms == NULL || items == NULL || !g_variant_lookup (description, "Uuid", "&s", &uuid)
       || !vmp_name_is_uuid (uuid))
     return TRUE;
+  g_variant_lookup (description, "Name", "&s", &name);
   g_variant_lookup (description, "Defining", "b", &defining);
   g_variant_lookup (description, "Process", "&s", &process);
   g_variant_lookup (description, "Snapshots", "^a&s", &snapshots);
   if (defining && vmp_libvirt_link_may_have_defined (link, process, token)
-      && !undefine (link, uuid, token, items,
+      && !undefine (link, uuid, name, token, items,
                     snapshots != NULL ? (const char *const *) snapshots : none, &gone, error))
     return FALSE;
   staging = g_strconcat (VMP_PLACE_STAGING_PREFIX, token, NULL);

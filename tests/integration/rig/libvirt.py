@@ -276,9 +276,10 @@ class Libvirt:
         result = {}
         for place in (PLACE, CONFIGURATION / 'qemu', pathlib.Path('/var/log/libvirt/qemu')):
             for path, stat in walk(place):
-                # Not how long ago libvirt looked at something, nor its own runtime folders.
+                # Not how long ago libvirt looked at something, nor its own runtime folders, nor what
+                # it was writing when it was killed: it reads no such file, and replaces it.
                 if '/channel/' in f'{path}/' or path.parent.name == 'qemu' and path.is_dir() \
-                        or path.suffix == '.log':
+                        or path.suffix in ('.log', '.new'):
                     continue
                 result[str(path)] = (oct(stat.st_mode), stat.st_uid, stat.st_gid) \
                     + (() if path.is_dir() else (stat.st_size, stat.st_ino))

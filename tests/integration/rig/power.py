@@ -5,9 +5,10 @@ The model is POSIX's, not that of one file system. What it knows:
 
 - What was written to a file, its size, owner and mode are safe once an fsync() or fdatasync() of that
   file has returned. Until then each loss below may take them.
-- Names (made, renamed, removed) are safe once the folder that they are in has been flushed; a rename
-  from one folder to another once the one that it leads to has been. Changes of one folder reach the
-  disk in their order, and a rename does so as a whole.
+- Names (made, renamed, removed) are safe once the folder that they are in has been flushed. Changes of
+  one folder reach the disk in their order. A rename from one folder to another is safe as a whole once
+  the one that it leads to has been flushed; where only the other has been, the name is gone from that,
+  and nowhere else.
 - An inode keeps its number, so what a journal knows files by is as true as before.
 
 What a cut leaves of the rest is one of LOSSES, or all but what one file or folder has waiting, or that
@@ -155,6 +156,10 @@ class Log:
             whose = _whose(entry)
             if place < flushed.get(whose, -1) or _is_kept(entry, whose, loss):
                 keep(entry)
+            elif entry.what == 'name':
+                for folder, name, number in entry.value:
+                    if number is None and place < flushed.get(folder, -1):
+                        keep(Entry('name', folder, [(folder, name, None)]))
             elif loss == SIZES and entry.what == 'write':
                 offset, data = entry.value
                 end = len(nodes[whose].data)

@@ -2,8 +2,9 @@
 """Makes a tiny bootable machine: Debian's cloud kernel, a busybox initramfs, a disk with a marker.
 
 The kernel and busybox are fetched with apt-get once and kept in a cache folder; everything else is
-made anew each time. Run as a program it makes a bare directory, or boots a machine:
+made anew each time. Run as a program it fetches them, makes a bare directory, or boots a machine:
 
+    guest.py fetch
     guest.py make DIRECTORY [--name NAME] [--marker TEXT] [--payload MIB] [--disk-path PATH]
     guest.py boot DOMAIN.xml
 """
@@ -94,9 +95,9 @@ def fetch(package, folder):
         run('dpkg', '-x', archive, folder)
 
 
-def parts(cache):
+def parts():
     """The kernel and the initramfs, from the cache or new: (kernel, initrd)."""
-    cache = pathlib.Path(cache)
+    cache = pathlib.Path(os.environ.get('VMPORT_CACHE', '/var/tmp/vmport-guest'))
     kernel, initrd = cache / 'vmlinuz', cache / 'initramfs-2.cpio.gz'
     if kernel.exists() and initrd.exists():
         return kernel, initrd
@@ -154,10 +155,10 @@ def make_disk(path, marker, payload):
         run('qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, path)
 
 
-def make(directory, name='tiny', marker='hello', payload=4, disk_path=None, cache=None):
+def make(directory, name='tiny', marker='hello', payload=4, disk_path=None):
     """Makes a bare directory: one domain XML, its kernel, initramfs and disk."""
     directory = pathlib.Path(directory).absolute()
-    kernel, initrd = parts(cache or os.environ.get('VMPORT_CACHE', '/var/tmp/vmport-guest'))
+    kernel, initrd = parts()
     directory.mkdir(parents=True, exist_ok=True)
     shutil.copy(kernel, directory / 'vmlinuz')
     shutil.copy(initrd, directory / 'initramfs.cpio.gz')
@@ -238,6 +239,7 @@ def boot(xml, echo=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     verbs = parser.add_subparsers(dest='verb', required=True)
+    verbs.add_parser('fetch', help='so that the rest needs no network')
     verb = verbs.add_parser('make')
     verb.add_argument('directory')
     verb.add_argument('--name', default='tiny')
@@ -249,7 +251,9 @@ def main():
     verb.add_argument('--print', action='store_true', help='print the command, boot nothing')
     options = parser.parse_args()
     try:
-        if options.verb == 'make':
+        if options.verb == 'fetch':
+            parts()
+        elif options.verb == 'make':
             make(options.directory, options.name, options.marker, options.payload,
                  options.disk_path)
         elif options.print:

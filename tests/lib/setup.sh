@@ -112,6 +112,11 @@ no_reports () {
   return 1
 }
 
+# The kernel and busybox of the tests' guest, while there is a network.
+fetch_guest () {
+  /usr/bin/python3 -B "$VMPORT_SOURCE/tests/lib/guest.py" fetch
+}
+
 # Runs a command where /etc, /run and polkit's folders are copies, libvirt's are empty, the build is
 # installed under $VMPORT_PREFIX, there is no network but the loopback, and every process that is left at the end is
 # killed. Nothing of it reaches the host: mounts, network and processes are those of namespaces that end with the

@@ -1,6 +1,5 @@
 """Domains for libvirt whose guest boots, and what tests have them do over their console."""
 
-import os
 import pathlib
 import re
 import shutil
@@ -20,7 +19,7 @@ NV_INDEX = 0x01500020
 def kernel():
     """Kernel and initramfs among libvirt's images: (kernel, initrd)."""
     result = []
-    for source in image.parts(os.environ.get('VMPORT_CACHE', '/var/tmp/vmport-guest')):
+    for source in image.parts():
         path = IMAGES / source.name
         if not path.exists():
             shutil.copy(source, path)

@@ -26,6 +26,10 @@ from rig.users import make_users
 from rig.world import open_area, open_world
 
 
+# Of the daemon that a test has.
+LOG = pytest.StashKey()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A test that was skipped has not shown anything: it counts as failed."""
@@ -34,14 +38,23 @@ def pytest_runtest_makereport(item, call):
     if report.skipped:
         report.outcome = 'failed'
         report.longrepr = f'{item.nodeid} was skipped, which counts as a failure: {call.excinfo}'
-    folder = getattr(item, 'funcargs', {}).get('area')
-    log = folder / 'daemon/vmportd.log' if folder else None
+    log = item.stash.get(LOG, None)
     if report.failed and log and log.exists():
         report.sections.append(('vmportd', log.read_text(errors='replace')[-8000:]))
 
 
+def note_failed(terminalreporter):
+    """For tests/check, in a file of its own: the ids without xdist's groups."""
+    failed = {report.nodeid.rpartition('@')[0] or report.nodeid
+              for outcome in ('failed', 'error') for report in terminalreporter.getreports(outcome)}
+    if 'VMPORT_WORK' in os.environ:
+        pathlib.Path(os.environ['VMPORT_WORK'], 'failed').write_text(
+            ''.join(f'{name}\n' for name in sorted(failed)))
+
+
 def pytest_terminal_summary(terminalreporter):
     """The table of settings with what was seen of each value, and how their combinations ended."""
+    note_failed(terminalreporter)
     properties = [(report, name, value) for outcome in ('passed', 'failed')
                   for report in terminalreporter.getreports(outcome) if report.when == 'call'
                   for name, value in report.user_properties]
@@ -204,6 +217,7 @@ def make_daemon(request, bus, prefix, area):
         folder = area / 'daemon'
         folder.mkdir()
         bus.user.own(folder)
+        request.node.stash[LOG] = folder / 'vmportd.log'
         daemon = Daemon(bus, prefix, folder, **keys)
         made.append(daemon)
         return daemon

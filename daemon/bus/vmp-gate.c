@@ -9,6 +9,8 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "vmp-tally.h"
+
 /* Calls that wait for the main loop: of one user; of a connection whose user the bus has not told yet,
  * which lets it wait for 128 answers; and how many there may be for one more to come that wants no
  * answer, of which the bus lets anybody send any number. */
@@ -73,24 +75,12 @@ state_unref (gpointer data)
   g_atomic_rc_box_release_full (data, state_clear);
 }
 
-static guint
-count_user (State *self, uid_t uid, guint change)
-{
-  guint n = GPOINTER_TO_UINT (g_hash_table_lookup (self->users, GUINT_TO_POINTER (uid))) + change;
-
-  if (n > 0)
-    g_hash_table_insert (self->users, GUINT_TO_POINTER (uid), GUINT_TO_POINTER (n));
-  else
-    g_hash_table_remove (self->users, GUINT_TO_POINTER (uid));
-  return n;
-}
-
 static void
-count (State *self, Sender *sender, guint change)
+count (State *self, Sender *sender, int change)
 {
-  sender->count += change;
+  sender->count += (guint) change;
   if (sender->is_known)
-    count_user (self, sender->uid, change);
+    vmp_tally_change (self->users, sender->uid, change);
 }
 
 static Sender *
@@ -116,7 +106,7 @@ has_sender (gpointer key, gpointer value, gpointer data)
 static gboolean
 is_full (State *self, Sender *sender, gboolean is_mute)
 {
-  guint n = sender->is_known ? count_user (self, sender->uid, 0) : sender->count;
+  guint n = sender->is_known ? vmp_tally_change (self->users, sender->uid, 0) : sender->count;
 
   if (is_mute)
     return n >= MAX_BEFORE_MUTE;
@@ -133,7 +123,7 @@ static void
 start (State *self, Call *call)
 {
   if (call->is_counted)
-    count (self, call->sender, -1u);
+    count (self, call->sender, -1);
   call->is_counted = FALSE;
 }
 
@@ -243,7 +233,7 @@ vmp_gate_new (GDBusConnection *connection)
   self->state = g_atomic_rc_box_new0 (State);
   g_mutex_init (&self->state->mutex);
   self->state->senders = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, sender_free);
-  self->state->users = g_hash_table_new (NULL, NULL);
+  self->state->users = vmp_tally_new ();
   self->state->calls = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->filter = g_dbus_connection_add_filter (connection, on_message,
                                                g_atomic_rc_box_acquire (self->state), state_unref);
@@ -270,7 +260,7 @@ vmp_gate_note_user (VmpGate *self, const char *name, uid_t uid)
     return;
   sender->is_known = TRUE;
   sender->uid = uid;
-  count_user (self->state, uid, sender->count);
+  vmp_tally_change (self->state->users, uid, (int) sender->count);
 }
 
 /* It left the bus. Answers to what it asked may still be on their way, and go nowhere. */
@@ -282,7 +272,7 @@ vmp_gate_note_gone (VmpGate *self, const char *name)
 
   if (sender == NULL)
     return;
-  count (self->state, sender, -sender->count);
+  count (self->state, sender, -(int) sender->count);
   g_hash_table_foreach_remove (self->state->calls, has_sender, sender);
   g_hash_table_remove (self->state->senders, name);
 }

@@ -6,6 +6,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "vmp-error.h"
+#include "vmp-tally.h"
 
 /* Workers beside the jobs: of one user, so that the others are served too, and of all together. */
 #define MAX_ASIDES_PER_USER 8
@@ -143,8 +144,8 @@ vmp_jobs_init (VmpJobs *self)
 {
   self->jobs = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
   self->timers = g_hash_table_new_full (NULL, NULL, NULL, remove_timer);
-  self->asides_of = g_hash_table_new (NULL, NULL);
-  self->running_of = g_hash_table_new (NULL, NULL);
+  self->asides_of = vmp_tally_new ();
+  self->running_of = vmp_tally_new ();
   self->unsettled = g_hash_table_new (NULL, NULL);
   self->left = g_ptr_array_new_with_free_func ((GDestroyNotify) vmp_run_free);
   g_queue_init (&self->queue);
@@ -250,20 +251,6 @@ vmp_jobs_release (VmpJobs *self, VmpJob *job, GError **error)
     g_source_remove (GPOINTER_TO_UINT (id));
   forget (self, job);
   return TRUE;
-}
-
-/* How many @uid has of what @counts has, after @change. */
-static guint
-count (GHashTable *counts, guint32 uid, int change)
-{
-  guint n = GPOINTER_TO_UINT (g_hash_table_lookup (counts, GUINT_TO_POINTER (uid)));
-
-  n += (guint) change;
-  if (n > 0)
-    g_hash_table_insert (counts, GUINT_TO_POINTER (uid), GUINT_TO_POINTER (n));
-  else
-    g_hash_table_remove (counts, GUINT_TO_POINTER (uid));
-  return n;
 }
 
 static guint
@@ -372,7 +359,7 @@ finish_in_main (gpointer data)
   self->running--;
   /* Whose job has just ended had their turn. */
   start_next (self);
-  count (self->running_of, vmp_job_get_owner (job), -1);
+  vmp_tally_change (self->running_of, vmp_job_get_owner (job), -1);
 }
 
 static void
@@ -603,7 +590,7 @@ start_task (VmpJobs *self, Task *task)
 
   g_clear_signal_handler (&task->cancelled_handler, vmp_job_get_cancellable (job));
   self->running++;
-  count (self->running_of, vmp_job_get_owner (job), 1);
+  vmp_tally_change (self->running_of, vmp_job_get_owner (job), 1);
   if (!g_cancellable_is_cancelled (vmp_job_get_cancellable (job)))
     vmp_job_start (job);
   g_thread_unref (g_thread_new ("vmport-job", run_task, task));
@@ -621,7 +608,8 @@ take_next (VmpJobs *self)
   for (GList *l = self->queue.head; l != NULL && fewest > 0; l = l->next)
     {
       Task *task = l->data;
-      guint running = count (self->running_of, vmp_job_get_owner (vmp_run_get_job (task->run)), 0);
+      guint running
+          = vmp_tally_change (self->running_of, vmp_job_get_owner (vmp_run_get_job (task->run)), 0);
 
       if (running >= fewest)
         continue;
@@ -831,7 +819,7 @@ aside_in_main (gpointer data)
   VmpJobs *self = g_task_get_source_object (aside->task);
 
   self->asides--;
-  count (self->asides_of, vmp_job_get_owner (vmp_run_get_job (aside->run)), -1);
+  vmp_tally_change (self->asides_of, vmp_job_get_owner (vmp_run_get_job (aside->run)), -1);
   if (aside->cancellable != NULL)
     {
       g_cancellable_disconnect (aside->cancellable, aside->cancelled);
@@ -881,7 +869,8 @@ vmp_jobs_run_aside (VmpJobs *self, VmpMachines *machines, VmpIdentity *identity,
 
   g_task_set_source_tag (task, vmp_jobs_run_aside);
   if (self->asides >= MAX_ASIDES
-      || count (self->asides_of, vmp_identity_get_uid (identity), 0) >= MAX_ASIDES_PER_USER)
+      || vmp_tally_change (self->asides_of, vmp_identity_get_uid (identity), 0)
+             >= MAX_ASIDES_PER_USER)
     {
       free_plan (plan);
       g_task_return_new_error (task, VMPORT_ERROR, VMPORT_ERROR_NOT_AVAILABLE,
@@ -891,7 +880,7 @@ vmp_jobs_run_aside (VmpJobs *self, VmpMachines *machines, VmpIdentity *identity,
       return;
     }
   self->asides++;
-  count (self->asides_of, vmp_identity_get_uid (identity), 1);
+  vmp_tally_change (self->asides_of, vmp_identity_get_uid (identity), 1);
   aside = g_new0 (Aside, 1);
   aside->task = task;
   aside->run = vmp_run_new (nobody, machines, identity, self->records, &self->config.worker);

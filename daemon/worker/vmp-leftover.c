@@ -100,10 +100,12 @@ remove_known (Place *place, GVariant *entries, gboolean descriptor, GError **err
   g_variant_iter_init (&iter, entries);
   while (g_variant_iter_next (&iter, "(&s(ttt))", &name, &mark.inode, &mark.born, &mark.device))
     {
-      Whose whose = vmp_name_is_component (name) ? find_whose (place, name, &mark) : IS_FOREIGN;
+      Whose whose;
 
-      if ((strcmp (name, VMP_PACKAGE_DESCRIPTOR) == 0) != descriptor)
+      if (!vmp_name_is_component (name)
+          || (strcmp (name, VMP_PACKAGE_DESCRIPTOR) == 0) != descriptor)
         continue;
+      whose = find_whose (place, name, &mark);
       if (whose == IS_UNKNOWN)
         return set_unknown (place->path, name, error);
       if (whose == IS_OURS && !vmp_at_remove_tree (place->fd, name, error))
